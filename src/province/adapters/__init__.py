@@ -1,0 +1,1 @@
+"""All outward I/O: files, mail, foreign APIs and their simulators."""

@@ -1,0 +1,1 @@
+"""The HTTP door: NGSI-LD, observations, actions."""

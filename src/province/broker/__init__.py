@@ -1,0 +1,1 @@
+"""The two write paths (apply, observe), queries, events, rules and jobs."""

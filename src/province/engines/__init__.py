@@ -1,0 +1,1 @@
+"""Supervisors of the embedded engines, and the way to external ones."""

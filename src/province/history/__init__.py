@@ -1,0 +1,1 @@
+"""The lake: append, read, compact; Arrow in, Arrow out."""

@@ -1,0 +1,1 @@
+"""Actors, accounts, roles, sign-on, policy."""

@@ -1,0 +1,1 @@
+"""Transports: MQTT, HTTP, files. Bytes in, observations and changes out."""

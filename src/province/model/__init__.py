@@ -1,0 +1,1 @@
+"""Pure vocabulary: entities, attributes, units, geometry, workflow, changes, queries. No I/O."""

@@ -1,0 +1,93 @@
+"""The NGSI-LD information model in frozen typed form: Entity and Attribute (ETSI GS CIM 009 §4.2, §4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from province.model.time import Instant
+
+Json = Any
+"""Whatever JSON can say: str, int, float, bool, None, list, dict."""
+
+Kind = Literal[
+    "Property",
+    "GeoProperty",
+    "Relationship",
+    "LanguageProperty",
+    "VocabProperty",
+    "JsonProperty",
+    "ListProperty",
+    "ListRelationship",
+]
+KINDS: Final[tuple[str, ...]] = Kind.__args__  # type: ignore[attr-defined]
+
+Origin = Literal["measured", "reported", "imported", "estimated", "simulated", "forecast"]
+ORIGINS: Final[tuple[Origin, ...]] = ("measured", "reported", "imported", "estimated", "simulated", "forecast")
+"""Order matters: a lake row stores the position in this tuple. Append, never reorder."""
+
+COUNTS_TOWARDS_PLAN: Final[frozenset[Origin]] = frozenset(("measured", "reported", "imported"))
+
+
+class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, rename="camel"):
+    """One instance of an attribute. `value` holds the object of a Relationship and the map of a LanguageProperty too.
+
+    unit_code: UN/CEFACT code.  observed_at: when it was measured.  dataset_id: IRI that tells parallel instances apart.
+    meta: attributes of the attribute (sub-properties and sub-relationships).
+    """
+
+    type: Kind = "Property"
+    value: Json = None
+    unit_code: str | None = None
+    observed_at: Instant | None = None
+    dataset_id: str | None = None
+    origin: Origin = "reported"
+    created_at: Instant | None = None
+    modified_at: Instant | None = None
+    instance_id: str | None = None
+    object_type: str | None = None
+    meta: Mapping[str, Attribute | list[Attribute]] = msgspec.field(default_factory=dict)
+
+
+class Entity(msgspec.Struct, frozen=True, kw_only=True):
+    """An entity as stored.
+
+    types: at least one type name; the first decides storage, index and policy.
+    attrs: keyed by `attribute_key`: the name, or name + space + datasetId for a further instance.
+    agency: id of the owning agency, or None.  area: code of the atom the entity lies in, or None.
+    Names are short when they belong to the core vocabulary or the default context, else full IRIs.
+    """
+
+    tenant: str
+    id: str
+    types: tuple[str, ...]
+    attrs: Mapping[str, Attribute]
+    scope: tuple[str, ...] = ()
+    agency: str | None = None
+    area: str | None = None
+    version: int = 0
+    created_at: Instant | None = None
+    modified_at: Instant | None = None
+
+    @property
+    def type(self) -> str:
+        """The first type."""
+        return self.types[0]
+
+    def value(self, name: str, default: Json = None) -> Json:
+        """The value of the default instance of an attribute."""
+        found = self.attrs.get(name)
+        return default if found is None else found.value
+
+
+def attribute_key(name: str, dataset_id: str | None = None) -> str:
+    """Key of an attribute instance inside `Entity.attrs`. Neither names nor IRIs hold a space."""
+    return name if dataset_id is None else f"{name} {dataset_id}"
+
+
+def split_key(key: str) -> tuple[str, str | None]:
+    """Inverse of `attribute_key`."""
+    name, _, dataset = key.partition(" ")
+    return name, dataset or None

@@ -1,0 +1,47 @@
+"""Vietnamese text: folding for search without diacritics, and the sort key of the Vietnamese alphabet."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_MAPPED = str.maketrans({"đ": "d", "ß": "ss", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "ı": "i", "ŀ": "l"})
+
+_LETTERS = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
+_RANK = {letter: chr(ord("0") + 20 + i) for i, letter in enumerate(_LETTERS)}
+_TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}
+_SHAPES = {"\u0306", "\u0302", "\u031b"}
+"""Marks that make another letter (ă, â, ơ); the remaining ones are the five tones (huyền hỏi ngã sắc nặng)."""
+
+
+def nfc(text: str) -> str:
+    """Normal form C: the one form in which text is stored."""
+    return unicodedata.normalize("NFC", text)
+
+
+def fold(text: str) -> str:
+    """Lower case without diacritics, for search: `Thủ Dầu Một` → `thu dau mot`; `Đồng` → `dong`."""
+    decomposed = unicodedata.normalize("NFD", text.casefold().translate(_MAPPED))
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_MAPPED)
+
+
+def sort_key(text: str) -> str:
+    """A key whose plain byte order is the Vietnamese dictionary order: letter, then tone (a à ả ã á ạ ă …).
+
+    Tones decide only between words of equal letters, syllable by syllable, as in TCVN 6712 and printed dictionaries.
+    """
+    base: list[str] = []
+    tones: list[str] = []
+    for word in nfc(text).casefold().split():
+        tone = "0"
+        for letter in word:
+            shape = ""
+            for mark in unicodedata.normalize("NFD", letter):
+                if mark in _TONES:
+                    tone = _TONES[mark]
+                elif mark in _SHAPES or not unicodedata.combining(mark):
+                    shape += mark
+            plain = unicodedata.normalize("NFC", shape)
+            base.append(_RANK.get(plain, plain))
+        base.append(" ")
+        tones.append(tone)
+    return "".join(base).strip() + "\x01" + "".join(tones)

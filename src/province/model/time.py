@@ -1,0 +1,52 @@
+"""Instants. Stored and computed in UTC; shown in Asia/Ho_Chi_Minh by the doors."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from province.errors import InvalidInput
+
+Instant = datetime
+"""An aware datetime. Every function here returns it in UTC."""
+
+CIVIL_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+FUTURE_TOLERANCE = timedelta(minutes=5)
+"""A reading may be this far ahead of our clock (drifting devices) before it is refused as impossible."""
+
+
+def now() -> Instant:
+    """The present instant. Only doors and engines call it: pack logic receives `now`."""
+    return datetime.now(UTC)
+
+
+def parse_instant(text: object, *, field: str | None = None) -> Instant:
+    """Parse an ISO 8601 date-time that carries an offset (`2026-11-24T07:00:00Z`, `…+07:00`).
+
+    Raises: InvalidInput when it is not a string, lacks an offset, or lies before 1900.
+    """
+    if not isinstance(text, str):
+        raise InvalidInput(
+            f"{text!r} is not a date-time.", field=field, remedy="Give ISO 8601 text such as 2026-11-24T07:00:00Z."
+        )
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"{text[:64]!r} is not a date-time.", field=field, remedy="Give ISO 8601 text such as 2026-11-24T07:00:00Z."
+        ) from None
+    if value.tzinfo is None:
+        raise InvalidInput(
+            f"{text[:64]!r} has no time zone.", field=field, remedy="End it with Z (UTC) or an offset such as +07:00."
+        )
+    value = value.astimezone(UTC)
+    if value < EARLIEST:
+        raise InvalidInput(f"{text[:64]!r} lies before 1900.", field=field, remedy="Check the clock of the source.")
+    return value
+
+
+def format_instant(value: Instant) -> str:
+    """ISO 8601 in UTC with a Z and no more digits than needed: `2026-11-24T00:00:00.25Z`."""
+    text = value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")  # noqa: UP017
+    return text + "Z"

@@ -1,0 +1,219 @@
+"""The whole extension API in one file. A pack is a declaration: types, feeds, rules, actions, indicators, panels.
+
+The core gives what is declared here storage, history, permissions, audit, map, search, API, command line and console.
+Logic is pure: (entities, params, now) → changes and effects. It never does I/O, reads a clock or draws random numbers.
+Outsiders offer a pack by the entry point group `province.packs`, naming a `Pack` object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import msgspec
+import pyarrow as pa
+
+from province.model.change import Change
+from province.model.entity import Entity
+from province.model.label import Label
+from province.model.query import Query, Where
+from province.model.schema import Record
+from province.model.time import Instant
+
+Parameters = Mapping[str, Any]
+"""The dated constants of `params.yaml` that hold at `now`, by name."""
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to a person or an agency's desk: shown in the console inbox, and sent by the channels they have."""
+
+    to: str
+    subject: Label
+    body: Label
+    about: str = ""
+    """Id of the entity it is about."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """Work for later, done by an adapter bound in `app` under this name. `arguments` must be JSON."""
+
+    name: str
+    arguments: Mapping[str, Any] = {}
+    after: Instant | None = None
+
+
+Effect = Change | Notice | Job
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What surrounds a call of pack logic. actor: id of who acts.  files: hashes uploaded with the action."""
+
+    now: Instant
+    params: Parameters
+    actor: str
+    agency: str | None = None
+    files: tuple[str, ...] = ()
+
+
+class Decoded(msgspec.Struct, frozen=True, kw_only=True):
+    """What a feed read from one message: changes to records, and observations in `model.observation.SCHEMA`."""
+
+    changes: tuple[Change, ...] = ()
+    observations: pa.Table | None = None
+
+
+class Decode(Protocol):
+    """bytes → Decoded. Raises: DecodeError, and nothing else, for bytes it cannot read."""
+
+    def __call__(self, payload: bytes, *, context: Context) -> Decoded: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A way in: HTTP `POST /api/feeds/<name>`, MQTT topic `feeds/<name>/…`, a file. needs: permission of the sender."""
+
+    name: str
+    decode: Decode
+    title: Label
+    needs: str
+    media_types: tuple[str, ...] = ("application/json",)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened to an entity. before: the attributes that changed, as they were."""
+
+    id: str
+    tenant: str
+    name: str
+    entity: Entity | None
+    before: Mapping[str, Any] = {}
+    at: Instant
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A query that a rule or an action needs answered before it is called; passed by `name`.
+
+    query: from the event's or action's entity to a Query.
+    """
+
+    name: str
+    query: Callable[[Entity], Query]
+    record: type[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """On an event, after its queries are answered: do(record, *, context, **reads) → effects."""
+
+    on: str
+    do: Callable[..., Iterable[Effect]]
+    record: type[Record]
+    reads: tuple[Read, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Stable name: the function's module and name."""
+        return f"{self.do.__module__.removeprefix('province.packs.')}.{self.do.__name__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a person does. One signature gives an API route, a command, a console button and an audit record.
+
+    do(record, *, context, **inputs) → effects. For `creates=True` there is no record: do(*, context, **inputs).
+    The inputs are the keyword parameters of `do` after `context`, with `Annotated[…, Field(…)]`.
+    needs: permission.  public: offered to anonymous callers, rate limited.  states: workflow states that show it.
+    """
+
+    do: Callable[..., Iterable[Effect]]
+    record: type[Record]
+    needs: str
+    title: Label
+    creates: bool = False
+    public: bool = False
+    files: bool = False
+    states: tuple[str, ...] = ()
+    reads: tuple[Read, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`<type noun>.<function>`, such as `report.resolve`."""
+        return f"{self.record.TYPE.name.lower()}.{self.do.__name__}"  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """A number computed from entities: count, or sum/mean of a field, of a type, under conditions."""
+
+    name: str
+    measure: Literal["count", "sum", "mean"]
+    of: type[Record]
+    title: Label
+    unit: str
+    where: tuple[Where, ...] = ()
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A layer of the map. colour_by: field whose values colour the marks."""
+
+    of: type[Record]
+    title: Label
+    colour_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A list. columns: fields; empty: title, then indexed fields.  group: field for tabs with counts."""
+
+    of: type[Record]
+    title: Label
+    columns: tuple[str, ...] = ()
+    group: str = ""
+    where: tuple[Where, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A series of an observed field of one entity, or of an indicator over time."""
+
+    of: type[Record]
+    title: Label
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Entities whose last reading is older than `after_s` seconds, grouped by what they share (`by` fields)."""
+
+    of: type[Record]
+    title: Label
+    by: tuple[str, ...]
+    after_s: int
+
+
+Panel = Map | Table | Chart | Silent
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A row of the plan as a declaration. name: the folder.  row: the plan's line, such as `III.2e`.
+
+    roles: permissions that this pack adds to a core role, such as {"operator": ("report.resolve",)}.
+    """
+
+    name: str
+    title: Label
+    row: str
+    types: tuple[type[Record], ...] = ()
+    feeds: tuple[Feed, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    actions: tuple[Action, ...] = ()
+    indicators: tuple[Indicator, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,7 @@
+"""One folder per row of the plan. `BUILT_IN` is the explicit list: a pack that is not named here does not exist."""
+
+from __future__ import annotations
+
+from province.pack import Pack
+
+BUILT_IN: tuple[Pack, ...] = ()

@@ -1,0 +1,86 @@
+"""Settings: environment variables named PROVINCE_*, read once at start. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from province.errors import ConfigurationError
+
+
+def _default_home() -> Path:
+    return Path(os.environ.get("PROVINCE_HOME", "var")).absolute()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that differs between one installation and another. Paths are absolute; an empty string means embedded."""
+
+    home: Path = field(default_factory=_default_home)
+    database: str = ""
+    """PROVINCE_DATABASE: PostgreSQL DSN of an external server; empty starts the embedded one."""
+    nats: str = ""
+    """PROVINCE_NATS: nats:// or tls:// URL(s), comma separated; empty starts the embedded one."""
+    lake: str = ""
+    """PROVINCE_LAKE: folder or s3:// URL of the lake; empty means `home/lake`."""
+    host: str = "127.0.0.1"
+    port: int = 8800
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: int = 1883
+    tls_certificate: str = ""
+    """PROVINCE_TLS_CERTIFICATE and PROVINCE_TLS_KEY: PEM files; with both set, HTTP and MQTT speak TLS."""
+    tls_key: str = ""
+    tenant: str = "binh-duong"
+    """PROVINCE_TENANT: the tenant of requests that name none."""
+    public_url: str = ""
+    """PROVINCE_PUBLIC_URL: the address that users type, when a proxy stands before the server."""
+    trusted_proxies: str = ""
+    """PROVINCE_TRUSTED_PROXIES: comma-separated addresses whose X-Forwarded-For is believed."""
+    outbound_allow: str = ""
+    """PROVINCE_OUTBOUND_ALLOW: comma-separated hosts or networks that outbound calls may reach though private."""
+    synchronous_commit: str = "on"
+    """PROVINCE_SYNCHRONOUS_COMMIT: PostgreSQL durability of records (`on` or `off`)."""
+    stream_sync: str = "always"
+    """PROVINCE_STREAM_SYNC: how often JetStream flushes to disk (`always` or a duration such as `1s`)."""
+    stream_max_bytes: int = 8 * 1024**3
+    """PROVINCE_STREAM_MAX_BYTES: room for observations that wait for the lake; full means refused, never dropped."""
+    max_body_bytes: int = 16 * 1024**2
+    file_quota_bytes: int = 20 * 1024**3
+    log_level: str = "INFO"
+
+    @property
+    def lake_uri(self) -> str:
+        """Where the Delta tables stand."""
+        return self.lake or str(self.home / "lake")
+
+    @property
+    def secrets(self) -> Path:
+        """Folder (0700) of generated secrets, each file 0600."""
+        return self.home / "secrets"
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read PROVINCE_* variables. Raises ConfigurationError for an unknown or malformed one."""
+    environ = os.environ if environ is None else environ
+    known = Settings.__dataclass_fields__
+    values: dict[str, object] = {}
+    for name, text in environ.items():
+        if not name.startswith("PROVINCE_"):
+            continue
+        key = name.removeprefix("PROVINCE_").lower()
+        if key not in known:
+            hint = ", ".join(sorted("PROVINCE_" + k.upper() for k in known))
+            raise ConfigurationError(f"unknown setting {name}.", field=name, remedy=f"Known settings: {hint}.")
+        kind = known[key].type
+        if kind == "int":
+            try:
+                values[key] = int(text)
+            except ValueError:
+                raise ConfigurationError(f"{text!r} is not a whole number.", field=name) from None
+        elif kind == "Path":
+            values[key] = Path(text).absolute()
+        else:
+            values[key] = text
+    return Settings(**values)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Effective-dated areas and agencies."""

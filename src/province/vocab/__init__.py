@@ -1,0 +1,1 @@
+"""Entity types that two or more packs share."""
