@@ -1,0 +1,217 @@
+"""Natural group commit: while one transaction is in flight, arriving writes queue; the next one takes them all.
+
+There is no timer. Every write keeps its own fate: one that is refused (rights, precondition, input) leaves the group
+before anything is written; one that breaks the transaction itself (a unique key taken in the same instant) makes the
+group fall apart, and each member is then committed alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import asyncpg
+
+from province.broker import rows
+from province.broker.database import Pool
+from province.broker.plan import Step, step
+from province.broker.reserve import fill_counters, reserve
+from province.broker.write import Write
+from province.errors import AlreadyExists, Conflict, InvalidInput, ProvinceError, TooLarge, Unavailable
+from province.model.change import Changed
+from province.model.entity import Entity
+from province.model.geometry import Geometry
+from province.model.schema import EntityType
+
+log = logging.getLogger(__name__)
+
+MAX_GROUP = 256
+"""Writes per transaction; a change beyond MAX_CHANGES closes a group early."""
+MAX_CHANGES = 2_000
+MAX_QUEUE = 20_000
+
+Locate = Callable[[str, Geometry], str | None]
+"""locate(tenant, geometry) → code of the atom that it lies in, or None."""
+
+
+class Committer:
+    """Takes writes, commits them in groups. One per process; several processes may work on one database."""
+
+    def __init__(self, pool: Pool, types: Mapping[str, EntityType], locate: Locate) -> None:
+        self._pool = pool
+        self._types = types
+        self._locate = locate
+        self._queue: deque[Write] = deque()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to commit."""
+        self._task = asyncio.create_task(self._run(), name="committer")
+
+    async def stop(self) -> None:
+        """Finish what is queued, then end."""
+        waiting = [write.done for write in self._queue]
+        if waiting:
+            await asyncio.wait(waiting, timeout=30)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def submit(self, write: Write) -> tuple[Changed, ...]:
+        """Returns when the write is durable. Raises what refused it; Unavailable when the outcome is unknown."""
+        if len(self._queue) >= MAX_QUEUE:
+            raise Unavailable("too many writes are waiting.", remedy="Try again in a few seconds.")
+        if len(write.changes) > MAX_CHANGES:
+            raise TooLarge(
+                f"{len(write.changes)} changes in one call.", remedy=f"At most {MAX_CHANGES}; split the call."
+            )
+        self._queue.append(write)
+        self._wake.set()
+        return await write.done
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                group = self._take()
+                try:
+                    await self._commit(group)
+                except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError) as error:
+                    log.warning("commit failed", extra={"error": repr(error), "writes": len(group)})
+                    await self._fall_apart(group, error)
+                except asyncio.CancelledError:
+                    self._refuse(group, "the server is stopping")
+                    raise
+
+    def _take(self) -> list[Write]:
+        group: list[Write] = []
+        size = 0
+        while self._queue and len(group) < MAX_GROUP:
+            write = self._queue[0]
+            if group and (write.alone or group[0].alone or size + len(write.changes) > MAX_CHANGES):
+                break
+            self._queue.popleft()
+            size += len(write.changes)
+            if not write.done.done():  # a caller that went away before its turn takes nothing with it
+                group.append(write)
+        return group
+
+    async def _fall_apart(self, group: list[Write], error: Exception) -> None:
+        if not isinstance(error, asyncpg.IntegrityConstraintViolationError | asyncpg.DataError):
+            self._refuse(group, "the database did not answer")
+            return
+        if len(group) == 1:
+            self._answer(group[0], _translate(error))
+            return
+        for write in group:
+            try:
+                await self._commit([write])
+            except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as own:
+                self._answer(write, _translate(own))
+            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError) as own:
+                log.warning("commit failed", extra={"error": repr(own)})
+                self._refuse([write], "the database did not answer")
+
+    def _refuse(self, group: Sequence[Write], why: str) -> None:
+        for write in group:
+            self._answer(
+                write,
+                Unavailable(
+                    f"{why}; it is not known whether the change was stored.",
+                    remedy="Read it back, or repeat the call with the same Idempotency-Key.",
+                ),
+            )
+
+    @staticmethod
+    def _answer(write: Write, answer: tuple[Changed, ...] | ProvinceError) -> None:
+        if write.done.done():
+            return
+        if isinstance(answer, ProvinceError):
+            write.done.set_exception(answer)
+        else:
+            write.done.set_result(answer)
+
+    async def _commit(self, group: list[Write]) -> None:
+        if not group:
+            return
+        answers: list[tuple[Write, tuple[Changed, ...] | ProvinceError]] = []
+        async with self._pool.acquire(timeout=10) as connection, connection.transaction():
+            now = datetime.now(UTC)
+            earlier = await rows.read_answers(connection, group)
+            wanted = {(w.actor.tenant, c.id) for w in group for c in w.changes}
+            state = await rows.lock_entities(connection, wanted)
+            accepted: list[tuple[Write, list[Step]]] = []
+            for write in group:
+                answered = earlier.get((write.actor.tenant, write.key or ""))
+                if answered is not None:
+                    answers.append((write, answered))
+                    continue
+                try:
+                    steps = self._plan(write, state, now)
+                    await reserve(connection, write, steps)
+                except ProvinceError as refusal:
+                    answers.append((write, refusal))
+                    continue
+                for one in steps:  # later writes of the group see what this one did
+                    state[(write.actor.tenant, one.change.id)] = one.after
+                accepted.append((write, steps))
+                if write.key:
+                    earlier[(write.actor.tenant, write.key)] = rows.changed(steps)
+            await fill_counters(connection, accepted)
+            if accepted:
+                await rows.store(connection, accepted, self._types, now)
+            answers.extend((write, rows.changed(steps)) for write, steps in accepted)
+        for write, answer in answers:
+            self._answer(write, answer)
+
+    def _plan(self, write: Write, state: Mapping[tuple[str, str], Entity | None], now: datetime) -> list[Step]:
+        tenant = write.actor.tenant
+        mine: dict[str, Entity | None] = {}
+        steps: list[Step] = []
+        for change in write.changes:
+            before = mine[change.id] if change.id in mine else state.get((tenant, change.id))
+            entity_type = self._types.get(before.type if before else change.type)
+            owner = before.agency if before is not None and change.agency is None else change.agency
+            write.check(change, before, owner)
+            planned = step(tenant, change, before, entity_type, now)
+            if planned.after is not None and not planned.skipped:
+                planned.after = self._place(planned.after, planned.before, entity_type)
+            mine[change.id] = planned.after
+            steps.append(planned)
+        return steps
+
+    def _place(self, after: Entity, before: Entity | None, entity_type: EntityType | None) -> Entity:
+        name = entity_type.info.place if entity_type and entity_type.info.place else "location"
+        found = after.attrs.get(name)
+        if found is None or found.type != "GeoProperty" or (before is not None and before.attrs.get(name) is found):
+            return after
+        return _with_area(after, self._locate(after.tenant, found.value))
+
+
+def _with_area(entity: Entity, area: str | None) -> Entity:
+    return entity if entity.area == area else rows.replace(entity, area=area)
+
+
+def _translate(error: asyncpg.PostgresError) -> ProvinceError:
+    if isinstance(error, asyncpg.UniqueViolationError):
+        if error.constraint_name == "entity_key_pkey":
+            found = rows.taken_key(error.detail or "")
+            return AlreadyExists(
+                f"another {found.type} has the same {found.fields}.",
+                field=found.fields,
+                remedy="Use the existing one, or give a different value.",
+            )
+        if error.constraint_name == "entity_pkey":
+            return AlreadyExists("the entity exists.", field="id", remedy="Choose another id, or update it.")
+        return Conflict(f"somebody else wrote at the same instant ({error.constraint_name}).", remedy="Try again.")
+    return InvalidInput(
+        f"the database refuses the value: {error.args[0]}.", remedy="Check text and numbers for oddities."
+    )

@@ -1,0 +1,25 @@
+"""The PostgreSQL pool of a process."""
+
+from __future__ import annotations
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+Pool = asyncpg.Pool[asyncpg.Record]
+
+
+async def connect(dsn: str, *, size: int, synchronous_commit: str = "on", name: str = "province") -> Pool:
+    """Open a pool. size: most connections.  synchronous_commit: `on` survives power failure, `off` may lose ~0.6 s."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        command_timeout=60,
+        server_settings={
+            "application_name": name,
+            "synchronous_commit": synchronous_commit,
+            "jit": "off",  # compiling costs more than our short statements take
+            "timezone": "UTC",
+        },
+    )

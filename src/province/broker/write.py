@@ -1,0 +1,48 @@
+"""One write: the changes of one call, which take effect together or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from province.model.actor import Actor
+from province.model.change import Change, Changed
+from province.model.entity import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notice or a job that leaves with the changes: `payload` must be JSON."""
+
+    kind: str
+    name: str
+    payload: Mapping[str, Any]
+    entity: str | None = None
+
+
+Check = Callable[[Change, Entity | None, str | None], None]
+"""check(change, entity before or None, owning agency after) raises NotAllowed. Called inside the transaction, on the
+row as locked, so that a right cannot be outrun by a concurrent change of owner."""
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """changes, in order; check: the policy door.  key: idempotency key.  depth: how many rules led here."""
+
+    changes: tuple[Change, ...]
+    actor: Actor
+    check: Check
+    key: str | None = None
+    messages: tuple[Message, ...] = ()
+    action: str = ""
+    depth: int = 0
+    done: asyncio.Future[tuple[Changed, ...]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    @property
+    def alone(self) -> bool:
+        """Needs locks of its own (holds, limits): not grouped with others."""
+        return any(c.holds or c.limits for c in self.changes)
