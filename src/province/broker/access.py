@@ -1,0 +1,105 @@
+"""Which entities a caller may read, type by type, ready to be compiled. Rights come from `identity.policy`.
+
+A type that the caller may not read at all does not appear. Fields marked `personal` are hidden from callers without
+`<noun>.personal`: they are removed from answers, and cannot be filtered or sorted on either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from province.identity import policy
+from province.identity.policy import Scope
+from province.model.actor import Actor
+from province.model.entity import Entity, split_key
+from province.model.schema import EntityType
+
+UNDECLARED = "entity"
+"""Noun of the permissions over entities whose type no pack declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Rights over one declared type, or over all undeclared ones (`type` is None).
+
+    read, personal: where the caller may read entities, and their personal fields.
+    public: the type has a public view: `public_where` must hold, and only public fields are shown.
+    """
+
+    type: EntityType | None
+    read: Scope
+    personal: Scope
+    public: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Every entity of the type may be read."""
+        return self.read.all
+
+    def admits(self, entity: Entity) -> bool:
+        """May this entity be read, if only its public view?"""
+        return self._reads(entity) or (self.public and self._is_public(entity))
+
+    def _reads(self, entity: Entity) -> bool:
+        return self.read.covers(agency=entity.agency, area=entity.area, entity=entity.id)
+
+    def _is_public(self, entity: Entity) -> bool:
+        where = self.type.info.public_where if self.type else None
+        return where is None or entity.value(where[0]) == where[1]
+
+    def show(self, entity: Entity) -> Entity:
+        """The entity without the attributes that the caller may not see."""
+        if self.type is None:
+            return entity
+        if not self._reads(entity):
+            hidden = {s.name for s in self.type.fields.values() if not s.field.public}
+            hidden |= {n for n in (split_key(k)[0] for k in entity.attrs) if n not in self.type.fields}
+        elif self.personal.covers(agency=entity.agency, area=entity.area, entity=entity.id):
+            return entity
+        else:
+            hidden = {s.name for s in self.type.fields.values() if s.field.personal}
+        attrs = {k: a for k, a in entity.attrs.items() if split_key(k)[0] not in hidden}
+        return entity if len(attrs) == len(entity.attrs) else msgspec.structs.replace(entity, attrs=attrs)
+
+    def shows(self, name: str) -> bool:
+        """May the caller filter or sort by this attribute? Only when it may be seen on every entity in reach."""
+        if self.type is None:
+            return True
+        spec = self.type.fields.get(name)
+        if self.read.nothing or (self.public and not self.read.all):
+            return spec is not None and spec.field.public
+        return spec is None or not spec.field.personal or self.personal.all or self.personal == self.read
+
+
+class Rights:
+    """The policy door as the broker uses it."""
+
+    def __init__(self, types: Mapping[str, EntityType]) -> None:
+        self._types = types
+
+    def to_read(self, actor: Actor, type_name: str | None) -> Access | None:
+        """Access to a type (None: the undeclared ones), or None when the caller may read nothing of it."""
+        entity_type = self._types.get(type_name) if type_name else None
+        noun = entity_type.noun if entity_type else UNDECLARED
+        read = policy.scope(actor, f"{noun}.read")
+        public = entity_type is not None and entity_type.info.public
+        if read.nothing and not public:
+            return None
+        return Access(entity_type, read, policy.scope(actor, f"{noun}.personal"), public)
+
+    def readable(self, actor: Actor, type_names: tuple[str, ...]) -> list[Access]:
+        """Access to each of the types, or to all of them for an empty tuple. Undeclared types share one Access."""
+        names: list[str | None] = list(dict.fromkeys(n if n in self._types else None for n in type_names))
+        if not type_names:
+            names = [*self._types, None]
+        return [access for name in names if (access := self.to_read(actor, name)) is not None]
+
+    def require(
+        self, actor: Actor, permission: str, agencies: tuple[str | None, ...], area: str | None, entity: str | None
+    ) -> None:
+        """Raises: NotSignedIn, NotAllowed. Both the present and the future owner must be within the caller's rights."""
+        for agency in agencies:
+            policy.require(actor, permission, agency=agency, area=area, entity=entity)

@@ -1,0 +1,354 @@
+"""The one door to records and questions. Everything that changes a record comes through `apply`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import shapely
+import shapely.geometry
+import shapely.ops
+
+from province.broker.access import UNDECLARED, Access, Rights
+from province.broker.actions import read_inputs, run
+from province.broker.committer import Committer
+from province.broker.database import Connection, Pool
+from province.broker.rows import COLUMNS, entity_of
+from province.broker.select import compile_query, make_token
+from province.broker.write import Write
+from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
+from province.model.actor import Actor, system
+from province.model.change import Change, Changed
+from province.model.entity import Attribute, Entity
+from province.model.geometry import distance_m
+from province.model.query import Page, Query
+from province.model.record import to_record
+from province.model.schema import EntityType
+from province.model.time import Instant, now
+from province.pack import Action, Context, Indicator, Pack, Parameters, Read
+
+ReadLatest = Callable[[Connection, str, EntityType, Sequence[str]], Awaitable[Mapping[str, Mapping[str, Attribute]]]]
+"""read_latest(connection, tenant, type, ids) → latest values of observed attributes, by entity id and key."""
+ParametersAt = Callable[[str, Instant], Parameters]
+
+_GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - composed of constants
+_COUNT_LIMIT = 100_000
+
+
+class Broker:
+    """Records: apply, get, query, act. Raises errors of `province.errors` only.
+
+    types: declared types by name.  packs: all packs.  parameters: (pack name, instant) → dated constants.
+    read_latest: latest values of observed attributes, by entity id.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        committer: Committer,
+        *,
+        types: Mapping[str, EntityType],
+        packs: Sequence[Pack],
+        parameters: ParametersAt,
+        read_latest: ReadLatest,
+    ) -> None:
+        self.pool = pool
+        self.types = types
+        self.packs = tuple(packs)
+        self.actions: dict[str, tuple[Pack, Action]] = {a.name: (p, a) for p in packs for a in p.actions}
+        self._committer = committer
+        self._parameters = parameters
+        self._read_latest = read_latest
+        self._rights = Rights(types)
+        self._many_typed: dict[str, tuple[float, bool]] = {}
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    async def apply(self, changes: Sequence[Change], actor: Actor, *, key: str | None = None) -> tuple[Changed, ...]:
+        """Apply changes, all or nothing; durable on return. key: idempotency key of the caller.
+
+        Raises: NotAllowed, NotFound, AlreadyExists, Conflict, InvalidInput, TooLarge, Unavailable.
+        """
+        if not changes:
+            return ()
+        return await self._committer.submit(Write(tuple(changes), actor, self._checker(actor), key=_scoped(actor, key)))
+
+    async def apply_each(self, changes: Sequence[Change], actor: Actor) -> list[Changed | ProvinceError]:
+        """Apply every change on its own; the answers are in the order of the changes."""
+
+        async def one(change: Change) -> Changed | ProvinceError:
+            try:
+                return (await self.apply((change,), actor))[0]
+            except ProvinceError as error:
+                return error
+
+        return list(await asyncio.gather(*(one(c) for c in changes)))
+
+    def _checker(self, actor: Actor) -> Callable[[Change, Entity | None, str | None], None]:
+        def check(change: Change, before: Entity | None, owner: str | None) -> None:
+            if actor.kind == "system":
+                return
+            entity_type = self.types.get(before.type if before else change.type)
+            noun = entity_type.noun if entity_type else UNDECLARED
+            verb = "delete" if change.op == "delete" else "create" if before is None else "change"
+            agencies = dict.fromkeys((owner,) if before is None else (before.agency, owner))
+            area = before.area if before else None
+            self._rights.require(actor, f"{noun}.{verb}", tuple(agencies), area, change.id)
+
+        return check
+
+    async def act(
+        self,
+        name: str,
+        actor: Actor,
+        *,
+        id: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        files: tuple[str, ...] = (),
+        key: str | None = None,
+    ) -> tuple[Changed, ...]:
+        """Carry out a pack's action. Raises: NotFound for an unknown one, and what `apply` raises."""
+        found = self.actions.get(name)
+        if found is None:
+            raise NotFound(f"there is no action {name!r}.", field="action")
+        pack, action = found
+        values = read_inputs(action, inputs or {})
+        if files and not action.files:
+            raise InvalidInput(f"{name} takes no files.", field="files")
+        at = now()
+        context = Context(
+            now=at,
+            params=self._parameters(pack.name, at),
+            actor=actor.id,
+            agency=next((g.agency for g in actor.grants if g.agency), None),
+            files=files,
+        )
+        if action.creates:
+            if not action.public:
+                self._rights.require(actor, action.needs, (context.agency,), None, None)
+            changes, messages = run(action.do, context=context, **values)
+        else:
+            if id is None:
+                raise InvalidInput(f"{name} needs the id of what it acts on.", field="id")
+            entity = await self._load(id, actor, action)
+            self._rights.require(actor, action.needs, (entity.agency,), entity.area, entity.id)
+            asked = await self._answer_reads(action.reads, entity)
+            changes, messages = run(action.do, to_record(action.record, entity), context=context, **values, **asked)
+
+        def check(change: Change, before: Entity | None, owner: str | None) -> None:
+            # The action is the right; it is looked at again on the locked row, whose owner may have changed meanwhile.
+            if before is not None and before.id == id:
+                self._rights.require(actor, action.needs, (before.agency,), before.area, before.id)
+
+        write = Write(changes, actor, check, key=_scoped(actor, key), messages=messages, action=name)
+        return await self._committer.submit(write)
+
+    async def _load(self, id: str, actor: Actor, action: Action) -> Entity:
+        try:
+            entity = await self.get(id, actor)
+        except NotFound:
+            if actor.kind == "anonymous":
+                raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.") from None
+            raise
+        if entity.type != action.record.TYPE.name:  # type: ignore[attr-defined]
+            raise InvalidInput(f"{action.name} does not act on a {entity.type}.", field="id")
+        # Logic sees the whole record, whatever the caller may see of it.
+        async with self.pool.acquire() as connection:
+            row = await connection.fetchrow(_GET, actor.tenant, id)
+        if row is None:
+            raise NotFound(f"there is no entity {id}.", field="id")
+        return entity_of(row)
+
+    async def carry_out(
+        self, changes: Sequence[Change], messages: Sequence[Any], actor: Actor, *, key: str, depth: int
+    ) -> None:
+        """Apply what a rule decided, once per key. For the relay only: the product itself is the actor."""
+        write = Write(tuple(changes), actor, lambda *_: None, key=key, messages=tuple(messages), depth=depth)
+        await self._committer.submit(write)
+
+    async def _answer_reads(self, reads: Sequence[Read], entity: Entity) -> dict[str, Any]:
+        answers: dict[str, Any] = {}
+        for read in reads:
+            page = await self.query(read.query(entity), system(entity.tenant, "logic"))
+            answers[read.name] = tuple(to_record(read.record, e) for e in page.items)
+        return answers
+
+    async def answer_reads(self, reads: Sequence[Read], entity: Entity) -> dict[str, Any]:
+        """The queries that a rule declared, answered as typed records, with the product's own rights."""
+        return await self._answer_reads(reads, entity)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity:
+        """One entity as the caller may see it. Raises: NotFound, also when the caller may not know of it."""
+        async with self.pool.acquire() as connection:
+            row = await connection.fetchrow(_GET, actor.tenant, id)
+            entity = entity_of(row) if row is not None else None
+            access = self._rights.to_read(actor, entity.type) if entity else None
+            hidden = entity is None or access is None or not access.admits(entity)
+            if entity is None or access is None or hidden or (type and type not in entity.types):
+                raise NotFound(f"there is no entity {id}.", field="id", remedy="Check the id and your rights.")
+            if latest:
+                entity = (await self._overlay(connection, [entity]))[0]
+            return access.show(entity)
+
+    async def query(self, query: Query, actor: Actor) -> Page:
+        """A page of entities. Raises: NotSignedIn when an anonymous caller may read none of the types."""
+        access = self._rights.readable(actor, query.types)
+        if not access:
+            if actor.kind == "anonymous":
+                raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
+            return Page(items=(), total=0 if query.count else None)
+        async with self.pool.acquire() as connection:
+            many = await self._has_many_typed(connection, actor.tenant)
+            statement = compile_query(actor.tenant, query, access, self.types, many_typed=many)
+            rows = await connection.fetch(statement.sql, *statement.parameters) if query.limit else []
+            page = [entity_of(row) for row in rows[: query.limit]]
+            total = None
+            if query.count:
+                total = await self._count(
+                    connection, query, statement.count_sql, statement.parameters[: statement.counted]
+                )
+            following = ""
+            if len(rows) > query.limit and rows:
+                last = rows[query.limit - 1]
+                following = make_token(last["order_value"], last["id"])
+            page = _refine(page, query, self.types)
+            if query.latest and page:
+                page = await self._overlay(connection, page)
+        by_type = {a.type.name if a.type else None: a for a in access}
+        shown = [_access_of(by_type, e, self.types).show(e) for e in page]
+        return Page(items=tuple(shown), next=following, total=total)
+
+    async def _count(self, connection: Connection, query: Query, sql: str, parameters: list[Any]) -> int:
+        if query.inside is None and query.near is None:
+            return int(await connection.fetchval(sql, *parameters))
+        every = sql.replace("SELECT count(*)", "SELECT " + ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(",")), 1)
+        rows = await connection.fetch(f"{every} LIMIT {_COUNT_LIMIT}", *parameters)
+        return len(_refine([entity_of(r) for r in rows], query, self.types))
+
+    async def _has_many_typed(self, connection: Connection, tenant: str) -> bool:
+        clock = asyncio.get_running_loop().time()
+        checked, known = self._many_typed.get(tenant, (-10.0, False))
+        if clock - checked > 1.0:
+            known = await connection.fetchval(
+                "SELECT EXISTS (SELECT 1 FROM entity WHERE tenant = $1 AND types IS NOT NULL)", tenant
+            )
+            self._many_typed[tenant] = (clock, known)
+        return known
+
+    async def _overlay(self, connection: Connection, entities: list[Entity]) -> list[Entity]:
+        """Put the latest values of observed attributes over the records."""
+        wanted: dict[str, list[str]] = {}
+        for e in entities:
+            entity_type = self.types.get(e.type)
+            if entity_type is not None and entity_type.observed:
+                wanted.setdefault(e.type, []).append(e.id)
+        if not wanted:
+            return entities
+        latest: dict[str, Mapping[str, Attribute]] = {}
+        for name, ids in wanted.items():
+            latest.update(await self._read_latest(connection, entities[0].tenant, self.types[name], ids))
+        return [
+            msgspec.structs.replace(e, attrs={**e.attrs, **latest[e.id]}) if e.id in latest else e for e in entities
+        ]
+
+    async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
+        """(type, entities, attribute names) of every type that the caller may read without restriction by row."""
+        async with self.pool.acquire() as connection:
+            rows = await connection.fetch(
+                "SELECT type, count(*) AS n FROM entity WHERE tenant = $1 GROUP BY type ORDER BY type", actor.tenant
+            )
+            result = []
+            for row in rows:
+                access = self._rights.to_read(actor, row["type"])
+                if access is None:
+                    continue
+                total = row["n"]
+                if not access.everything:
+                    page = Query(types=(row["type"],), limit=0, count=True)
+                    statement = compile_query(actor.tenant, page, [access], self.types, many_typed=False)
+                    total = await connection.fetchval(statement.count_sql, *statement.parameters[: statement.counted])
+                names = await self._attribute_names(connection, actor.tenant, row["type"], access)
+                result.append((row["type"], int(total), names))
+        return result
+
+    async def _attribute_names(self, connection: Connection, tenant: str, name: str, access: Access) -> tuple[str, ...]:
+        entity_type = self.types.get(name)
+        declared = tuple(n for n in entity_type.fields if access.shows(n)) if entity_type else ()
+        # A sample of the newest entities tells the undeclared attributes; a full scan would cost seconds at a million.
+        rows = await connection.fetch(
+            "SELECT DISTINCT split_part(k, ' ', 1) AS name FROM (SELECT attrs FROM entity"
+            " WHERE tenant = $1 AND type = $2 ORDER BY modified_at DESC LIMIT 1000) s, jsonb_object_keys(s.attrs) k",
+            tenant,
+            name,
+        )
+        return tuple(dict.fromkeys((*declared, *sorted(r["name"] for r in rows if access.shows(r["name"])))))
+
+    async def indicators(self, actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
+        """Every declared indicator over what the caller may read; None where there is nothing to compute it from."""
+        at = now()
+        result: list[tuple[Indicator, float | None, Instant]] = []
+        for pack in self.packs:
+            for indicator in pack.indicators:
+                name = indicator.of.TYPE.name  # type: ignore[attr-defined]
+                access = self._rights.readable(actor, (name,))
+                if access:
+                    result.append((indicator, await self._indicator(indicator, name, access, actor), at))
+        return result
+
+    async def _indicator(self, indicator: Indicator, name: str, access: list[Access], actor: Actor) -> float | None:
+        query = Query(types=(name,), where=indicator.where, limit=0, count=True)
+        statement = compile_query(actor.tenant, query, access, self.types, many_typed=False)
+        parameters = statement.parameters[: statement.counted]
+        sql = statement.count_sql
+        if indicator.measure != "count":
+            function = {"sum": "sum", "mean": "avg"}[indicator.measure]
+            field = "'" + indicator.field.replace("'", "''") + "'"
+            sql = sql.replace("count(*)", f"{function}((e.attrs -> {field} ->> 'value')::float8)", 1)
+        async with self.pool.acquire() as connection:
+            value = await connection.fetchval(sql, *parameters)
+        return None if value is None else float(value)
+
+
+def _scoped(actor: Actor, key: str | None) -> str | None:
+    """Idempotency keys of different callers never meet."""
+    if key is None:
+        return None
+    if not 0 < len(key) <= 200:
+        raise InvalidInput("an Idempotency-Key has 1 to 200 characters.", field="Idempotency-Key")
+    return f"{actor.id} {key}"
+
+
+def _access_of(by_type: Mapping[str | None, Access], entity: Entity, types: Mapping[str, EntityType]) -> Access:
+    for name in entity.types:
+        if name in by_type:
+            return by_type[name]
+    return by_type[entity.type if entity.type in types else None]
+
+
+def _refine(entities: list[Entity], query: Query, types: Mapping[str, EntityType]) -> list[Entity]:
+    """Exact geometry after the box test of the index."""
+    if query.inside is None and query.near is None and query.box is None:
+        return entities
+    area = shapely.geometry.shape(query.inside) if query.inside is not None else None
+    if area is None and query.box is not None:
+        area = shapely.box(*query.box)
+    result = []
+    for e in entities:
+        entity_type = types.get(e.type)
+        place = e.value(entity_type.info.place if entity_type and entity_type.info.place else "location")
+        if place is None:
+            continue
+        shape = shapely.geometry.shape(place)
+        if area is not None and not area.intersects(shape):
+            continue
+        if query.near is not None:
+            nearest = shapely.ops.nearest_points(shape, shapely.Point(*query.near.position))[0]
+            distance = distance_m((nearest.x, nearest.y), query.near.position)
+            if not query.near.min_m <= distance <= query.near.max_m:
+                continue
+        result.append(e)
+    return result

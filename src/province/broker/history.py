@@ -1,0 +1,69 @@
+"""What an entity was: instances of record attributes, with who wrote them and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from province.broker.database import Connection
+from province.broker.rows import decode_attribute
+from province.model.entity import Attribute
+from province.model.time import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance of an attribute. attribute is None when it was removed; version is the entity's after the change."""
+
+    key: str
+    attribute: Attribute | None
+    at: Instant
+    actor: str
+    version: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """records: oldest first.  readings: columns of `model.observation.SCHEMA`, oldest first."""
+
+    records: tuple[Instance, ...]
+    readings: pa.Table
+
+
+async def read_instances(
+    connection: Connection,
+    tenant: str,
+    entity: str,
+    *,
+    keys: Sequence[str] = (),
+    start: Instant | None = None,
+    end: Instant | None = None,
+    limit: int = 10_000,
+) -> tuple[Instance, ...]:
+    """The newest `limit` instances of an entity's attributes, oldest first. keys: attribute names; empty for all."""
+    found = await connection.fetch(
+        "SELECT attr, attribute, at, actor, version, seq FROM attribute_history"
+        " WHERE tenant = $1 AND entity = $2 AND ($3::text[] = '{}' OR split_part(attr, ' ', 1) = ANY($3))"
+        " AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5)"
+        " ORDER BY seq DESC LIMIT $6",
+        tenant,
+        entity,
+        list(keys),
+        start,
+        end,
+        limit,
+    )
+    return tuple(
+        Instance(
+            key=row["attr"],
+            attribute=None if row["attribute"] is None else decode_attribute(row["attribute"]),
+            at=row["at"],
+            actor=row["actor"],
+            version=row["version"],
+            seq=row["seq"],
+        )
+        for row in reversed(found)
+    )

@@ -1,0 +1,87 @@
+"""The job queue: procrastinate on the same PostgreSQL, through its own psycopg pool.
+
+Jobs come from the outbox by way of the relay. A handler is idempotent by event id: a worker that dies in the middle is
+followed by another that does the job again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import procrastinate
+from procrastinate import exceptions
+
+from province.broker.database import Pool
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[str, Mapping[str, Any], str], Awaitable[None]]
+"""handler(tenant, arguments, event id)."""
+
+_TASK = "province.job"
+
+
+class Jobs:
+    """Queue and worker. handlers: by job name, bound by the composition root."""
+
+    def __init__(self, dsn: str, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = dict(handlers)
+        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
+        retry = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=3)
+        self._task = self._app.task(name=_TASK, retry=retry)(self._run)
+
+    async def open(self) -> None:
+        """Connect; create the queue's tables on the first run."""
+        await self._app.open_async()
+        if not await self._app.check_connection_async():
+            await self._app.schema_manager.apply_schema_async()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._app.close_async()
+
+    async def defer(self, tenant: str, name: str, job: Mapping[str, Any], event: UUID) -> None:
+        """Queue a job. A second call with the same event id, while the first waits, changes nothing."""
+        options: dict[str, Any] = {"queueing_lock": str(event)}
+        if job.get("after"):
+            options["schedule_at"] = job["after"]
+        try:
+            await self._task.configure(**options).defer_async(
+                tenant=tenant, name=name, arguments=dict(job.get("arguments", {})), event=str(event)
+            )
+        except exceptions.AlreadyEnqueued:
+            log.info("job already queued", extra={"job": name, "event": str(event)})
+
+    async def work(self) -> None:
+        """Work until cancelled."""
+        await self._app.run_worker_async(
+            install_signal_handlers=False, listen_notify=False, fetch_job_polling_interval=1.0
+        )
+
+    async def _run(self, tenant: str, name: str, arguments: dict[str, Any], event: str) -> None:
+        handler = self._handlers.get(name)
+        if handler is None:
+            raise LookupError(f"no handler is bound for the job {name!r}")
+        await handler(tenant, arguments, event)
+
+
+async def remove_old(pool: Pool, *, keep_days: int = 30) -> dict[str, int]:
+    """Remove relayed outbox rows and idempotency keys older than `keep_days`. Returns rows removed by table.
+
+    Rows that the relay has not passed yet, and those that a failed effect still needs, stay.
+    """
+    async with pool.acquire() as connection:
+        outbox = await connection.execute(
+            "DELETE FROM outbox o USING relay_position p WHERE p.reader = 'relay' AND (o.xid, o.seq) <= (p.xid, p.seq)"
+            " AND o.at < now() - make_interval(days => $1)"
+            " AND NOT EXISTS"
+            " (SELECT 1 FROM failed_effect f WHERE f.tenant = o.tenant AND f.id = o.id AND f.state = 'open')",
+            keep_days,
+        )
+        applied = await connection.execute(
+            "DELETE FROM applied WHERE at < now() - make_interval(days => $1)", keep_days
+        )
+    return {"outbox": int(outbox.split()[-1]), "applied": int(applied.split()[-1])}

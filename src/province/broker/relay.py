@@ -1,0 +1,236 @@
+"""The relay: reads the outbox in commit order and hands events to rules, notices to the inbox, jobs to the queue.
+
+Rows are read in the order of (transaction id, sequence), and only below `pg_snapshot_xmin`: a sequence number is drawn
+before its transaction commits, so a reader that follows numbers alone would step over a slow one. Every effect carries
+a key made of handler and event, so a relay that dies between an effect and its bookmark repeats nothing.
+One relay works per database (advisory lock); a second one waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from province.broker.actions import run
+from province.broker.broker import Broker, ParametersAt
+from province.broker.database import Connection, Pool
+from province.broker.rows import COLUMNS, entity_of
+from province.errors import Conflict, ProvinceError, Unavailable
+from province.model.actor import system
+from province.model.entity import Entity
+from province.model.record import to_record
+from province.model.time import Instant, now
+from province.pack import Context, Pack, Rule
+
+log = logging.getLogger(__name__)
+
+MAX_DEPTH = 8
+"""Rules may cause events that cause rules; a chain longer than this is a loop and is parked."""
+BATCH = 500
+IDLE_S = 0.1
+_LOCK = 0x52454C59  # "RELY"
+
+Deliver = Callable[[Connection, str, Mapping[str, Any], UUID], Awaitable[None]]
+"""deliver(connection, tenant, notice, event id): puts a notice where its reader finds it; idempotent by event id."""
+Defer = Callable[[str, str, Mapping[str, Any], UUID], Awaitable[None]]
+"""defer(tenant, job name, job, event id): queues a job; idempotent by event id."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One event, notice or job."""
+
+    tenant: str
+    seq: int
+    xid: int
+    id: UUID
+    kind: str
+    name: str
+    entity: str | None
+    type: str | None
+    payload: Mapping[str, Any]
+    depth: int
+    actor: str
+    at: Instant
+
+
+@dataclass(slots=True)
+class RelayCounters:
+    """What the relay did since it started."""
+
+    events: int = 0
+    rules: int = 0
+    notices: int = 0
+    jobs: int = 0
+    parked: int = 0
+
+
+class Relay:
+    """Run with `run()` until cancelled."""
+
+    def __init__(self, pool: Pool, broker: Broker, packs: Sequence[Pack], parameters: ParametersAt,
+                 deliver: Deliver, defer: Defer) -> None:  # fmt: skip
+        self._pool = pool
+        self._broker = broker
+        self._parameters = parameters
+        self._deliver = deliver
+        self._defer = defer
+        self._rules: dict[str, list[tuple[Pack, Rule]]] = defaultdict(list)
+        for pack in packs:
+            for rule in pack.rules:
+                self._rules[rule.on].append((pack, rule))
+        self.counters = RelayCounters()
+
+    async def run(self) -> None:
+        """Relay until cancelled; a lost database is waited for."""
+        while True:
+            try:
+                await self._lead()
+            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError, Unavailable) as error:
+                log.warning("relay waits", extra={"error": repr(error)})
+                await asyncio.sleep(1.0)
+
+    async def _lead(self) -> None:
+        async with self._pool.acquire() as leader:
+            if not await leader.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+                await asyncio.sleep(1.0)
+                return
+            try:
+                while True:
+                    if not await self.step(leader):
+                        await asyncio.sleep(IDLE_S)
+            finally:
+                if not leader.is_closed():
+                    await leader.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+    async def step(self, connection: Connection) -> int:
+        """Relay one batch. Returns how many rows were read."""
+        position = await connection.fetchrow("SELECT xid, seq FROM relay_position WHERE reader = 'relay'")
+        xid, seq = (position["xid"], position["seq"]) if position else (0, 0)
+        rows = await connection.fetch(
+            "SELECT tenant, seq, xid, id, kind, name, entity, type, payload, depth, actor, at FROM outbox"
+            " WHERE (xid, seq) > ($1, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+            " ORDER BY xid, seq LIMIT $3",
+            xid,
+            seq,
+            BATCH,
+        )
+        for row in rows:
+            await self._handle(connection, _row(row))
+        if rows:
+            await connection.execute(
+                "INSERT INTO relay_position (reader, xid, seq) VALUES ('relay', $1, $2)"
+                " ON CONFLICT (reader) DO UPDATE SET xid = $1, seq = $2, at = now()",
+                rows[-1]["xid"],
+                rows[-1]["seq"],
+            )
+        return len(rows)
+
+    async def _handle(self, connection: Connection, row: OutboxRow) -> None:
+        if row.kind == "notice":
+            await self._deliver(connection, row.tenant, row.payload, row.id)
+            self.counters.notices += 1
+        elif row.kind == "job":
+            await self._defer(row.tenant, row.name, row.payload, row.id)
+            self.counters.jobs += 1
+        else:
+            self.counters.events += 1
+            for pack, rule in self._rules.get(row.name, ()):
+                await self._apply_rule(connection, pack, rule, row)
+
+    async def _apply_rule(self, connection: Connection, pack: Pack, rule: Rule, row: OutboxRow) -> None:
+        for attempt in range(1, 6):
+            try:
+                await self._try_rule(connection, pack, rule, row)
+            except Unavailable:
+                raise  # the whole relay waits: order is kept
+            except Conflict as error:
+                if attempt == 5:
+                    await self.park(connection, rule.name, row, str(error), attempt)
+            except ProvinceError as error:
+                await self.park(connection, rule.name, row, str(error), attempt)
+                return
+            except Exception as error:
+                # A defect in one pack's logic must not stop the others: parked with its reason, where a person sees it.
+                log.exception("rule failed", extra={"rule": rule.name, "event": str(row.id)})
+                await self.park(connection, rule.name, row, f"{type(error).__name__}: {error}", attempt)
+                return
+            else:
+                return
+
+    async def _try_rule(self, connection: Connection, pack: Pack, rule: Rule, row: OutboxRow) -> None:
+        entity = await _load(connection, row.tenant, row.entity or "")
+        if entity is None:  # deleted since: there is nothing left to act on
+            return
+        if row.depth >= MAX_DEPTH:
+            raise ProvinceError(f"{MAX_DEPTH} rules caused one another.", remedy="Break the loop between the rules.")
+        at = now()
+        context = Context(now=at, params=self._parameters(pack.name, at), actor=row.actor, agency=entity.agency)
+        asked = await self._broker.answer_reads(rule.reads, entity)
+        changes, messages = run(rule.do, to_record(rule.record, entity), context=context, **asked)
+        self.counters.rules += 1
+        if changes or messages:
+            actor = system(row.tenant, rule.name, cause=str(row.id))
+            await self._broker.carry_out(changes, messages, actor, key=f"{rule.name} {row.id}", depth=row.depth + 1)
+
+    async def park(self, connection: Connection, handler: str, row: OutboxRow, reason: str, attempts: int) -> None:
+        """Keep a failed effect where a person finds it, with its event."""
+        self.counters.parked += 1
+        event = {"id": str(row.id), "name": row.name, "entity": row.entity, "type": row.type, "depth": row.depth,
+                 "actor": row.actor, "at": row.at.isoformat(), "payload": row.payload}  # fmt: skip
+        await connection.execute(
+            "INSERT INTO failed_effect (tenant, id, handler, event, reason, attempts) VALUES ($1, $2, $3, $4, $5, $6)"
+            " ON CONFLICT (tenant, id, handler) DO UPDATE SET reason = $5, attempts = failed_effect.attempts + $6,"
+            " state = 'open', at = now()",
+            row.tenant,
+            row.id,
+            handler,
+            msgspec.json.encode(event).decode(),
+            reason[:2000],
+            attempts,
+        )
+
+    async def retry(self, tenant: str, id: UUID, handler: str) -> None:
+        """Do a parked effect again, now. It stays parked, with a new reason, when it fails again."""
+        async with self._pool.acquire() as connection:
+            found = await connection.fetchrow(
+                "SELECT o.tenant, o.seq, o.xid, o.id, o.kind, o.name, o.entity, o.type, o.payload, o.depth, o.actor,"
+                " o.at FROM failed_effect f JOIN outbox o ON o.tenant = f.tenant AND o.id = f.id"
+                " WHERE f.tenant = $1 AND f.id = $2 AND f.handler = $3 AND f.state = 'open'",
+                tenant,
+                id,
+                handler,
+            )
+            if found is None:
+                return
+            row = _row(found)
+            for pack, rule in self._rules.get(row.name, ()):
+                if rule.name == handler:
+                    before = self.counters.parked
+                    await self._apply_rule(connection, pack, rule, row)
+                    if self.counters.parked == before:
+                        await connection.execute(
+                            "UPDATE failed_effect SET state = 'retried' WHERE tenant = $1 AND id = $2 AND handler = $3",
+                            tenant,
+                            id,
+                            handler,
+                        )
+
+
+def _row(record: asyncpg.Record) -> OutboxRow:
+    values = dict(record)
+    values["payload"] = msgspec.json.decode(values["payload"])
+    return OutboxRow(**values)
+
+
+async def _load(connection: Connection, tenant: str, id: str) -> Entity | None:
+    found = await connection.fetchrow(f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2", tenant, id)  # noqa: S608
+    return None if found is None else entity_of(found)

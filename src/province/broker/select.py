@@ -1,0 +1,322 @@
+"""From a Query and the caller's rights to one parameterised SQL statement.
+
+Values are always parameters. Attribute names and type names are parameters too, except where a generated index must
+match the expression literally: there they come from our own declarations, quoted.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from province.broker.access import Access
+from province.broker.rows import COLUMNS
+from province.errors import InvalidInput, NotAllowed, Unsupported
+from province.identity.policy import Scope
+from province.model.geometry import bounds, box_around, validate
+from province.model.query import AnyOf, Query, Where
+from province.model.schema import EntityType, FieldSpec
+from province.model.text import fold
+
+MAX_LIMIT = 1_000
+MAX_TERMS = 100
+
+
+@dataclass(slots=True)
+class Statement:
+    """SQL and its parameters. `sql` selects COLUMNS and `order_value`; `count_sql` the exact total."""
+
+    sql: str
+    count_sql: str
+    parameters: list[Any]
+    counted: int
+    """How many of the parameters `count_sql` takes."""
+
+
+@dataclass(slots=True)
+class _Builder:
+    types: Mapping[str, EntityType]
+    named: tuple[EntityType, ...]
+    parameters: list[Any] = field(default_factory=list)
+    joins: dict[str, str] = field(default_factory=dict)
+
+    def bind(self, value: Any) -> str:
+        self.parameters.append(value)
+        return f"${len(self.parameters)}"
+
+    def spec(self, name: str) -> FieldSpec | None:
+        """The declared field when the query is about exactly one declared type."""
+        return self.named[0].fields.get(name) if len(self.named) == 1 else None
+
+
+def compile_query(
+    tenant: str, query: Query, access: Sequence[Access], types: Mapping[str, EntityType], *, many_typed: bool
+) -> Statement:
+    """Compile. access: what the caller may read of the asked types; must not be empty.
+
+    many_typed: whether the tenant holds entities of more than one type (they need a second look at `types`).
+    Raises: InvalidInput, NotAllowed (a hidden attribute), Unsupported.
+    """
+    if not 0 <= query.limit <= MAX_LIMIT:
+        raise InvalidInput(f"limit {query.limit} is outside 0…{MAX_LIMIT}.", field="limit")
+    named = tuple(types[t] for t in query.types if t in types)
+    b = _Builder(types, named if len(named) == len(query.types) else ())
+    conditions = [f"e.tenant = {b.bind(tenant)}"]
+    conditions += _type_conditions(b, query, many_typed)
+    conditions.append(_rights(b, access))
+    if query.ids:
+        conditions.append(f"e.id = ANY({b.bind(list(query.ids))}::text[])")
+    if query.agency:
+        conditions.append(f"e.agency = ANY({b.bind(list(query.agency))}::text[])")
+    if query.area:
+        conditions.append(f"e.area = ANY({b.bind(list(query.area))}::text[])")
+    for term in query.where:
+        conditions.append(_term(b, term, access, 0))
+    conditions += _place(b, query)
+    words = _words(b, query)
+    order, descending, cast = _order(b, query, access)
+    base = _from(b, conditions, words)
+    count_sql = f"SELECT count(*) FROM {base}"  # noqa: S608 - composed of constants and placeholders
+    counted = len(b.parameters)
+    keyset = _keyset(b, query, order, descending, cast)
+    direction = "DESC" if descending else "ASC"
+    columns = ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(","))
+    sql = (
+        f"SELECT {columns}, {order}::text AS order_value FROM {base}{keyset}"  # noqa: S608 - as above
+        f" ORDER BY {order} {direction}, e.id {direction} LIMIT {b.bind(query.limit + 1)}"
+    )
+    return Statement(sql, count_sql, b.parameters, counted)
+
+
+def _type_conditions(b: _Builder, query: Query, many_typed: bool) -> list[str]:
+    if not query.types:
+        return []
+    if len(query.types) == 1 and not many_typed:
+        # A literal, so that the partial index of a declared field can be used.
+        name = query.types[0]
+        return [f"e.type = {_literal(name)}" if name in b.types else f"e.type = {b.bind(name)}"]
+    wanted = b.bind(list(query.types))
+    if many_typed:
+        return [f"(e.type = ANY({wanted}::text[]) OR e.types && {wanted}::text[])"]
+    return [f"e.type = ANY({wanted}::text[])"]
+
+
+def _rights(b: _Builder, access: Sequence[Access]) -> str:
+    if all(a.everything for a in access) and any(a.type is None for a in access) and len(access) == len(b.types) + 1:
+        return "true"
+    groups = []
+    for a in access:
+        of_type = f"e.type = {_literal(a.type.name)}" if a.type else f"e.type <> ALL({b.bind(list(b.types))}::text[])"
+        if a.everything:
+            groups.append(of_type)
+            continue
+        ways = _within(b, a.read)
+        if a.public and a.type:
+            where = a.type.info.public_where
+            ways.append("true" if where is None else f"{_json(where[0])} = {b.bind(_encode(where[1]))}::jsonb")
+        groups.append(f"({of_type} AND ({' OR '.join(ways) or 'false'}))")
+    return "(" + " OR ".join(groups) + ")"
+
+
+def _within(b: _Builder, scope: Scope) -> list[str]:
+    ways = []
+    if scope.agencies:
+        ways.append(f"e.agency = ANY({b.bind(sorted(scope.agencies))}::text[])")
+    if scope.areas:
+        ways.append(f"e.area = ANY({b.bind(sorted(scope.areas))}::text[])")
+    if scope.entities:
+        ways.append(f"e.id = ANY({b.bind(sorted(scope.entities))}::text[])")
+    if scope.pairs:
+        pairs = sorted(scope.pairs)
+        agencies, areas = b.bind([p[0] for p in pairs]), b.bind([p[1] for p in pairs])
+        ways.append(f"(e.agency, e.area) IN (SELECT * FROM unnest({agencies}::text[], {areas}::text[]))")
+    return ways
+
+
+def _json(name: str) -> str:
+    return f"(e.attrs -> {_literal(name)} -> 'value')"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _encode(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _term(b: _Builder, term: Where | AnyOf, access: Sequence[Access], depth: int) -> str:
+    if depth > 10 or len(b.parameters) > MAX_TERMS * 3:
+        raise InvalidInput("the condition is too complex.", field="q", remedy="Ask in several queries.")
+    if isinstance(term, AnyOf):
+        groups = [" AND ".join(_term(b, t, access, depth + 1) for t in group) for group in term.groups]
+        return "((" + ") OR (".join(groups) + "))"
+    name, *path = re.split(r"\.(?![^\[]*\])", term.name) if not term.name.startswith("http") else [term.name]
+    if not all(a.shows(name) for a in access):
+        raise NotAllowed(f"the attribute {name!r} may not be used here.", field=name)
+    spec = b.spec(name)
+    if spec is not None and spec.field.observed:
+        return _observed(b, spec, term)
+    return _compare(b, _expression(b, name, path, spec), term, spec)
+
+
+def _expression(b: _Builder, name: str, path: Sequence[str], spec: FieldSpec | None) -> str:
+    literal = _literal(name) if spec is not None else b.bind(name)
+    if not path:
+        return f"(e.attrs -> {literal} -> 'value')"
+    # A dotted path goes into the structured value, or into a sub-attribute of that name.
+    steps = b.bind(list(path))
+    metas = b.bind(["meta", path[0], "value", *path[1:]])
+    base = f"(e.attrs -> {literal})"
+    return f"coalesce({base} -> 'value' #> {steps}::text[], {base} #> {metas}::text[])"
+
+
+def _compare(b: _Builder, expression: str, term: Where, spec: FieldSpec | None) -> str:
+    if term.op == "exists":
+        return f"{expression} IS NOT NULL"
+    if term.op == "absent":
+        return f"{expression} IS NULL"
+    if term.op == "~":
+        pattern = _regex(term.value)
+        return f"({expression} #>> '{{}}') ~ {b.bind(pattern)}"
+    if term.op == "in":
+        values = b.bind([_encode(v) for v in term.value])
+        if spec is not None and not spec.many:
+            return f"{expression} = ANY({values}::jsonb[])"
+        return f"({expression} = ANY({values}::jsonb[]) OR {expression} @> ANY({values}::jsonb[]))"
+    value = f"{b.bind(_encode(term.value))}::jsonb"
+    if term.op == "==":
+        if spec is not None and not spec.many:
+            return f"{expression} = {value}"
+        return f"({expression} = {value} OR (jsonb_typeof({expression}) = 'array' AND {expression} @> {value}))"
+    if term.op == "!=":
+        return f"({expression} IS NOT NULL AND {expression} <> {value})"
+    if term.op not in ("<", "<=", ">", ">="):
+        raise Unsupported(f"the operator {term.op!r} is not offered.", field="q")
+    # jsonb orders different kinds among each other; a comparison is only meant within one kind.
+    return f"(jsonb_typeof({expression}) = jsonb_typeof({value}) AND {expression} {term.op} {value})"
+
+
+def _regex(pattern: Any) -> str:
+    if not isinstance(pattern, str) or len(pattern) > 200:
+        raise InvalidInput("a pattern is a text of at most 200 characters.", field="q")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise InvalidInput(f"{pattern!r} is not a regular expression: {error}.", field="q") from None
+    return pattern
+
+
+def _observed(b: _Builder, spec: FieldSpec, term: Where) -> str:
+    """A term over a measured attribute is answered by the latest values."""
+    table = f"latest_{b.named[0].noun}"
+    column = f'l."{spec.name}"'
+    if term.op in ("exists", "absent"):
+        test = "IS NOT NULL"
+    elif term.op == "in":
+        test = f"= ANY({b.bind(list(term.value))})"
+    else:
+        operator = {"==": "=", "!=": "<>"}.get(term.op, term.op)
+        if operator == "~":
+            raise Unsupported(f"{spec.name!r} is measured: patterns are not offered.", field="q")
+        if spec.value in ("number", "integer") and (
+            isinstance(term.value, bool) or not isinstance(term.value, int | float)
+        ):
+            raise InvalidInput(f"{term.value!r} is not a number.", field=spec.name)
+        cast = "float8" if spec.value in ("number", "integer") else "text"
+        value = float(term.value) if cast == "float8" else str(term.value)
+        test = f"{operator} {b.bind(value)}::{cast}"
+    found = f"EXISTS (SELECT 1 FROM {table} l WHERE l.tenant = e.tenant AND l.entity = e.id AND {column} {test})"  # noqa: S608
+    return f"NOT {found}" if term.op == "absent" else found
+
+
+def _place(b: _Builder, query: Query) -> list[str]:
+    """The box test by index; exact geometry is refined by the broker afterwards."""
+    boxes = []
+    if query.box is not None:
+        boxes.append(query.box)
+    if query.inside is not None:
+        boxes.append(bounds(validate(query.inside, field="inside")))
+    if query.near is not None:
+        boxes.append(box_around(query.near.position, query.near.max_m))
+    result = []
+    for west, south, east, north in boxes:
+        if not (-180 <= west <= east <= 180.0001 and -90 <= south <= north <= 90.0001):
+            raise InvalidInput("the box is not (west, south, east, north) in degrees.", field="box")
+        result.append(f"e.bounds && box(point({b.bind(east)}::float8, {b.bind(north)}::float8),"
+                      f" point({b.bind(west)}::float8, {b.bind(south)}::float8))")  # fmt: skip
+    return result
+
+
+def _words(b: _Builder, query: Query) -> str:
+    """A tsquery: all words, the last one as a prefix. Empty without text."""
+    words = re.findall(r"\w+", fold(query.text))[:20]
+    if query.text.strip() and not words:
+        return "false"
+    if not words:
+        return ""
+    return b.bind(" & ".join([*words[:-1], words[-1] + ":*"]))
+
+
+def _from(b: _Builder, conditions: Sequence[str], words: str) -> str:
+    where = " AND ".join(conditions)
+    if words == "false":
+        return f"entity e WHERE {where} AND false"
+    if words:
+        # MATERIALIZED: with ORDER BY id LIMIT the planner would walk the primary key and test every row for the words.
+        matching = f"SELECT * FROM entity e WHERE {where} AND e.words @@ to_tsquery('simple', {words})"  # noqa: S608
+        return f"(WITH found AS MATERIALIZED ({matching}) SELECT * FROM found) e WHERE true"  # noqa: S608
+    return f"entity e WHERE {where}"
+
+
+def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bool, str]:
+    descending = query.order.startswith("-")
+    name = query.order.removeprefix("-")
+    if name == "id":
+        return "e.id", descending, "text"
+    if name == "name":
+        return 'e.sort_key COLLATE "C"', descending, "text"
+    if name == "modified":
+        return "e.modified_at", descending, "timestamptz"
+    spec = b.spec(name)
+    if spec is None or not spec.field.indexed or spec.field.observed:
+        raise InvalidInput(
+            f"cannot order by {name!r}.", field="order", remedy="Use id, name, modified, or a declared indexed field."
+        )
+    if not all(a.shows(name) for a in access):
+        raise NotAllowed(f"the attribute {name!r} may not be used here.", field="order")
+    # Only a required field is never NULL; the plain expression is the one that the generated index holds.
+    expression = _json(name) if spec.required else f"coalesce({_json(name)}, 'null'::jsonb)"
+    return expression, descending, "jsonb"
+
+
+def _keyset(b: _Builder, query: Query, order: str, descending: bool, cast: str) -> str:
+    if not query.after:
+        return ""
+    value, last = read_token(query.after)
+    operator = "<" if descending else ">"
+    return f" AND ({order}, e.id) {operator} ({b.bind(value)}::text::{cast}, {b.bind(last)}::text)"
+
+
+def make_token(value: str, last_id: str) -> str:
+    """Opaque keyset token: where the next page begins."""
+    return base64.urlsafe_b64encode(msgspec.json.encode([value, last_id])).decode().rstrip("=")
+
+
+def read_token(token: str) -> tuple[str, str]:
+    """Inverse of `make_token`. Raises: InvalidInput."""
+    try:
+        value, last = msgspec.json.decode(
+            base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)), type=tuple[str, str]
+        )
+    except (binascii.Error, msgspec.DecodeError, ValueError):
+        raise InvalidInput(
+            "the page token is not one of ours.", field="after", remedy="Start from the first page."
+        ) from None
+    return value, last
