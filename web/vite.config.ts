@@ -1,0 +1,24 @@
+import { defineConfig } from "vite";
+
+// Every island is one entry with a stable name; the console adds a content hash to the address it prints.
+export default defineConfig({
+  base: "/static/islands/",
+  publicDir: false,
+  build: {
+    outDir: "../src/province/console/static/islands",
+    emptyOutDir: true,
+    target: "es2022",
+    chunkSizeWarningLimit: 2000,
+    cssCodeSplit: true,
+    modulePreload: false,
+    rolldownOptions: {
+      checks: { eval: false }, // htmx carries an eval for hx-on; the content security policy and allowEval=false forbid it
+      input: { map: "src/map.ts", chart: "src/chart.ts", enhance: "src/enhance.ts" },
+      output: {
+        entryFileNames: "[name].js",
+        chunkFileNames: "part-[hash].js",
+        assetFileNames: "[name][extname]",
+      },
+    },
+  },
+});
