@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from province.errors import InvalidInput
@@ -105,6 +106,24 @@ def bounds(geometry: Geometry) -> Box:
 def point(lon: float, lat: float) -> Geometry:
     """A GeoJSON Point."""
     return {"type": "Point", "coordinates": [lon, lat]}
+
+
+def contains(geometry: Geometry, position: Sequence[float]) -> bool:
+    """Whether a Polygon or MultiPolygon holds a position (even-odd rule over all rings; other kinds hold none)."""
+    kind = geometry["type"]
+    if kind not in ("Polygon", "MultiPolygon"):
+        return False
+    polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
+    lon, lat = position[0], position[1]
+    for rings in polygons:
+        inside = False
+        for ring in rings:
+            for (x1, y1, *_), (x2, y2, *_) in pairwise(ring):
+                if (y1 > lat) != (y2 > lat) and lon < x1 + (lat - y1) * (x2 - x1) / (y2 - y1):
+                    inside = not inside
+        if inside:
+            return True
+    return False
 
 
 def distance_m(a: Sequence[float], b: Sequence[float]) -> float:
