@@ -6,8 +6,8 @@ A type that the caller may not read at all does not appear. Fields marked `perso
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -63,6 +63,14 @@ class Access:
             hidden = {s.name for s in self.type.fields.values() if s.field.personal}
         attrs = {k: a for k, a in entity.attrs.items() if split_key(k)[0] not in hidden}
         return entity if len(attrs) == len(entity.attrs) else msgspec.structs.replace(entity, attrs=attrs)
+
+    def narrowed(self, names: Iterable[str]) -> Access:
+        """For a question about attributes that the public view lacks, a reader's own entities are the whole answer."""
+        if not self.public or self.read.nothing or self.type is None or self.read.all:
+            return self
+        fields = self.type.fields
+        hidden = any(n not in fields or not fields[n].field.public for n in names)
+        return replace(self, public=False) if hidden else self
 
     def shows(self, name: str) -> bool:
         """May the caller filter or sort by this attribute? Only when it may be seen on every entity in reach."""

@@ -16,7 +16,7 @@ from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
 from province.broker.rows import COLUMNS, entity_of
-from province.broker.select import compile_query, make_token
+from province.broker.select import compile_query, make_token, names_in
 from province.broker.write import Write
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
@@ -196,7 +196,7 @@ class Broker:
 
     async def query(self, query: Query, actor: Actor) -> Page:
         """A page of entities. Raises: NotSignedIn when an anonymous caller may read none of the types."""
-        access = self._rights.readable(actor, query.types)
+        access = [a.narrowed(names_in(query)) for a in self._rights.readable(actor, query.types)]
         if not access:
             if actor.kind == "anonymous":
                 raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")

@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterable
 from importlib import resources
 
-import asyncpg
-
+from province.broker.database import Connection
 from province.errors import ConfigurationError
 from province.model.schema import EntityType
 
@@ -31,7 +30,7 @@ def available() -> list[tuple[int, str, str]]:
     return found
 
 
-async def migrate(connection: asyncpg.Connection) -> list[int]:
+async def migrate(connection: Connection) -> list[int]:
     """Bring the schema up to date; each migration is one transaction. Returns the numbers that were applied.
 
     Raises: ConfigurationError when the database is newer than this program or a shipped migration was altered.
@@ -70,7 +69,7 @@ async def migrate(connection: asyncpg.Connection) -> list[int]:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
-async def ensure_indexes(connection: asyncpg.Connection, types: Iterable[EntityType]) -> list[str]:
+async def ensure_indexes(connection: Connection, types: Iterable[EntityType]) -> list[str]:
     """Create the index of every field declared `indexed` that has none yet. Returns the names of the new ones."""
     present = {row["indexname"] for row in await connection.fetch("SELECT indexname FROM pg_indexes")}
     created: list[str] = []

@@ -32,7 +32,7 @@ async def reserve(connection: Connection, write: Write, steps: Sequence[Step]) -
     async with connection.transaction():  # a savepoint: a refusal gives everything back
         for one in steps:
             await _check_limits(connection, tenant, one)
-            if one.change.holds or one.after is None:
+            if one.change.holds:
                 await connection.execute("DELETE FROM hold WHERE tenant = $1 AND entity = $2", tenant, one.change.id)
             for hold in one.change.holds:
                 await _take(connection, tenant, one.change, hold)

@@ -154,10 +154,12 @@ async def _store_state(connection: Connection, net: Sequence[_Net], types: Mappi
     if updates:
         await connection.execute(_UPDATE, *_columns(updates, types))
     if deletes:
+        gone = [e.tenant for e in deletes], [e.id for e in deletes]
         await connection.execute(
-            "DELETE FROM entity WHERE (tenant, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
-            [e.tenant for e in deletes],
-            [e.id for e in deletes],
+            "DELETE FROM entity WHERE (tenant, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))", *gone
+        )
+        await connection.execute(
+            "DELETE FROM hold WHERE (tenant, entity) IN (SELECT * FROM unnest($1::text[], $2::text[]))", *gone
         )
 
 

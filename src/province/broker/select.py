@@ -94,6 +94,24 @@ def compile_query(
     return Statement(sql, count_sql, b.parameters, counted)
 
 
+def names_in(query: Query) -> set[str]:
+    """The attributes that a question filters or sorts by."""
+    found = {query.order.removeprefix("-")} - {"id", "name", "modified"}
+    terms = list(query.where)
+    while terms:
+        term = terms.pop()
+        if isinstance(term, AnyOf):
+            terms.extend(t for group in term.groups for t in group)
+        else:
+            found.add(_path(term.name)[0])
+    return found
+
+
+def _path(name: str) -> list[str]:
+    """Attribute name, then the way into its value; the dots of an IRI are no separators."""
+    return [name] if name.startswith("http") else re.split(r"\.(?![^\[]*\])", name)
+
+
 def _type_conditions(b: _Builder, query: Query, many_typed: bool) -> list[str]:
     if not query.types:
         return []
@@ -158,7 +176,7 @@ def _term(b: _Builder, term: Where | AnyOf, access: Sequence[Access], depth: int
     if isinstance(term, AnyOf):
         groups = [" AND ".join(_term(b, t, access, depth + 1) for t in group) for group in term.groups]
         return "((" + ") OR (".join(groups) + "))"
-    name, *path = re.split(r"\.(?![^\[]*\])", term.name) if not term.name.startswith("http") else [term.name]
+    name, *path = _path(term.name)
     if not all(a.shows(name) for a in access):
         raise NotAllowed(f"the attribute {name!r} may not be used here.", field=name)
     spec = b.spec(name)

@@ -1,0 +1,117 @@
+"""A broker over a real, fresh database."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, ClassVar
+
+import asyncpg
+import pytest
+
+from province.broker.broker import Broker
+from province.broker.committer import Committer
+from province.broker.database import Pool, connect
+from province.broker.migrate import ensure_indexes, migrate
+from province.model.actor import Actor, Grant
+from province.model.geometry import Geometry
+from province.model.label import Label
+from province.model.schema import Field, Record, TypeInfo, describe
+from province.model.unit import Unit
+from province.model.workflow import Edge, Workflow
+
+TENANT = "t"
+A, B = "urn:ngsi-ld:Agency:a", "urn:ngsi-ld:Agency:b"
+WORD = Label("chữ", "word")
+
+LIGHTS = Workflow(
+    attribute="status",
+    initial="dark",
+    final=frozenset({"gone"}),
+    edges=(
+        Edge("dark", "lit", "lamp.lit", WORD),
+        Edge("lit", "dark", "lamp.darkened", WORD),
+        Edge("dark", "gone", "lamp.removed", WORD),
+    ),
+    names=(("dark", WORD), ("lit", WORD), ("gone", WORD)),
+)
+
+
+class Lamp(Record, frozen=True, kw_only=True):
+    """A street lamp: everything a type can declare, in one small class."""
+
+    TYPE: ClassVar = TypeInfo(
+        "Lamp", Label("Đèn", "Lamp"), unique=(("serial",),), place="location", title="name", workflow=LIGHTS,
+        public=True, public_where=("shown", True),
+    )  # fmt: skip
+    serial: Annotated[str, Field(WORD)]
+    name: Annotated[str, Field(WORD, search=True, public=True)]
+    status: Annotated[str, Field(WORD, indexed=True)] = "dark"
+    height: Annotated[float | None, Field(WORD, indexed=True, minimum=0, maximum=50), Unit("MTR")] = None
+    colour: Annotated[str | None, Field(WORD, values=("white", "amber"))] = None
+    owner_phone: Annotated[str | None, Field(WORD, personal=True)] = None
+    shown: Annotated[bool, Field(WORD)] = False
+    code: Annotated[str | None, Field(WORD)] = None
+    location: Annotated[Geometry | None, Field(WORD)] = None
+
+
+def lamp_id(name: object) -> str:
+    return f"urn:ngsi-ld:Lamp:{name}"
+
+
+def lamp(key: object, **values: Any) -> Lamp:
+    given = {"serial": f"S-{key}", "name": f"Đèn đường số {key}", **values}
+    return Lamp(id=lamp_id(key), **given)
+
+
+def person(*permissions: str, agency: str | None = None, areas: tuple[str, ...] = (), id: str = "person") -> Actor:
+    grants = (Grant("role", frozenset(permissions), agency, frozenset(areas)),) if permissions else ()
+    return Actor(tenant=TENANT, id=id, kind="person", grants=grants)
+
+
+def _named(dsn: str, database: str) -> str:
+    base, _, query = dsn.partition("?")
+    return f"{base.rsplit('/', 1)[0]}/{database}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture(scope="session")
+async def migrated(postgres_dsn: str) -> AsyncIterator[Pool]:
+    """A pool over a migrated database of this test session."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(postgres_dsn)
+    await admin.execute(f"CREATE DATABASE {name}")
+    pool = await connect(_named(postgres_dsn, name), size=8)
+    async with pool.acquire() as connection:
+        await migrate(connection)
+        await ensure_indexes(connection, [describe(Lamp)])
+    yield pool
+    await pool.close()
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture
+async def pool(migrated: Pool) -> Pool:
+    """The same pool, every table empty: emptying takes a tenth of creating a database."""
+    async with migrated.acquire() as c:
+        tables = await c.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
+        )
+        await c.execute("TRUNCATE " + ", ".join(f'"{t["tablename"]}"' for t in tables))
+    return migrated
+
+
+@pytest.fixture
+async def broker(pool: Pool) -> AsyncIterator[Broker]:
+    """A broker that knows the type Lamp and no measured attribute."""
+    types = {"Lamp": describe(Lamp)}
+    committer = Committer(
+        pool, types, lambda tenant, geometry: "west" if geometry["coordinates"][0] < 106.6 else "east"
+    )
+    committer.start()
+
+    async def nothing(*_: object) -> dict[str, Any]:
+        return {}
+
+    yield Broker(pool, committer, types=types, packs=(), parameters=lambda pack, at: {}, read_latest=nothing)
+    await committer.stop()
