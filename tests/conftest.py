@@ -1,0 +1,151 @@
+"""Engines for all tests: one PostgreSQL and one NATS server per test process, started on first use (about a second).
+
+They are real servers with flushing turned off, on free ports, in a temporary home; nothing is shared between test
+processes, so tests may run in parallel (`pytest -n`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from province.engines.command import Command
+from province.engines.nats import Nats
+from province.engines.postgres import Postgres
+from province.settings import Settings
+
+_LIBC = ctypes.CDLL(None)
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def temporary_home() -> Iterator[Path]:
+    """A folder that does not exist yet, in one that the engines' user can enter (pytest's own it cannot)."""
+    folder = Path(tempfile.mkdtemp(prefix="province-test-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        yield folder / "home"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ready(command: Command, pid: int) -> bool:
+    assert command.ready is not None
+    # In a thread of its own, for a test's event loop may be running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(command.ready(pid))).result()  # type: ignore[arg-type, misc]
+
+
+@contextlib.contextmanager
+def running(command: Command, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run an engine without a supervisor: its output in a file, so that no event loop need drain it."""
+    user = command.user or (None, None)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command.argv, env=command.env, cwd=command.cwd, user=user[0], group=user[1], stdin=subprocess.DEVNULL,
+            extra_groups=[] if command.user else None, stdout=output, stderr=output, process_group=0,
+            preexec_fn=lambda: _LIBC.prctl(1, command.stop_signal, 0, 0, 0),
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not _is_ready(command, child.pid):
+            assert child.poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < deadline, f"{command.name} is not ready after 60 s"
+            time.sleep(0.02)
+        yield child
+    finally:
+        if child.poll() is None:
+            child.send_signal(command.stop_signal)
+        try:
+            child.wait(20)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """The home of this test process; the engines make it."""
+    with temporary_home() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def settings(home: Path) -> Settings:
+    """Settings of the servers below; MQTT on a free port."""
+    return Settings(home=home, mqtt_port=free_port(), synchronous_commit="off", stream_sync="1m")
+
+
+@pytest.fixture(scope="session")
+def _postgres(settings: Settings) -> Iterator[Postgres]:
+    postgres = Postgres(settings)
+    postgres.prepare()
+    (postgres.data / "local.conf").write_text("fsync = off\nfull_page_writes = off\nmax_connections = 200\n")
+    with running(postgres.command(), settings.home / "postgres.log"):
+        yield postgres
+
+
+@pytest.fixture(scope="session")
+def make_database(_postgres: Postgres) -> Callable[[], str]:
+    """Call it for the DSN of a new, empty database (about 40 ms)."""
+
+    def make() -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        with psycopg.connect(_postgres.dsn(), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 STRATEGY file_copy')
+        return _postgres.dsn(name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(make_database: Callable[[], str]) -> str:
+    """DSN of one empty database that lasts for the whole test process."""
+    return make_database()
+
+
+@pytest.fixture(scope="session")
+def _nats(settings: Settings) -> Iterator[Nats]:
+    nats = Nats(settings)
+    nats.prepare()
+    with running(nats.command(), settings.home / "nats.log"):
+        yield nats
+
+
+@pytest.fixture(scope="session")
+def nats_url(_nats: Nats) -> str:
+    """Address of the NATS server."""
+    return _nats.url()
+
+
+@pytest.fixture(scope="session")
+def nats_options(_nats: Nats) -> dict[str, object]:
+    """What `nats.connect(nats_url, **nats_options)` needs to pass as a service."""
+    return _nats.options()
+
+
+@pytest.fixture(scope="session")
+def callout_seed(_nats: Nats) -> str:
+    """The seed that signs callout answers for that server."""
+    return _nats.callout_seed()
