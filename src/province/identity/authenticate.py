@@ -72,8 +72,8 @@ class Authenticator:
         self._pool = pool
         self._hasher = hasher
         # A desk of people behind one address signs in within a minute; a guesser gets one try each two seconds.
-        self._by_address = by_address or Limiter(rate=0.5, burst=30)
-        self._by_login = by_login or Limiter(rate=0.2, burst=10)
+        self._by_address = Limiter(rate=0.5, burst=30) if by_address is None else by_address
+        self._by_login = Limiter(rate=0.2, burst=10) if by_login is None else by_login
         self._clock = clock
         self._cache: OrderedDict[tuple[str, str], tuple[float, Caller]] = OrderedDict()
 

@@ -43,7 +43,9 @@ class Limiter:
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def __len__(self) -> int:
+    @property
+    def known(self) -> int:
+        """Number of keys in memory."""
         return len(self._buckets)
 
     def retry_after(self, key: str, cost: float = 1.0) -> float:

@@ -44,7 +44,7 @@ async def open_session(
     name = session_id(cookie)
     expires = await conn.fetchval(
         """INSERT INTO session (tenant, token_hash, account, created_at, last_seen, expires_at, address, user_agent)
-           VALUES ($1, $2, $3, now(), now(), now() + $4, $5, $6) RETURNING expires_at""",
+           VALUES ($1, $2, $3, now(), now(), now() + $4::interval, $5, $6) RETURNING expires_at""",
         tenant,
         bytes.fromhex(name),
         UUID(account),
@@ -58,7 +58,8 @@ async def open_session(
 async def touch(conn: Connection, tenant: str, session: str) -> None:
     """Note that the session is in use."""
     await conn.execute(
-        "UPDATE session SET last_seen = now() WHERE tenant = $1 AND token_hash = $2 AND last_seen < now() - $3",
+        """UPDATE session SET last_seen = now()
+           WHERE tenant = $1 AND token_hash = $2 AND last_seen < now() - $3::interval""",
         tenant,
         bytes.fromhex(session),
         TOUCH,
@@ -91,7 +92,7 @@ async def purge(conn: Connection) -> int:
     await conn.execute("DELETE FROM sign_in_failure WHERE last_at < now() - interval '1 day'")
     status = await conn.execute(
         """DELETE FROM session WHERE expires_at < now() - interval '1 day' OR revoked_at < now() - interval '1 day'
-               OR last_seen < now() - $1 - interval '1 day'""",
+               OR last_seen < now() - $1::interval - interval '1 day'""",
         IDLE,
     )
     return int(status.rpartition(" ")[2])
