@@ -25,8 +25,15 @@ Parameters = Mapping[str, Any]
 """The dated constants of `params.yaml` that hold at `now`, by name."""
 
 
+CALLER = "caller"
+"""Addressee of a notice that only the answer to this very call shows: a secret link, a receipt."""
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A message to a person or an agency's desk: shown in the console inbox, and sent by the channels they have."""
+    """A message to a person or an agency's desk: shown in the console inbox, and sent by the channels they have.
+
+    to: id of an account or an agency; `CALLER`: shown in the answer to this call, and neither stored nor logged.
+    """
 
     to: str
     subject: Label
@@ -48,13 +55,17 @@ Effect = Change | Notice | Job
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What surrounds a call of pack logic. actor: id of who acts.  files: hashes uploaded with the action."""
+    """What surrounds a call of pack logic. actor: id of who acts.  files: hashes uploaded with the action.
+
+    nonce: 32 or more random hex digits, fresh for every call, drawn by the caller: logic makes ids and secrets of it.
+    """
 
     now: Instant
     params: Parameters
     actor: str
     agency: str | None = None
     files: tuple[str, ...] = ()
+    nonce: str = ""
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,5 +3,9 @@
 from __future__ import annotations
 
 from province.pack import Pack
+from province.packs import devices, reports
 
-BUILT_IN: tuple[Pack, ...] = ()
+BUILT_IN: tuple[Pack, ...] = (
+    devices.PACK,
+    reports.PACK,
+)

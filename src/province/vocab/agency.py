@@ -54,6 +54,14 @@ class Agency(Record, frozen=True, kw_only=True):
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, public=True, ref="Area")] = None
     parent: Annotated[str | None, Field(Label("Trực thuộc", "Part of"), indexed=True, public=True, ref="Agency")] = None
     successor: Annotated[str | None, Field(Label("Cơ quan kế thừa", "Successor"), public=True, ref="Agency")] = None
+    competences: Annotated[
+        tuple[str, ...],
+        Field(
+            Label("Lĩnh vực phụ trách", "Competences"),
+            public=True,
+            hint=Label("Từ khoá để phân công tự động", "Words by which work finds its agency"),
+        ),
+    ] = ()
     source: Annotated[str, Field(Label("Nguồn", "Source"), public=True)] = ""
     sourceDate: Annotated[str | None, Field(Label("Ngày của nguồn", "Date of the source"), public=True)] = None
 

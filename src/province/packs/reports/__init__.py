@@ -1,0 +1,5 @@
+"""Row III.2e: citizens' reports."""
+
+from province.packs.reports.pack import PACK
+
+__all__ = ["PACK"]
