@@ -49,6 +49,10 @@ class Settings:
     max_body_bytes: int = 16 * 1024**2
     file_quota_bytes: int = 20 * 1024**3
     log_level: str = "INFO"
+    url: str = ""
+    """PROVINCE_URL: the server that command-line calls speak to; empty means the one of this home."""
+    token: str = field(default="", repr=False)
+    """PROVINCE_TOKEN: the access token of command-line calls."""
 
     @property
     def lake_uri(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, ClassVar
@@ -113,5 +114,13 @@ async def broker(pool: Pool) -> AsyncIterator[Broker]:
     async def nothing(*_: object) -> dict[str, Any]:
         return {}
 
-    yield Broker(pool, committer, types=types, packs=(), parameters=lambda pack, at: {}, read_latest=nothing)
+    yield Broker(
+        pool,
+        committer,
+        types=types,
+        packs=(),
+        parameters=lambda pack, at: {},
+        read_latest=nothing,
+        sign=lambda purpose, message: hashlib.sha256(purpose.encode() + message).hexdigest(),
+    )
     await committer.stop()

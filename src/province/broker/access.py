@@ -111,3 +111,7 @@ class Rights:
         """Raises: NotSignedIn, NotAllowed. Both the present and the future owner must be within the caller's rights."""
         for agency in agencies:
             policy.require(actor, permission, agency=agency, area=area, entity=entity)
+
+    def allows(self, actor: Actor, permission: str, entity: Entity) -> bool:
+        """Whether the actor holds the permission over this entity."""
+        return policy.allows(actor, permission, agency=entity.agency, area=entity.area, entity=entity.id)

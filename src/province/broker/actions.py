@@ -18,7 +18,7 @@ from province.model.change import Change
 from province.model.geometry import validate
 from province.model.schema import Field
 from province.model.text import nfc
-from province.pack import Action, Effect, Job, Notice
+from province.pack import CALLER, Action, Effect, Job, Notice
 
 MAX_EFFECTS = 500
 
@@ -103,15 +103,25 @@ def _is_mapping(kind: Any) -> bool:
     return any(isinstance(get_origin(o), type) and issubclass(get_origin(o), Mapping) for o in options)
 
 
-def run(
-    do: Callable[..., Iterable[Effect]], /, *args: Any, **kwargs: Any
-) -> tuple[tuple[Change, ...], tuple[Message, ...]]:
-    """Call pack logic and sort its effects into changes and messages. Raises: what the logic refuses, TooLarge."""
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """The effects of pack logic, sorted. answers: notices for the caller alone."""
+
+    changes: tuple[Change, ...]
+    messages: tuple[Message, ...]
+    answers: tuple[Notice, ...]
+
+
+def run(do: Callable[..., Iterable[Effect]], /, *args: Any, **kwargs: Any) -> Effects:
+    """Call pack logic and sort what it returns. Raises: what the logic refuses, TooLarge."""
     changes: list[Change] = []
     messages: list[Message] = []
+    answers: list[Notice] = []
     for effect in do(*args, **kwargs):
         if isinstance(effect, Change):
             changes.append(effect)
+        elif isinstance(effect, Notice) and effect.to == CALLER:
+            answers.append(effect)
         elif isinstance(effect, Notice):
             messages.append(Message("notice", "notice", msgspec.to_builtins(effect), effect.about or None))
         elif isinstance(effect, Job):
@@ -122,4 +132,4 @@ def run(
             )
         if len(changes) + len(messages) > MAX_EFFECTS:
             raise TooLarge(f"{do.__name__} has more than {MAX_EFFECTS} effects.", remedy="Split the work into jobs.")
-    return tuple(changes), tuple(messages)
+    return Effects(tuple(changes), tuple(messages), tuple(answers))

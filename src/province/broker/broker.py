@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -27,21 +29,30 @@ from province.model.query import Page, Query
 from province.model.record import to_record
 from province.model.schema import EntityType
 from province.model.time import Instant, now
-from province.pack import Action, Context, Indicator, Pack, Parameters, Read
+from province.pack import Action, Context, Indicator, Notice, Pack, Parameters, Read
 
 ReadLatest = Callable[[Connection, str, EntityType, Sequence[str]], Awaitable[Mapping[str, Mapping[str, Attribute]]]]
 """read_latest(connection, tenant, type, ids) → latest values of observed attributes, by entity id and key."""
+Sign = Callable[[str, bytes], str]
 ParametersAt = Callable[[str, Instant], Parameters]
 
 _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - composed of constants
 _COUNT_LIMIT = 100_000
 
 
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What an action did. answers: notices for the caller alone (a secret, a receipt); shown once, never stored."""
+
+    changed: tuple[Changed, ...]
+    answers: tuple[Notice, ...] = ()
+
+
 class Broker:
     """Records: apply, get, query, act. Raises errors of `province.errors` only.
 
     types: declared types by name.  packs: all packs.  parameters: (pack name, instant) → dated constants.
-    read_latest: latest values of observed attributes, by entity id.
+    read_latest: latest values of observed attributes, by entity id.  sign: keyed hash of (purpose, message).
     """
 
     def __init__(
@@ -53,6 +64,7 @@ class Broker:
         packs: Sequence[Pack],
         parameters: ParametersAt,
         read_latest: ReadLatest,
+        sign: Sign,
     ) -> None:
         self.pool = pool
         self.types = types
@@ -61,6 +73,7 @@ class Broker:
         self._committer = committer
         self._parameters = parameters
         self._read_latest = read_latest
+        self._sign = sign
         self._rights = Rights(types)
         self._many_typed: dict[str, tuple[float, bool]] = {}
 
@@ -108,7 +121,7 @@ class Broker:
         inputs: Mapping[str, Any] | None = None,
         files: tuple[str, ...] = (),
         key: str | None = None,
-    ) -> tuple[Changed, ...]:
+    ) -> Acted:
         """Carry out a pack's action. Raises: NotFound for an unknown one, and what `apply` raises."""
         found = self.actions.get(name)
         if found is None:
@@ -124,42 +137,50 @@ class Broker:
             actor=actor.id,
             agency=next((g.agency for g in actor.grants if g.agency), None),
             files=files,
+            nonce=self._nonce(actor, name, key, inputs or {}),
         )
         if action.creates:
             if not action.public:
                 self._rights.require(actor, action.needs, (context.agency,), None, None)
-            changes, messages = run(action.do, context=context, **values)
+            effects = run(action.do, context=context, **values)
         else:
-            if id is None:
-                raise InvalidInput(f"{name} needs the id of what it acts on.", field="id")
-            entity = await self._load(id, actor, action)
-            self._rights.require(actor, action.needs, (entity.agency,), entity.area, entity.id)
-            asked = await self._answer_reads(action.reads, entity)
-            changes, messages = run(action.do, to_record(action.record, entity), context=context, **values, **asked)
+            entity = await self._subject(id, actor, action)
+            asked = await self.answer_reads(action.reads, entity)
+            effects = run(action.do, to_record(action.record, entity), context=context, **values, **asked)
 
         def check(change: Change, before: Entity | None, owner: str | None) -> None:
             # The action is the right; it is looked at again on the locked row, whose owner may have changed meanwhile.
-            if before is not None and before.id == id:
+            if before is not None and before.id == id and not action.public:
                 self._rights.require(actor, action.needs, (before.agency,), before.area, before.id)
 
-        write = Write(changes, actor, check, key=_scoped(actor, key), messages=messages, action=name)
-        return await self._committer.submit(write)
+        write = Write(effects.changes, actor, check, key=_scoped(actor, key), messages=effects.messages, action=name)
+        return Acted(changed=await self._committer.submit(write), answers=effects.answers)
 
-    async def _load(self, id: str, actor: Actor, action: Action) -> Entity:
-        try:
-            entity = await self.get(id, actor)
-        except NotFound:
-            if actor.kind == "anonymous":
-                raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.") from None
-            raise
-        if entity.type != action.record.TYPE.name:  # type: ignore[attr-defined]
-            raise InvalidInput(f"{action.name} does not act on a {entity.type}.", field="id")
-        # Logic sees the whole record, whatever the caller may see of it.
+    async def _subject(self, id: str | None, actor: Actor, action: Action) -> Entity:
+        """The entity that an action acts on, whole: logic sees it all, whatever the caller may see of it."""
+        if id is None:
+            raise InvalidInput(f"{action.name} needs the id of what it acts on.", field="id")
         async with self.pool.acquire() as connection:
             row = await connection.fetchrow(_GET, actor.tenant, id)
-        if row is None:
-            raise NotFound(f"there is no entity {id}.", field="id")
-        return entity_of(row)
+        entity = entity_of(row) if row is not None else None
+        if not action.public:
+            # Without the right to act, one learns of existence only what `get` tells.
+            if entity is None or not self._rights.allows(actor, action.needs, entity):
+                await self.get(id, actor, latest=False)
+            if entity is not None:
+                self._rights.require(actor, action.needs, (entity.agency,), entity.area, entity.id)
+        if entity is None:
+            raise NotFound(f"there is no entity {id}.", field="id", remedy="Check the id and your rights.")
+        if entity.type != action.record.TYPE.name:  # type: ignore[attr-defined]
+            raise InvalidInput(f"{action.name} does not act on a {entity.type}.", field="id")
+        return entity
+
+    def _nonce(self, actor: Actor, name: str, key: str | None, inputs: Mapping[str, Any]) -> str:
+        """Random hex; for a call with an idempotency key the same at every retry, and unknown to everybody else."""
+        if key is None:
+            return secrets.token_hex(32)
+        message = msgspec.json.encode([actor.tenant, actor.id, actor.address, name, key, inputs], order="deterministic")
+        return self._sign("nonce", message)
 
     async def carry_out(
         self, changes: Sequence[Change], messages: Sequence[Any], actor: Actor, *, key: str, depth: int
@@ -168,16 +189,13 @@ class Broker:
         write = Write(tuple(changes), actor, lambda *_: None, key=key, messages=tuple(messages), depth=depth)
         await self._committer.submit(write)
 
-    async def _answer_reads(self, reads: Sequence[Read], entity: Entity) -> dict[str, Any]:
+    async def answer_reads(self, reads: Sequence[Read], entity: Entity) -> dict[str, Any]:
+        """The queries that a rule or an action declared, answered as typed records, with the product's own rights."""
         answers: dict[str, Any] = {}
         for read in reads:
             page = await self.query(read.query(entity), system(entity.tenant, "logic"))
             answers[read.name] = tuple(to_record(read.record, e) for e in page.items)
         return answers
-
-    async def answer_reads(self, reads: Sequence[Read], entity: Entity) -> dict[str, Any]:
-        """The queries that a rule declared, answered as typed records, with the product's own rights."""
-        return await self._answer_reads(reads, entity)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -319,7 +337,7 @@ def _scoped(actor: Actor, key: str | None) -> str | None:
         return None
     if not 0 < len(key) <= 200:
         raise InvalidInput("an Idempotency-Key has 1 to 200 characters.", field="Idempotency-Key")
-    return f"{actor.id} {key}"
+    return f"{actor.id} {actor.address if actor.kind == 'anonymous' else ''} {key}"
 
 
 def _access_of(by_type: Mapping[str | None, Access], entity: Entity, types: Mapping[str, EntityType]) -> Access:

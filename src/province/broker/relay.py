@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -173,13 +174,20 @@ class Relay:
         if row.depth >= MAX_DEPTH:
             raise ProvinceError(f"{MAX_DEPTH} rules caused one another.", remedy="Break the loop between the rules.")
         at = now()
-        context = Context(now=at, params=self._parameters(pack.name, at), actor=row.actor, agency=entity.agency)
+        context = Context(
+            now=at,
+            params=self._parameters(pack.name, at),
+            actor=row.actor,
+            agency=entity.agency,
+            nonce=secrets.token_hex(32),
+        )
         asked = await self._broker.answer_reads(rule.reads, entity)
-        changes, messages = run(rule.do, to_record(rule.record, entity), context=context, **asked)
+        effects = run(rule.do, to_record(rule.record, entity), context=context, **asked)
         self.counters.rules += 1
-        if changes or messages:
+        if effects.changes or effects.messages:
             actor = system(row.tenant, rule.name, cause=str(row.id))
-            await self._broker.carry_out(changes, messages, actor, key=f"{rule.name} {row.id}", depth=row.depth + 1)
+            key = f"{rule.name} {row.id}"
+            await self._broker.carry_out(effects.changes, effects.messages, actor, key=key, depth=row.depth + 1)
 
     async def park(self, connection: Connection, handler: str, row: OutboxRow, reason: str, attempts: int) -> None:
         """Keep a failed effect where a person finds it, with its event."""
