@@ -1,0 +1,220 @@
+"""`province`: the command line. Commands that run or repair an installation work on its home; the others speak to a
+running server over HTTP with the caller's own token, and so have exactly the caller's rights.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from province import __version__
+from province.cli.client import Client
+from province.cli.operations import Operations
+from province.errors import ProvinceError
+
+EXIT_REFUSED = 1
+"""The request was refused: input, rights, state."""
+EXIT_UNAVAILABLE = 3
+"""A part of the system does not answer."""
+
+_EXAMPLES = """
+\b
+Examples:
+  province run                                        start everything
+  province status                                     what runs, and is it healthy
+  province list Report --where status==new            entities of a type
+  province act report.resolve ID --set note="Đã vá"   carry out an action
+  province observe readings.csv --type AirQualityObserved
+  province backup /srv/backups                        one consistent cut
+"""
+
+
+class Commands(click.Group):
+    """A group whose errors are one line on standard error, with the field and the remedy, and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ProvinceError as error:
+            from province.errors import Unavailable
+
+            click.echo(f"province: {error}", err=True)
+            ctx.exit(EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_REFUSED)
+        except BrokenPipeError:
+            ctx.exit(0)
+
+
+def build(open_operations: Callable[[], Operations]) -> click.Group:
+    """The command group. open_operations: gives the operations of this installation, when a command needs them."""
+
+    @click.group(cls=Commands, help=f"Province: the platform of a province's digital life.\n{_EXAMPLES}")
+    @click.version_option(__version__, prog_name="province")
+    @click.pass_context
+    def province(ctx: click.Context) -> None:
+        ctx.obj = open_operations
+
+    _add_server(province)
+    _add_upkeep(province)
+    _add_data(province)
+    return province
+
+
+def _operations(ctx: click.Context) -> Operations:
+    operations: Operations = ctx.obj()
+    return operations
+
+
+def _add_server(group: click.Group) -> None:
+    @group.command()
+    @click.option(
+        "--simulate/--no-simulate", default=None, help="Run the simulator of field devices beside the server."
+    )
+    @click.option("--example/--no-example", default=True, show_default=True, help="Load the Bình Dương example.")
+    @click.pass_context
+    def run(ctx: click.Context, simulate: bool | None, example: bool) -> None:
+        """Start engines and server, and keep them running until Ctrl-C."""
+        _operations(ctx).run(simulate=simulate, example=example)
+
+    for name, text in (
+        ("serve", "Serve HTTP (the supervisor starts this)."),
+        ("ingest", "Take in readings and write the lake (the supervisor starts this)."),
+        ("work", "Carry out rules, notices and jobs (the supervisor starts this)."),
+    ):
+
+        def one(ctx: click.Context, name: str = name) -> None:
+            _operations(ctx).process(name)
+
+        group.command(name, help=text)(click.pass_context(one))
+
+    @group.command()
+    @click.option("--speed", default=1.0, show_default=True, help="Simulated seconds per second.")
+    @click.pass_context
+    def simulate(ctx: click.Context, speed: float) -> None:
+        """Send invented readings of the example's sensors over MQTT; their origin is `simulated`."""
+        _operations(ctx).simulate(speed=speed)
+
+    @group.command()
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @click.pass_context
+    def status(ctx: click.Context, as_json: bool) -> None:
+        """Show what runs. Exit code 3 when something does not."""
+        report = _operations(ctx).status()
+        if as_json:
+            click.echo(json.dumps(report, ensure_ascii=False, indent=1))
+        else:
+            for name, child in report["children"].items():
+                click.echo(f"{name:<10} {child['state']:<9} pid {child['pid'] or '-':<8} restarts {child['restarts']}")
+            click.echo(f"address    {report['address'] or 'not running'}")
+        if not report["healthy"]:
+            ctx.exit(EXIT_UNAVAILABLE)
+
+
+def _add_upkeep(group: click.Group) -> None:
+    @group.command()
+    @click.argument("folder", type=click.Path(path_type=Path))
+    @click.pass_context
+    def backup(ctx: click.Context, folder: Path) -> None:
+        """Write one consistent cut of everything into a new folder inside FOLDER. Works while the server runs."""
+        click.echo(str(_operations(ctx).backup(folder)))
+
+    @group.command()
+    @click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+    @click.option("--keys", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True,
+                  help="The file with the keys, kept apart from the backup.")  # fmt: skip
+    @click.pass_context
+    def restore(ctx: click.Context, source: Path, keys: Path) -> None:
+        """Restore a backup into this home, which must be empty."""
+        _operations(ctx).restore(source, keys)
+
+    @group.command()
+    @click.pass_context
+    def migrate(ctx: click.Context) -> None:
+        """Bring the database schema up to date and stop."""
+        applied = _operations(ctx).migrate()
+        click.echo(f"applied: {', '.join(map(str, applied))}" if applied else "nothing to do")
+
+    @group.command("rotate-key")
+    @click.pass_context
+    def rotate_key(ctx: click.Context) -> None:
+        """Replace the master key and encrypt all stored secrets anew."""
+        click.echo(f"{_operations(ctx).rotate_key()} secrets encrypted with the new key")
+
+
+def _add_data(group: click.Group) -> None:
+    @group.command("list")
+    @click.argument("type_name", metavar="TYPE")
+    @click.option("--where", "q", multiple=True, help="A term of the NGSI-LD query language, such as status==new.")
+    @click.option("--limit", default=20, show_default=True)
+    @click.pass_context
+    def list_(ctx: click.Context, type_name: str, q: tuple[str, ...], limit: int) -> None:
+        """List entities of a type as JSON lines."""
+        params = {"type": type_name, "limit": str(limit), "format": "simplified"}
+        if q:
+            params["q"] = ";".join(q)
+        for entity in _client(ctx).get("/ngsi-ld/v1/entities", params):
+            click.echo(json.dumps(entity, ensure_ascii=False))
+
+    @group.command()
+    @click.argument("id")
+    @click.pass_context
+    def get(ctx: click.Context, id: str) -> None:
+        """Show one entity as NGSI-LD."""
+        click.echo(json.dumps(_client(ctx).get(f"/ngsi-ld/v1/entities/{id}"), ensure_ascii=False, indent=1))
+
+    @group.command()
+    @click.argument("name", metavar="ACTION")
+    @click.argument("id", required=False)
+    @click.option("--set", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; JSON, or plain text.")
+    @click.pass_context
+    def act(ctx: click.Context, name: str, id: str | None, inputs: tuple[str, ...]) -> None:
+        """Carry out ACTION, on the entity ID unless it creates one."""
+        body: dict[str, Any] = {"inputs": dict(_pair(text) for text in inputs)}
+        if id:
+            body["id"] = id
+        click.echo(json.dumps(_client(ctx).post(f"/api/actions/{name}", body), ensure_ascii=False, indent=1))
+
+    @group.command()
+    @click.pass_context
+    def actions(ctx: click.Context) -> None:
+        """List the actions that this server offers."""
+        for action in _client(ctx).get("/api/actions"):
+            click.echo(f"{action['name']:<28} {action['title']['en']}")
+
+    @group.command()
+    @click.argument("file", type=click.File("rb"))
+    @click.option("--format", "media_type", default="json", type=click.Choice(["json", "arrow"]), show_default=True)
+    @click.option("--key", help="Idempotency key: the same key is taken in once.")
+    @click.pass_context
+    def observe(ctx: click.Context, file: Any, media_type: str, key: str | None) -> None:
+        """Send a batch of readings from FILE (- for standard input)."""
+        kind = {"json": "application/json", "arrow": "application/vnd.apache.arrow.stream"}[media_type]
+        answer = _client(ctx).send("/api/observations", file.read(), kind, key)
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        if answer.get("rejected"):
+            ctx.exit(EXIT_REFUSED)
+
+
+def _client(ctx: click.Context) -> Client:
+    return _operations(ctx).client()
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint="--set")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def main(open_operations: Callable[[], Operations]) -> None:
+    """Entry point."""
+    build(open_operations)(prog_name="province")
+    sys.exit(0)

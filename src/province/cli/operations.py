@@ -1,0 +1,48 @@
+"""What the command line asks of the composition root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from province.cli.client import Client
+
+
+class Operations(Protocol):
+    """The operations of one installation. Each raises errors of `province.errors`."""
+
+    def run(self, *, simulate: bool | None, example: bool) -> None:
+        """Supervise everything until a signal."""
+        ...
+
+    def process(self, name: str) -> None:
+        """Be one of the supervised processes: serve, ingest, work."""
+        ...
+
+    def simulate(self, *, speed: float) -> None:
+        """Send invented readings over MQTT until a signal."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """{healthy, address, children: {name: {state, pid, restarts, …}}}."""
+        ...
+
+    def backup(self, folder: Path) -> Path:
+        """Write a backup; returns its folder."""
+        ...
+
+    def restore(self, source: Path, keys: Path) -> None:
+        """Restore into an empty home."""
+        ...
+
+    def migrate(self) -> list[int]:
+        """Apply migrations; returns their numbers."""
+        ...
+
+    def rotate_key(self) -> int:
+        """Rotate the master key; returns how many secrets were encrypted anew."""
+        ...
+
+    def client(self) -> Client:
+        """An HTTP client of the running server with the caller's token."""
+        ...
