@@ -84,12 +84,16 @@ class Committer:
                 group = self._take()
                 try:
                     await self._commit(group)
-                except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError) as error:
+                except _LOST as error:
                     log.warning("commit failed", extra={"error": repr(error), "writes": len(group)})
                     await self._fall_apart(group, error)
                 except asyncio.CancelledError:
                     self._refuse(group, "the server is stopping")
                     raise
+                except Exception as error:
+                    # A defect of ours over one write must not end the only committer: all others would wait for ever.
+                    log.exception("commit failed by a defect", extra={"writes": len(group)})
+                    await self._fall_apart(group, error)
 
     def _take(self) -> list[Write]:
         group: list[Write] = []
@@ -105,20 +109,19 @@ class Committer:
         return group
 
     async def _fall_apart(self, group: list[Write], error: Exception) -> None:
-        if not isinstance(error, asyncpg.IntegrityConstraintViolationError | asyncpg.DataError):
+        """After a failed transaction: say that nobody knows, or find the member that is to blame."""
+        if isinstance(error, _LOST) and not isinstance(error, _BLAMED):
             self._refuse(group, "the database did not answer")
-            return
-        if len(group) == 1:
+        elif len(group) == 1:
             self._answer(group[0], _translate(error))
-            return
-        for write in group:
-            try:
-                await self._commit([write])
-            except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as own:
-                self._answer(write, _translate(own))
-            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError) as own:
-                log.warning("commit failed", extra={"error": repr(own)})
-                self._refuse([write], "the database did not answer")
+        else:
+            for write in group:
+                try:
+                    await self._commit([write])
+                except Exception as own:
+                    if not isinstance(own, _BLAMED):
+                        log.exception("commit failed")
+                    await self._fall_apart([write], own)
 
     def _refuse(self, group: Sequence[Write], why: str) -> None:
         for write in group:
@@ -200,7 +203,17 @@ def _with_area(entity: Entity, area: str | None) -> Entity:
     return entity if entity.area == area else rows.replace(entity, area=area)
 
 
-def _translate(error: asyncpg.PostgresError) -> ProvinceError:
+_LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError)
+_BLAMED = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+"""Failures that one write of a group causes."""
+
+
+def _translate(error: Exception) -> ProvinceError:
+    if not isinstance(error, _BLAMED):
+        return ProvinceError(
+            "the change could not be stored because of a defect of this program; nothing was stored.",
+            remedy="The server's log has the details; report them to the developers.",
+        )
     if isinstance(error, asyncpg.UniqueViolationError):
         if error.constraint_name == "entity_key_pkey":
             found = rows.taken_key(error.detail or "")

@@ -39,6 +39,18 @@ class Step:
         """Nothing differs."""
         return self.before is not None and self.after is not None and self.before.version == self.after.version
 
+    @property
+    def entity(self) -> Entity:
+        """The entity after the change, or before its deletion."""
+        entity = self.after or self.before
+        assert entity is not None
+        return entity
+
+    @property
+    def version(self) -> int:
+        """The version that this step makes; a deletion counts as one."""
+        return self.entity.version + (self.after is None)
+
 
 def step(tenant: str, change: Change, before: Entity | None, entity_type: EntityType | None, now: Instant) -> Step:
     """Work out one change. Raises: NotFound, AlreadyExists, Conflict, InvalidInput."""

@@ -60,22 +60,17 @@ def decode_attribute(text: str) -> Attribute:
 
 def changed(steps: Sequence[Step]) -> tuple[Changed, ...]:
     """What a caller is told about the steps of a write."""
-    result = []
-    for one in steps:
-        entity = one.after or one.before
-        assert entity is not None
-        filled = {c.attribute: str(one.after.value(c.attribute)) for c in one.change.counters} if one.after else {}
-        result.append(
-            Changed(
-                id=entity.id,
-                type=entity.type,
-                version=entity.version,
-                created=one.before is None,
-                deleted=one.after is None,
-                filled=filled,
-            )
+    return tuple(
+        Changed(
+            id=one.entity.id,
+            type=one.entity.type,
+            version=one.entity.version,
+            created=one.before is None,
+            deleted=one.after is None,
+            filled={c.attribute: str(one.after.value(c.attribute)) for c in one.change.counters} if one.after else {},
         )
-    return tuple(result)
+        for one in steps
+    )
 
 
 async def lock_entities(
@@ -113,20 +108,30 @@ async def store(
     types: Mapping[str, EntityType],
     now: datetime,
 ) -> None:
-    """Write state, history, keys, outbox, audit and answers of all accepted writes: one statement per table."""
+    """Write state, keys, history, outbox and audit of all accepted writes with one statement, whatever their number."""
     effective = [(w, s) for w, steps in accepted for s in steps if not s.skipped]
     net = _net([s for _, s in effective], [w.actor.tenant for w, _ in effective])
-    await _store_state(connection, net, types)
-    await _store_keys(connection, net, types)
-    await _store_history(connection, effective, now)
-    await _store_outbox(connection, accepted, now)
-    await _store_audit(connection, accepted, now)
-    keyed = [(w, steps) for w, steps in accepted if w.key]
-    if keyed:
-        await connection.executemany(
-            "INSERT INTO applied (tenant, key, answer) VALUES ($1, $2, $3)",
-            [(w.actor.tenant, w.key, encode(changed(steps))) for w, steps in keyed],
+    await _delete(connection, [n.before for n in net if n.after is None and n.before is not None])
+    gone, keys = _keys(net, types)
+    if gone:  # before the insertion: a key may pass from one entity to another within a group
+        await connection.execute(
+            "DELETE FROM entity_key WHERE (tenant, type, key, value) IN"
+            " (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]))",
+            *_transpose(gone, 4),
         )
+    if effective or any(w.messages for w, _ in accepted):
+        await connection.execute(
+            _STORE,
+            *_columns([n.after for n in net if n.after is not None and n.before is None], types),
+            *_columns([n.after for n in net if n.after is not None and n.before is not None], types),
+            *_transpose(keys, 5),
+            *_transpose(_history(effective, now), 8),
+            *_transpose(_outbox(accepted, now), 10),
+            *_transpose(_audit(effective, now), 11),
+        )
+    keyed = [(w.actor.tenant, w.key, encode(changed(steps))) for w, steps in accepted if w.key]
+    if keyed:
+        await connection.executemany("INSERT INTO applied (tenant, key, answer) VALUES ($1, $2, $3)", keyed)
 
 
 @dataclass(slots=True)
@@ -145,42 +150,64 @@ def _net(steps: Sequence[Step], tenants: Sequence[str]) -> list[_Net]:
     return list(result.values())
 
 
-async def _store_state(connection: Connection, net: Sequence[_Net], types: Mapping[str, EntityType]) -> None:
-    inserts = [n.after for n in net if n.after is not None and n.before is None]
-    updates = [n.after for n in net if n.after is not None and n.before is not None]
-    deletes = [n.before for n in net if n.after is None and n.before is not None]
-    if inserts:
-        await connection.execute(_INSERT, *_columns(inserts, types))
-    if updates:
-        await connection.execute(_UPDATE, *_columns(updates, types))
-    if deletes:
-        gone = [e.tenant for e in deletes], [e.id for e in deletes]
-        await connection.execute(
-            "DELETE FROM entity WHERE (tenant, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))", *gone
-        )
-        await connection.execute(
-            "DELETE FROM hold WHERE (tenant, entity) IN (SELECT * FROM unnest($1::text[], $2::text[]))", *gone
-        )
+async def _delete(connection: Connection, deleted: Sequence[Entity]) -> None:
+    if not deleted:
+        return
+    gone = [e.tenant for e in deleted], [e.id for e in deleted]
+    for statement in (
+        "DELETE FROM entity WHERE (tenant, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
+        "DELETE FROM hold WHERE (tenant, entity) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
+    ):
+        await connection.execute(statement, *gone)
 
 
-_SELECT = """
-SELECT u.tenant, u.id, u.type, u.types::text[], u.attrs, u.scope::text[], u.agency, u.area, u.version, u.created_at,
-       u.modified_at, u.bounds::box, to_tsvector('simple', u.words), u.sort_key
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[], $8::text[],
-            $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[])
-     AS u (tenant, id, type, types, attrs, scope, agency, area, version, created_at, modified_at, bounds, words,
-           sort_key)
-"""
-_INSERT = f"""
-INSERT INTO entity (tenant, id, type, types, attrs, scope, agency, area, version, created_at, modified_at, bounds,
-                    words, sort_key) {_SELECT}
-"""
-_UPDATE = f"""
-UPDATE entity AS e SET type = n.type, types = n.types, attrs = n.attrs, scope = n.scope, agency = n.agency,
-    area = n.area, version = n.version, modified_at = n.modified_at, bounds = n.bounds, words = n.to_tsvector,
-    sort_key = n.sort_key
-FROM ({_SELECT}) AS n WHERE e.tenant = n.tenant AND e.id = n.id
+_KINDS = {"t": "text[]", "j": "jsonb[]", "n": "bigint[]", "i": "smallint[]", "w": "timestamptz[]", "u": "uuid[]"}
+_ENTITY = [_KINDS[k] for k in "ttttjtttnwwttt"]
+_KEY = [_KINDS[k] for k in "ttttt"]
+_HISTORY = [_KINDS[k] for k in "ttnttjwt"]
+_OUTBOX = [_KINDS[k] for k in "tuttttjitw"]
+_AUDIT = [_KINDS[k] for k in "twttttttttj"]
+
+
+def _unnest(first: int, kinds: Sequence[str]) -> str:
+    return "unnest(" + ", ".join(f"${first + i}::{kind}" for i, kind in enumerate(kinds)) + ")"
+
+
+def _states(first: int) -> str:
+    return f"""
+    SELECT u.tenant, u.id, u.type, u.types::text[] AS types, u.attrs, u.scope::text[] AS scope, u.agency, u.area,
+           u.version, u.created_at, u.modified_at, u.bounds::box AS bounds, to_tsvector('simple', u.words) AS words,
+           u.sort_key
+    FROM {_unnest(first, _ENTITY)} AS u (tenant, id, type, types, attrs, scope, agency, area, version, created_at,
+         modified_at, bounds, words, sort_key)
+    """  # noqa: S608 - composed of constants
+
+
+_STORE = f"""
+WITH inserted AS (
+    INSERT INTO entity (tenant, id, type, types, attrs, scope, agency, area, version, created_at, modified_at, bounds,
+                        words, sort_key) {_states(1)}
+), updated AS (
+    UPDATE entity AS e SET type = n.type, types = n.types, attrs = n.attrs, scope = n.scope, agency = n.agency,
+        area = n.area, version = n.version, modified_at = n.modified_at, bounds = n.bounds, words = n.words,
+        sort_key = n.sort_key
+    FROM ({_states(15)}) AS n WHERE e.tenant = n.tenant AND e.id = n.id
+), keyed AS (
+    INSERT INTO entity_key (tenant, type, key, value, entity) SELECT * FROM {_unnest(29, _KEY)}
+), told AS (
+    INSERT INTO attribute_history (tenant, entity, version, attr, type, attribute, at, actor)
+    SELECT * FROM {_unnest(34, _HISTORY)}
+), sent AS (
+    INSERT INTO outbox (tenant, id, kind, name, entity, type, payload, depth, actor, at)
+    SELECT * FROM {_unnest(42, _OUTBOX)}
+)
+INSERT INTO audit (tenant, at, actor, kind, action, entity, type, purpose, request, address, detail)
+SELECT * FROM {_unnest(52, _AUDIT)}
 """  # noqa: S608 - composed of constants
+
+
+def _transpose(records: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*records, strict=True)] if records else [[] for _ in range(width)]
 
 
 def _columns(entities: Sequence[Entity], types: Mapping[str, EntityType]) -> list[list[Any]]:
@@ -214,7 +241,10 @@ def _array(texts: Iterable[str]) -> str:
     return "{" + ",".join('"' + re.sub(r'(["\\])', r"\\\1", t) + '"' for t in texts) + "}"
 
 
-async def _store_keys(connection: Connection, net: Sequence[_Net], types: Mapping[str, EntityType]) -> None:
+def _keys(
+    net: Sequence[_Net], types: Mapping[str, EntityType]
+) -> tuple[list[tuple[str, str, str, str]], list[tuple[str, str, str, str, str]]]:
+    """Unique keys to free, and to take."""
     gone: list[tuple[str, str, str, str]] = []
     new: list[tuple[str, str, str, str, str]] = []
     for one in net:
@@ -225,91 +255,51 @@ async def _store_keys(connection: Connection, net: Sequence[_Net], types: Mappin
         old, now = keys_of(one.before, entity_type), keys_of(one.after, entity_type)
         gone.extend((entity.tenant, entity.type, k, v) for k, v in old.items() if now.get(k) != v)
         new.extend((entity.tenant, entity.type, k, v, entity.id) for k, v in now.items() if old.get(k) != v)
-    if gone:
-        await connection.execute(
-            "DELETE FROM entity_key WHERE (tenant, type, key, value) IN"
-            " (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]))",
-            *(list(column) for column in zip(*gone, strict=True)),
-        )
-    if new:
-        await connection.execute(
-            "INSERT INTO entity_key (tenant, type, key, value, entity)"
-            " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])",
-            *(list(column) for column in zip(*new, strict=True)),
-        )
+    return gone, new
 
 
-async def _store_history(connection: Connection, effective: Sequence[tuple[Write, Step]], now: datetime) -> None:
-    records: list[tuple[Any, ...]] = []
-    for write, one in effective:
-        entity = one.after or one.before
-        assert entity is not None
-        version = entity.version if one.after else entity.version + 1
-        for key, attribute in one.written.items():
-            stored = None if attribute is None else encode(attribute)
-            records.append((write.actor.tenant, entity.id, version, key, entity.type, stored, now, write.actor.id))
-    if records:
-        await connection.execute(
-            "INSERT INTO attribute_history (tenant, entity, version, attr, type, attribute, at, actor)"
-            " SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::jsonb[],"
-            " $7::timestamptz[], $8::text[])",
-            *(list(column) for column in zip(*records, strict=True)),
-        )
+def _history(effective: Sequence[tuple[Write, Step]], now: datetime) -> list[tuple[Any, ...]]:
+    return [
+        (write.actor.tenant, one.entity.id, one.version, key, one.entity.type,
+         None if attribute is None else encode(attribute), now, write.actor.id)
+        for write, one in effective
+        for key, attribute in one.written.items()
+    ]  # fmt: skip
 
 
-async def _store_outbox(connection: Connection, accepted: Sequence[tuple[Write, list[Step]]], now: datetime) -> None:
+def _outbox(accepted: Sequence[tuple[Write, list[Step]]], now: datetime) -> list[tuple[Any, ...]]:
     records: list[tuple[Any, ...]] = []
     for write, steps in accepted:
         actor = write.actor
         for one in steps:
             if one.skipped:
                 continue
-            entity = one.after or one.before
-            assert entity is not None
             before = one.before.attrs if one.before else {}
             payload = {
-                "version": entity.version,
+                "version": one.version,
                 "changed": list(one.written),
                 "before": {k: before[k].value for k in one.written if k in before},
-                "agency": entity.agency,
+                "agency": one.entity.agency,
                 "created": one.before is None,
                 "deleted": one.after is None,
             }
-            records.append((actor.tenant, uuid.uuid4(), "event", one.event, entity.id, entity.type, encode(payload),
-                            write.depth, actor.id, now))  # fmt: skip
+            records.append((actor.tenant, uuid.uuid4(), "event", one.event, one.entity.id, one.entity.type,
+                            encode(payload), write.depth, actor.id, now))  # fmt: skip
         records.extend(
             (actor.tenant, uuid.uuid4(), m.kind, m.name, m.entity, None, encode(m.payload), write.depth, actor.id, now)
             for m in write.messages
         )
-    if records:
-        await connection.execute(
-            "INSERT INTO outbox (tenant, id, kind, name, entity, type, payload, depth, actor, at)"
-            " SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],"
-            " $8::smallint[], $9::text[], $10::timestamptz[])",
-            *(list(column) for column in zip(*records, strict=True)),
-        )
+    return records
 
 
-async def _store_audit(connection: Connection, accepted: Sequence[tuple[Write, list[Step]]], now: datetime) -> None:
+def _audit(effective: Sequence[tuple[Write, Step]], now: datetime) -> list[tuple[Any, ...]]:
     """One row per change. Names of attributes only: an audit never holds values."""
-    records: list[tuple[Any, ...]] = []
-    for write, steps in accepted:
-        actor = write.actor
-        for one in steps:
-            if one.skipped:
-                continue
-            detail = {"attrs": list(one.written), "version": (one.after or one.before or one.change).version}  # type: ignore[union-attr]
-            records.append(
-                (actor.tenant, now, actor.id, actor.kind, write.action or one.event, one.change.id,
-                 one.change.type, actor.purpose, actor.request, actor.address, encode(detail))
-            )  # fmt: skip
-    if records:
-        await connection.execute(
-            "INSERT INTO audit (tenant, at, actor, kind, action, entity, type, purpose, request, address, detail)"
-            " SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[],"
-            " $7::text[], $8::text[], $9::text[], $10::text[], $11::jsonb[])",
-            *(list(column) for column in zip(*records, strict=True)),
-        )
+    return [
+        (write.actor.tenant, now, write.actor.id, write.actor.kind, write.action or one.event, one.change.id,
+         one.entity.type, write.actor.purpose, write.actor.request, write.actor.address,
+         encode({"attrs": list(one.written), "version": one.version}))
+        for write, one in effective
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
