@@ -14,9 +14,11 @@ What keeps a message that a device got a PUBACK for
    the callout is answered only after that. The consumer is durable, it outlives ingest and the server alike;
 2. the publish was permitted: a forbidden publish is PUBACKed and dropped, so a device's permissions are exactly its own
    subjects, which our consumer covers entirely;
-3. storing succeeded: since 2.15 the server closes the connection when the stream refuses (full: `max_bytes` with
-   discard=new, or the store limit), without a PUBACK, and the device sends again. This is measured in
-   `tests/engines/test_gateway.py`. QoS 2 is refused, because there the server acknowledges before it stores;
+3. storing succeeded: when the stream refuses (its `max_bytes` with discard=new, the store limit, a full disk), 2.15.1
+   closes the connection without a PUBACK, and the device sends again; nothing acknowledged was lost in any of the
+   three. After a full disk the server must be restarted (`healthy` below). At the store limit even sessions cannot be
+   written and nobody can connect, so every stream of ours has its own smaller limit.
+   QoS 2 is refused, because there the server acknowledges before it stores;
 4. the store is flushed: with `sync_interval: always` before the acknowledgement; otherwise a power failure (not a
    crash of the server) may lose what the operating system had not yet written.
 """
@@ -51,6 +53,8 @@ AUTHORISATION_TIMEOUT_S = 5
 """A device waits at most this long for the callout's answer, then it is refused."""
 MAX_PAYLOAD = 16 * 1024**2
 _MIB = 1024**2
+_FLOOR = 64 * _MIB
+"""Less free disk than this counts as a full disk."""
 _DURATION = re.compile(r"always|[1-9]\d*(ms|s|m)")
 
 
@@ -193,6 +197,16 @@ class Nats:
                 state.get("status") == "ok" and process.start_ticks(pid) and known.get("server_name") == "province"
             )
 
+        async def healthy(_: int) -> bool:
+            # After a write error (a full disk) JetStream refuses to store until the server is restarted, even when
+            # there is room again. While there is none, a restart would not help and could only do harm.
+            if shutil.disk_usage(place.root).free < _FLOOR:
+                return True
+            try:
+                return (await fetch_json(self._ports()["monitor"], "/healthz")).get("status") == "ok"
+            except Unavailable:
+                return False
+
         return Command(
             name="nats",
             argv=(str(_program(place)), "--config", str(place.root / "nats" / "nats.conf")),
@@ -202,6 +216,7 @@ class Nats:
             stop_signal=signal.SIGTERM,
             prepare=self.prepare,
             ready=ready,
+            healthy=healthy,
             # A large store is read through after a crash.
             ready_timeout_s=300.0,
         )
