@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import datetime
+import ipaddress
 import json
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import nats
 import paho.mqtt.client as mqtt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from paho.mqtt.enums import CallbackAPIVersion
 
 from province.engines import callout
-from province.engines.gateway import STREAM, open_gateway
+from province.engines.gateway import STREAM, disconnect, open_gateway
 from province.engines.nats import Nats, gateway_bytes, retained_bytes
 from province.settings import Settings
 from tests.conftest import free_port, running, temporary_home
@@ -24,7 +30,9 @@ from tests.conftest import free_port, running, temporary_home
 class Device:
     """An MQTT client that remembers what the server told it."""
 
-    def __init__(self, name: str, password: str, port: int, client_id: str | None = None) -> None:
+    def __init__(
+        self, name: str, password: str, port: int, client_id: str | None = None, trust: Path | None = None
+    ) -> None:
         self.connected: list[str] = []
         self.disconnected = 0
         self.acknowledged: list[int] = []
@@ -33,6 +41,8 @@ class Device:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id or name, reconnect_on_failure=False)
         client.max_inflight_messages_set(1000)
         client.username_pw_set(name, password)
+        if trust is not None:
+            client.tls_set(str(trust))
         client.on_connect = lambda c, u, f, reason, p: self.connected.append(str(reason))
         client.on_disconnect = lambda c, u, f, reason, p: self._count()
         client.on_publish = lambda c, u, number, reason, p: self.acknowledged.append(number)
@@ -147,6 +157,19 @@ async def test_a_wrong_password_or_identifier_is_refused(
     device.close()
 
 
+async def test_a_revoked_device_is_disconnected(service: Any, nats_server: Nats, settings: Settings) -> None:
+    revoked = await connect_device("lamp-5", "right", settings.mqtt_port)
+    other = await connect_device("lamp-6", "right", settings.mqtt_port)
+    system = await nats.connect(nats_server.url(), **nats_server.system_options())  # type: ignore[arg-type]
+    assert await disconnect(system, "lamp-5") == 1
+    await until(lambda: revoked.disconnected)
+    assert other.disconnected == 0
+    assert await disconnect(system, "lamp-5") == 0
+    await system.close()
+    revoked.close()
+    other.close()
+
+
 @pytest.mark.parametrize("proof", [{"user": "lamp-1", "pass": "right"}, {}], ids=["password", "nothing"])
 async def test_the_services_door_takes_no_device(service: Any, nats_url: str, proof: dict[str, str]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(nats_url.rpartition(":")[2]))
@@ -190,7 +213,7 @@ async def test_a_full_store_acknowledges_nothing_that_it_does_not_keep(
     limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with temporary_home() as home:
-        settings = Settings(home=home, mqtt_port=free_port(), stream_max_bytes=64 * 1024**2)
+        settings = Settings(home=home, mqtt_port=free_port(), stream_max_bytes=64 * 1024**2, stream_sync="1m")
         if limit == "store":
             monkeypatch.setattr("province.engines.nats.store_bytes", lambda _: 20 * 1024**2)
         server = Nats(settings)
@@ -201,7 +224,7 @@ async def test_a_full_store_acknowledges_nothing_that_it_does_not_keep(
             for number in range(1000):
                 device.client.publish("devices/lamp-1/data", number.to_bytes(4, "big") + bytes(24_000), qos=1)
             await until(lambda: device.disconnected)
-            assert 0 < len(device.acknowledged) < 1000
+            assert 0 < len(device.acknowledged) < 1000, (home / "nats.log").read_text() + str(device.connected)
             stored, allowed = await server.storage()
             assert (stored >= allowed) is (limit == "store")
             other = await connect_device("lamp-2", "right", settings.mqtt_port)
@@ -213,6 +236,50 @@ async def test_a_full_store_acknowledges_nothing_that_it_does_not_keep(
             await until(lambda: again.acknowledged)
             for each in (device, other, again):
                 each.close()
+            await service.close()
+
+
+def certify(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and its key, which only its owner may read."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    (folder / "tls.pem").write_bytes(certificate.public_bytes(encoding))
+    (folder / "tls.key").write_bytes(key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
+    (folder / "tls.key").chmod(0o600)
+    return folder / "tls.pem", folder / "tls.key"
+
+
+@pytest.mark.fault
+async def test_devices_speak_tls_when_a_certificate_is_set(tmp_path: Path) -> None:
+    certificate, key = certify(tmp_path)
+    with temporary_home() as home:
+        port = free_port()
+        settings = Settings(home=home, mqtt_port=port, tls_certificate=str(certificate), tls_key=str(key))
+        server = Nats(settings)
+        server.prepare()
+        with running(server.command(), home / "nats.log"):
+            service = await serve(server, settings, gateway_bytes(settings))
+            device = await connect_device("lamp-1", "right", port, None, certificate)
+            assert device.connected == ["Success"]
+            plain = await connect_device("lamp-2", "right", port)
+            assert plain.connected == []
+            device.close()
+            plain.close()
             await service.close()
 
 

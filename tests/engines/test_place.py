@@ -103,3 +103,17 @@ def test_an_unreachable_program_is_copied_once(closed: Path, monkeypatch: pytest
         assert here.program(tree, "bin/server", version="server-1", beside=(libraries,)) == server
         assert [p.name for p in (Path(state) / "engines").iterdir()] == ["server-1"]
         assert Place(closed, None).program(tree, "bin/server", version="server-1") == tree / "bin" / "server"
+
+
+@root_only
+def test_the_engines_folders_ignore_a_strict_umask(closed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        monkeypatch.setattr(place, "STATE", Path(folder) / "province")
+        before = os.umask(0o077)
+        try:
+            found = settle(closed / "home")
+        finally:
+            os.umask(before)
+        assert found.user is not None
+        assert reachable(found.root, found.user)

@@ -136,3 +136,13 @@ def test_a_home_with_a_long_path_gets_a_short_socket() -> None:
         server.prepare()
         with running(server.command(), home.parent / "postgres.log"), psycopg.connect(server.dsn()) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.fault
+def test_a_base_backup_can_be_taken(postgres: Postgres, tmp_path: Path) -> None:
+    target = tmp_path / "copy"
+    with running(postgres.command(), log_of(postgres)):
+        words = [str(postgres.binary("pg_basebackup")), "-d", postgres.dsn(), "-D", str(target), "-X", "stream"]
+        done = subprocess.run([*words, "--checkpoint=fast"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (target / "PG_VERSION").read_text() == "18\n"

@@ -146,6 +146,10 @@ class Nats:
         """Keyword arguments with which a service of ours passes the server's door (for `nats.connect`)."""
         return {"nkeys_seed_str": read_secret(self._settings.secrets, "nats-service")}
 
+    def system_options(self) -> dict[str, object]:
+        """Keyword arguments of `nats.connect` for the system account, which sees and ends connections, and no data."""
+        return {"nkeys_seed_str": read_secret(self._settings.secrets, "nats-system")}
+
     def callout_seed(self) -> str:
         """The account seed that signs the callout's answers; the server believes no other."""
         return read_secret(self._settings.secrets, "nats-callout")
@@ -178,6 +182,7 @@ class Nats:
         configuration = folder / "nats.conf"
         self._clear(configuration)
         ensure_secret(settings.secrets, "nats-service", lambda: _new_seed(nkeys.PREFIX_BYTE_USER))
+        ensure_secret(settings.secrets, "nats-system", lambda: _new_seed(nkeys.PREFIX_BYTE_USER))
         ensure_secret(settings.secrets, "nats-callout", lambda: _new_seed(nkeys.PREFIX_BYTE_ACCOUNT))
         self._choose_ports()
         write_private(configuration, self._configuration(folder, place).encode(), user=place.user)
@@ -256,6 +261,7 @@ class Nats:
     def _configuration(self, folder: Path, place: Place) -> str:
         settings, ports = self._settings, self._ports()
         service = _public_key(self.options()["nkeys_seed_str"])  # type: ignore[arg-type]
+        system = _public_key(self.system_options()["nkeys_seed_str"])  # type: ignore[arg-type]
         issuer = _public_key(self.callout_seed())
         return f"""# Written by Province at each start.
 server_name: province
@@ -275,12 +281,14 @@ accounts {{
     jetstream: enabled
     users: [ {{ nkey: {service}, allowed_connection_types: ["STANDARD", "WEBSOCKET"] }} ]
   }}
-  SYS {{}}
+  SYS {{
+    users: [ {{ nkey: {system}, allowed_connection_types: ["STANDARD"] }} ]
+  }}
 }}
 system_account: SYS
 authorization {{
   timeout: {AUTHORISATION_TIMEOUT_S}
-  auth_callout {{ issuer: {issuer}, account: {ACCOUNT}, auth_users: [ {service} ] }}
+  auth_callout {{ issuer: {issuer}, account: {ACCOUNT}, auth_users: [ {service}, {system} ] }}
 }}
 {self._gateway(folder, place)}"""
 
@@ -301,6 +309,8 @@ authorization {{
         return f"""mqtt {{
   host: {_quote(settings.mqtt_host)}
   port: {settings.mqtt_port}{secure}
+  # A disk that stalls longer than this ends the connections of devices that wait for it (default 5s).
+  js_api_timeout: "20s"
   ack_wait: "30s"
   max_ack_pending: 1000
   reject_qos2_publish: true
