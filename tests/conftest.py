@@ -98,7 +98,7 @@ def settings(home: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def _postgres(settings: Settings) -> Iterator[Postgres]:
+def postgres_server(settings: Settings) -> Iterator[Postgres]:
     postgres = Postgres(settings)
     postgres.prepare()
     (postgres.data / "local.conf").write_text("fsync = off\nfull_page_writes = off\nmax_connections = 200\n")
@@ -107,14 +107,14 @@ def _postgres(settings: Settings) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def make_database(_postgres: Postgres) -> Callable[[], str]:
+def make_database(postgres_server: Postgres) -> Callable[[], str]:
     """Call it for the DSN of a new, empty database (about 40 ms)."""
 
     def make() -> str:
         name = f"test_{secrets.token_hex(6)}"
-        with psycopg.connect(_postgres.dsn(), autocommit=True) as connection:
+        with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 STRATEGY file_copy')
-        return _postgres.dsn(name)
+        return postgres_server.dsn(name)
 
     return make
 
@@ -126,7 +126,7 @@ def postgres_dsn(make_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def _nats(settings: Settings) -> Iterator[Nats]:
+def nats_server(settings: Settings) -> Iterator[Nats]:
     nats = Nats(settings)
     nats.prepare()
     with running(nats.command(), settings.home / "nats.log"):
@@ -134,18 +134,18 @@ def _nats(settings: Settings) -> Iterator[Nats]:
 
 
 @pytest.fixture(scope="session")
-def nats_url(_nats: Nats) -> str:
+def nats_url(nats_server: Nats) -> str:
     """Address of the NATS server."""
-    return _nats.url()
+    return nats_server.url()
 
 
 @pytest.fixture(scope="session")
-def nats_options(_nats: Nats) -> dict[str, object]:
+def nats_options(nats_server: Nats) -> dict[str, object]:
     """What `nats.connect(nats_url, **nats_options)` needs to pass as a service."""
-    return _nats.options()
+    return nats_server.options()
 
 
 @pytest.fixture(scope="session")
-def callout_seed(_nats: Nats) -> str:
+def callout_seed(nats_server: Nats) -> str:
     """The seed that signs callout answers for that server."""
-    return _nats.callout_seed()
+    return nats_server.callout_seed()

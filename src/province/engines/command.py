@@ -22,6 +22,7 @@ class Command:
     prepare: runs in a thread before every start, so that what a crash left behind is cleared away.
     ready: tells when the child serves; without one it is ready as soon as it runs.
     ready_timeout_s: a child that is not ready by then is stopped and started again.
+    healthy: asked every few seconds of a ready child; three answers of False in a row restart it.
     after: names of the commands that must be ready before this one starts.
     log: file that takes standard output and error, rotated by size; None means `home/log/<name>.log`.
     critical: the supervisor gives up when this child fails three times before it was ever ready.
@@ -37,6 +38,7 @@ class Command:
     prepare: Callable[[], None] | None = None
     ready: Probe | None = None
     ready_timeout_s: float = 60.0
+    healthy: Probe | None = None
     after: tuple[str, ...] = ()
     log: Path | None = None
     critical: bool = True

@@ -7,10 +7,15 @@ is, so we make it first, with our limits, and our durable consumer with it.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 from typing import Any
 
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
+
+from province.errors import Unavailable
 
 STREAM = "$MQTT_msgs"
 RETAINED = "$MQTT_rmsgs"
@@ -73,6 +78,38 @@ async def open_gateway(
             max_deliver=-1,
         ),
     )
+
+
+async def disconnect(system: Any, device: str, *, wait_s: float = 0.3) -> int:
+    """End the present connections of a device, on every server; a revoked one is then refused by the callout.
+
+    system: a connection of the system account.  wait_s: how long servers have to answer.
+    Returns: connections ended.  Raises Unavailable when a server does not obey.
+    """
+    answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def take(message: Any) -> None:
+        answers.put_nowait(json.loads(message.data))
+
+    inbox = system.new_inbox()
+    subscription = await system.subscribe(inbox, cb=take)
+    question = {"auth": True, "user": device}
+    await system.publish("$SYS.REQ.SERVER.PING.CONNZ", json.dumps(question).encode(), reply=inbox)
+    found: list[tuple[str, int]] = []
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wait_s):
+            while True:
+                answer = await answers.get()
+                connections = (answer.get("data") or {}).get("connections") or []
+                found += [(answer["server"]["id"], connection["cid"]) for connection in connections]
+    await subscription.unsubscribe()
+    for server, number in found:
+        reply = await system.request(f"$SYS.REQ.SERVER.{server}.KICK", json.dumps({"cid": number}).encode(), timeout=5)
+        fault = json.loads(reply.data).get("error")
+        # A connection that ended by itself meanwhile is what we wanted.
+        if fault and fault.get("code") != 404 and "no such client" not in str(fault.get("description")).lower():
+            raise Unavailable(f"the server did not end the connection of {device}: {fault.get('description')}.")
+    return len(found)
 
 
 async def _ensure(jetstream: Any, config: StreamConfig) -> None:

@@ -19,6 +19,7 @@ async def fetch_json(port: int, path: str, *, timeout_s: float = 2.0) -> dict[st
                 answer = await reader.read()
             finally:
                 writer.close()
+                await writer.wait_closed()
         body = json.loads(answer.partition(b"\r\n\r\n")[2])
     except (OSError, TimeoutError, ValueError) as error:
         raise Unavailable(f"the monitor on port {port} does not answer {path}: {error}.") from error

@@ -14,9 +14,11 @@ What keeps a message that a device got a PUBACK for
    the callout is answered only after that. The consumer is durable, it outlives ingest and the server alike;
 2. the publish was permitted: a forbidden publish is PUBACKed and dropped, so a device's permissions are exactly its own
    subjects, which our consumer covers entirely;
-3. storing succeeded: since 2.15 the server closes the connection when the stream refuses (full: `max_bytes` with
-   discard=new, or the store limit), without a PUBACK, and the device sends again. This is measured in
-   `tests/engines/test_gateway.py`. QoS 2 is refused, because there the server acknowledges before it stores;
+3. storing succeeded: when the stream refuses (its `max_bytes` with discard=new, the store limit, a full disk), 2.15.1
+   closes the connection without a PUBACK, and the device sends again; nothing acknowledged was lost in any of the
+   three. After a full disk the server must be restarted (`healthy` below). At the store limit even sessions cannot be
+   written and nobody can connect, so every stream of ours has its own smaller limit.
+   QoS 2 is refused, because there the server acknowledges before it stores;
 4. the store is flushed: with `sync_interval: always` before the acknowledgement; otherwise a power failure (not a
    crash of the server) may lose what the operating system had not yet written.
 """
@@ -51,6 +53,8 @@ AUTHORISATION_TIMEOUT_S = 5
 """A device waits at most this long for the callout's answer, then it is refused."""
 MAX_PAYLOAD = 16 * 1024**2
 _MIB = 1024**2
+_FLOOR = 64 * _MIB
+"""Less free disk than this counts as a full disk."""
 _DURATION = re.compile(r"always|[1-9]\d*(ms|s|m)")
 
 
@@ -142,6 +146,10 @@ class Nats:
         """Keyword arguments with which a service of ours passes the server's door (for `nats.connect`)."""
         return {"nkeys_seed_str": read_secret(self._settings.secrets, "nats-service")}
 
+    def system_options(self) -> dict[str, object]:
+        """Keyword arguments of `nats.connect` for the system account, which sees and ends connections, and no data."""
+        return {"nkeys_seed_str": read_secret(self._settings.secrets, "nats-system")}
+
     def callout_seed(self) -> str:
         """The account seed that signs the callout's answers; the server believes no other."""
         return read_secret(self._settings.secrets, "nats-callout")
@@ -174,6 +182,7 @@ class Nats:
         configuration = folder / "nats.conf"
         self._clear(configuration)
         ensure_secret(settings.secrets, "nats-service", lambda: _new_seed(nkeys.PREFIX_BYTE_USER))
+        ensure_secret(settings.secrets, "nats-system", lambda: _new_seed(nkeys.PREFIX_BYTE_USER))
         ensure_secret(settings.secrets, "nats-callout", lambda: _new_seed(nkeys.PREFIX_BYTE_ACCOUNT))
         self._choose_ports()
         write_private(configuration, self._configuration(folder, place).encode(), user=place.user)
@@ -193,6 +202,16 @@ class Nats:
                 state.get("status") == "ok" and process.start_ticks(pid) and known.get("server_name") == "province"
             )
 
+        async def healthy(_: int) -> bool:
+            # After a write error (a full disk) JetStream refuses to store until the server is restarted, even when
+            # there is room again. While there is none, a restart would not help and could only do harm.
+            if shutil.disk_usage(place.root).free < _FLOOR:
+                return True
+            try:
+                return (await fetch_json(self._ports()["monitor"], "/healthz")).get("status") == "ok"
+            except Unavailable:
+                return False
+
         return Command(
             name="nats",
             argv=(str(_program(place)), "--config", str(place.root / "nats" / "nats.conf")),
@@ -202,6 +221,7 @@ class Nats:
             stop_signal=signal.SIGTERM,
             prepare=self.prepare,
             ready=ready,
+            healthy=healthy,
             # A large store is read through after a crash.
             ready_timeout_s=300.0,
         )
@@ -241,6 +261,7 @@ class Nats:
     def _configuration(self, folder: Path, place: Place) -> str:
         settings, ports = self._settings, self._ports()
         service = _public_key(self.options()["nkeys_seed_str"])  # type: ignore[arg-type]
+        system = _public_key(self.system_options()["nkeys_seed_str"])  # type: ignore[arg-type]
         issuer = _public_key(self.callout_seed())
         return f"""# Written by Province at each start.
 server_name: province
@@ -260,12 +281,14 @@ accounts {{
     jetstream: enabled
     users: [ {{ nkey: {service}, allowed_connection_types: ["STANDARD", "WEBSOCKET"] }} ]
   }}
-  SYS {{}}
+  SYS {{
+    users: [ {{ nkey: {system}, allowed_connection_types: ["STANDARD"] }} ]
+  }}
 }}
 system_account: SYS
 authorization {{
   timeout: {AUTHORISATION_TIMEOUT_S}
-  auth_callout {{ issuer: {issuer}, account: {ACCOUNT}, auth_users: [ {service} ] }}
+  auth_callout {{ issuer: {issuer}, account: {ACCOUNT}, auth_users: [ {service}, {system} ] }}
 }}
 {self._gateway(folder, place)}"""
 
@@ -286,6 +309,8 @@ authorization {{
         return f"""mqtt {{
   host: {_quote(settings.mqtt_host)}
   port: {settings.mqtt_port}{secure}
+  # A disk that stalls longer than this ends the connections of devices that wait for it (default 5s).
+  js_api_timeout: "20s"
   ack_wait: "30s"
   max_ack_pending: 1000
   reject_qos2_publish: true

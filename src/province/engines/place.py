@@ -61,9 +61,22 @@ def _permits(path: Path, user: tuple[int, int], bits: int) -> bool:
 
 def reachable(path: Path, user: tuple[int, int]) -> bool:
     """Whether `user` can enter every folder on the way to `path`, and `path` itself if it is a folder."""
-    path = path.resolve()
-    folders = [*path.parents, path] if path.is_dir() else list(path.parents)
+    # Both ways count: the one that was named, and the one that symbolic links lead to.
+    folders = {*path.absolute().parents, *path.resolve().parents}
+    if path.is_dir():
+        folders.add(path)
     return all(_permits(folder, user, 1) for folder in folders if folder.exists())
+
+
+def state_folder(*names: str) -> Path:
+    """A folder under /var/lib/province that all may pass through and none may list, whatever our umask."""
+    path = STATE
+    for name in ("", *names):
+        path = path / name
+        if not path.exists():
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o711)
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +105,8 @@ class Place:
         original = tree / binary if binary else tree
         if self.user is None or (reachable(original, self.user) and _permits(original.resolve(), self.user, 5)):
             return original
-        target = STATE / "engines" / version
+        target = state_folder("engines") / version
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
             scratch = target.with_name(f".{version}.{secrets.token_hex(4)}")
             anchor = tree.parent.parent if beside else tree.parent
             for source in (tree, *beside):
@@ -136,6 +148,12 @@ def settle(home: Path) -> Place:
         if root_user:
             os.chown(home, 0, system_user()[1])
             home.chmod(0o710)
+    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"the home {home} belongs to another user (uid {home.stat().st_uid}).",
+            field="PROVINCE_HOME",
+            remedy="Start as the user that made it, or name another home.",
+        )
     record = home / "place.json"
     if record.exists():
         place = _recall(home, json.loads(record.read_text()), root_user=root_user)
@@ -143,12 +161,6 @@ def settle(home: Path) -> Place:
         place = _choose(home, root_user=root_user)
         content = {"home": str(home.resolve()), "root": "" if place.root == home else str(place.root)}
         write_private(record, json.dumps(content).encode())
-    if not os.access(place.root, os.W_OK | os.X_OK):
-        raise ConfigurationError(
-            f"the home {place.root} belongs to another user (uid {place.root.stat().st_uid}).",
-            field="PROVINCE_HOME",
-            remedy="Start as the user that made it, or name another home.",
-        )
     return place
 
 
@@ -159,9 +171,7 @@ def _choose(home: Path, *, root_user: bool) -> Place:
     if reachable(home, user):
         return Place(home, user)
     name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
-    root = STATE / "homes" / f"{name}-{secrets.token_hex(3)}"
-    root.mkdir(parents=True)
-    return Place(root, user)
+    return Place(state_folder("homes", f"{name}-{secrets.token_hex(3)}"), user)
 
 
 def _recall(home: Path, known: dict[str, str], *, root_user: bool) -> Place:

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from province.engines import process
 from province.engines.command import Command
-from province.engines.place import STATE, Place, settle
+from province.engines.place import STATE, Place, settle, state_folder
 from province.engines.secret import ensure_secret, read_secret, write_private
 from province.errors import ConfigurationError, Unavailable
 from province.settings import Settings
@@ -157,7 +157,8 @@ def _socket_folder(place: Place, *, make: bool = False) -> Path:
     uid, gid = place.user or (os.geteuid(), os.getegid())
     folder = STATE / "sockets" / short if os.geteuid() == 0 else Path(f"/tmp/province-{uid}-{short}")  # noqa: S108
     if make:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            state_folder("sockets")
         if not folder.is_dir():
             folder.mkdir(mode=0o700)
             os.chown(folder, uid, gid)
@@ -287,10 +288,11 @@ def _clear(data: Path, sockets: Path) -> None:
     here = data.resolve()
 
     def ours(pid: int) -> bool:
-        if process.working_folder(pid) != here:
-            return False
         words = process.arguments(pid)
-        return bool(words) and words[0].split(":")[0].rpartition("/")[2] in {"postgres", "postmaster"}
+        if not words or words[0].split(":")[0].rpartition("/")[2] not in {"postgres", "postmaster"}:
+            return False
+        # In a container even root may be denied the working folder of another user's process.
+        return process.working_folder(pid) == here or words[1:3] == ["-D", str(data)]
 
     orphans = process.find(ours)
     lines = _pid_file(data)

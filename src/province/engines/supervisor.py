@@ -28,7 +28,7 @@ log = logging.getLogger("province.supervisor")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _HEALTHY_S = 0.2, 10.0, 30.0
 _POLL_S = 0.025
 _TRIES = 3
-"""A critical child that was never ready may fail this often before the supervisor gives up."""
+"""So often may a critical child fail before it was ever ready, and so often may a child be unhealthy in a row."""
 
 
 @dataclass(slots=True)
@@ -51,8 +51,9 @@ class Status:
 class Supervisor:
     """Runs these commands for one home, until `stop`, SIGINT or SIGTERM."""
 
-    def __init__(self, commands: Sequence[Command], home: Path) -> None:
+    def __init__(self, commands: Sequence[Command], home: Path, *, health_pause_s: float = 5.0) -> None:
         """Raises ConfigurationError when names repeat or `after` names nothing that comes earlier."""
+        self._health_pause_s = health_pause_s
         self._commands = tuple(commands)
         self._home = home
         seen: set[str] = set()
@@ -163,7 +164,7 @@ class Supervisor:
 
     async def _live(self, command: Command, output: Output) -> str:
         """One life of the child, from its preparation to its end. Returns why it ended."""
-        stopping, status = self._stopping[command.name], self._status[command.name]
+        status = self._status[command.name]
         try:
             if command.prepare is not None:
                 await asyncio.to_thread(command.prepare)
@@ -177,7 +178,8 @@ class Supervisor:
             if await self._becomes_ready(command, child):
                 self._change(command, "ready")
                 self._ready[command.name].set()
-                await _first(stopping, child.ended)
+                await self._watch(command, child)
+                reason = "it was not healthy"
             if child.ended.is_set():
                 reason = f"it ended with {child.returncode}"
         finally:
@@ -194,6 +196,15 @@ class Supervisor:
             if await _first(child.ended, stopping, timeout_s=_POLL_S) or time.monotonic() > deadline:
                 return False
         return not child.ended.is_set()
+
+    async def _watch(self, command: Command, child: Child) -> None:
+        """Return when the child ended, is to stop, or was unhealthy three times in a row."""
+        bad = 0
+        while not await _first(self._stopping[command.name], child.ended, timeout_s=self._health_pause_s):
+            if command.healthy is not None:
+                bad = 0 if await command.healthy(child.pid) else bad + 1
+            if bad >= _TRIES:
+                return
 
     def _change(self, command: Command, state: str, **more: object) -> None:
         status = self._status[command.name]
