@@ -184,6 +184,15 @@ def require(
     )
 
 
+def require_somewhere(actor: Actor, permission: str) -> None:
+    """Refuse who holds the permission nowhere: for deeds that concern no agency or area, such as an upload.
+
+    Raises: NotSignedIn, NotAllowed.
+    """
+    if scope(actor, permission).nothing:
+        require(actor, permission)
+
+
 def holds(actor: Actor, grants: Iterable[Grant]) -> bool:
     """Whether the actor holds everything that `grants` give: nobody may hand out, or take over, more than they have."""
     for grant in grants:
