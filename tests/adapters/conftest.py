@@ -1,17 +1,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 import pytest
 
-from identity.postgres import dsn, pool
+from province.broker.database import connect
+from province.broker.migrate import migrate
 from province.identity.audit import Pool
 
-__all__ = ["dsn", "pool"]
-
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+async def pool(make_database: Callable[[], str]) -> AsyncIterator[Pool]:
+    """A database of our own with the shipped schema; each test works in a tenant of its own."""
+    made = await connect(make_database(), size=8)
+    async with made.acquire() as connection:
+        await migrate(connection)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

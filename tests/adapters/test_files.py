@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.pictures import picture, stream
 from province.adapters.files import FileStore, StoredFile, headers
 from province.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn, TooLarge
 from province.identity.audit import Connection, Pool
 from province.model.actor import Actor, Grant, anonymous
+from tests.adapters.pictures import picture, stream
 
 PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 

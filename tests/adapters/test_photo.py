@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from adapters.pictures import GPS_MARK, phone_photo, picture, stream
 from province.adapters import media, photo
 from province.adapters.files import FileStore
 from province.errors import InvalidInput
 from province.identity.audit import Connection, Pool
 from province.model.actor import anonymous
+from tests.adapters.pictures import GPS_MARK, phone_photo, picture, stream
 
 
 @pytest.fixture
