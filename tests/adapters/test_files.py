@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from province.adapters.files import FileStore, StoredFile, headers
-from province.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn, TooLarge
+from province.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn, TooLarge, Unavailable
 from province.identity.audit import Connection, Pool
 from province.model.actor import Actor, Grant, anonymous
 from tests.adapters.pictures import picture, stream
@@ -123,6 +124,21 @@ async def test_a_broken_upload_leaves_nothing(store: FileStore, an: Actor) -> No
     with pytest.raises(ConnectionResetError):
         await store.store(an, breaking(), name="x.txt")
     assert _contents(store) == []
+
+
+@pytest.mark.parametrize("step", ["write", "fsync", "open"])
+async def test_a_full_disk_is_told_and_keeps_nothing(
+    store: FileStore, an: Actor, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, full)
+        with pytest.raises(Unavailable, match="full"):
+            await store.store(an, stream(PDF), name="a.pdf")
+    assert _contents(store) == []
+    assert await store.store(an, stream(PDF), name="a.pdf")
 
 
 async def test_the_quota_holds_under_parallel_uploads(store: FileStore, an: Actor, conn: Connection) -> None:

@@ -182,6 +182,16 @@ async def test_the_connection_goes_to_the_checked_address(server: Server) -> Non
     await client.close()
 
 
+async def test_a_dead_address_gives_way_to_the_next(server: Server) -> None:
+    table = {"two.example": ["127.0.0.2", "127.0.0.1"], "dead.example": ["127.0.0.2", "127.0.0.3"], "none.example": []}
+    client = Outbound("127.0.0.0/8", resolve=resolving(table))
+    assert (await client.request("GET", f"http://two.example:{server.port}/")).status == 200
+    for host in ("dead.example", "none.example"):
+        with pytest.raises(Unavailable):
+            await client.request("GET", f"http://{host}:{server.port}/")
+    await client.close()
+
+
 async def test_redirects_are_followed_and_each_is_checked(server: Server, open_client: Outbound) -> None:
     server.replies["/a"] = answer("302 Found", location="/b")
     server.replies["/b"] = answer("301 Moved", location=f"{server.url}/c")
@@ -285,6 +295,9 @@ async def test_bad_urls_are_told_so(closed_client: Outbound, url: str) -> None:
 async def test_headers_of_the_connection_are_not_the_callers(server: Server, open_client: Outbound) -> None:
     with pytest.raises(InvalidInput, match="Host"):
         await open_client.request("GET", server.url, headers={"Host": "other"})
+    for value in ("x\r\nInjected: 1", "tiếng", "\x00"):
+        with pytest.raises(InvalidInput, match="ASCII"):
+            await open_client.request("GET", server.url, headers={"X-A": value})
 
 
 async def test_proxy_variables_are_not_read(

@@ -11,8 +11,8 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -93,6 +93,12 @@ class FileStore:
 
         Raises: TooLarge as soon as the limit is passed.
         """
+        with _refusing_when_full():
+            async with self._receive(chunks) as received:
+                yield received
+
+    @asynccontextmanager
+    async def _receive(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Path, int, str]]:
         waiting = self._folder / "incoming"
         await asyncio.to_thread(waiting.mkdir, mode=0o700, parents=True, exist_ok=True)
         path = waiting / secrets.token_hex(16)
@@ -224,16 +230,23 @@ class FileStore:
         return removed
 
 
-def _write(handle: int, chunk: bytes, digest: hashlib._Hash) -> None:
-    digest.update(chunk)
-    view = memoryview(chunk)
+@contextmanager
+def _refusing_when_full() -> Iterator[None]:
     try:
-        while view:
-            view = view[os.write(handle, view) :]
+        yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise Unavailable("The disk of the files is full.", field="file", remedy="Tell the operator.") from None
+        raise Unavailable(
+            "The disk of the files is full; nothing was kept.", field="file", remedy="Tell the operator."
+        ) from None
+
+
+def _write(handle: int, chunk: bytes, digest: hashlib._Hash) -> None:
+    digest.update(chunk)
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def _place(source: Path, target: Path) -> None:

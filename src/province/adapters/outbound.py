@@ -23,6 +23,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 REDIRECTS: Final = 3
+_ADDRESSES: Final = 3
 _REDIRECT = frozenset((301, 302, 303, 307, 308))
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _NEVER: Final[tuple[Network, ...]] = (
@@ -93,7 +94,7 @@ class Outbound:
             verify=ssl.create_default_context() if tls is None else tls,
             trust_env=False,
             follow_redirects=False,
-            timeout=timeout_s,
+            timeout=httpx.Timeout(timeout_s, connect=min(3.0, timeout_s)),
             limits=httpx.Limits(max_connections=50, max_keepalive_connections=0),
             headers={"user-agent": "Province", "accept": "*/*"},
         )
@@ -132,9 +133,11 @@ class Outbound:
             ) from None
 
     async def _follow(self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes, limit: int) -> Answer:
-        for name in headers:
+        for name, value in headers.items():
             if name.lower() in _OWN_HEADERS:
                 raise InvalidInput(f"The header {name!r} is set by the client itself.", field=f"headers.{name}")
+            if not (name + value).isascii() or not (name + value).isprintable():
+                raise InvalidInput("A header holds more than printable ASCII.", field=f"headers.{name[:40]!a}")
         for _ in range(REDIRECTS + 1):
             answer = await self._send(method, url, headers, content, limit)
             if answer.status not in _REDIRECT or "location" not in answer.headers:
@@ -158,15 +161,7 @@ class Outbound:
     async def _send(
         self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes, limit: int
     ) -> Answer:
-        address = await self._checked_address(url)
-        request = self._client.build_request(
-            method,
-            url.copy_with(host=address),
-            headers={**headers, "host": url.netloc.decode("ascii"), "accept-encoding": "identity"},
-            content=content or None,
-            extensions={"sni_hostname": url.raw_host.decode("ascii").strip("[]").rstrip(".")},
-        )
-        response = await self._client.send(request, stream=True)
+        response = await self._connect(method, url, headers, content)
         try:
             if response.headers.get("content-encoding", "identity").lower() != "identity":
                 # Undone compression is where small answers become huge ones; it was not asked for.
@@ -180,15 +175,31 @@ class Outbound:
             await response.aclose()
         return Answer(status=response.status_code, headers=dict(response.headers), body=bytes(body), url=str(url))
 
-    async def _checked_address(self, url: httpx.URL) -> str:
+    async def _connect(self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes) -> httpx.Response:
+        addresses = await self._checked_addresses(url)
+        for address in addresses[:_ADDRESSES]:
+            request = self._client.build_request(
+                method,
+                url.copy_with(host=address),
+                headers={**headers, "host": url.netloc.decode("ascii"), "accept-encoding": "identity"},
+                content=content or None,
+                extensions={"sni_hostname": url.raw_host.decode("ascii").strip("[]").rstrip(".")},
+            )
+            try:
+                return await self._client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                # Nothing was sent yet: the next address may answer (an IPv6 one where there is no IPv6, say).
+                if address == addresses[:_ADDRESSES][-1]:
+                    raise
+        raise Unavailable(f"The host {url.host!r} has no address.", field="url", remedy="Check its name.")
+
+    async def _checked_addresses(self, url: httpx.URL) -> list[str]:
         host = url.host.rstrip(".").lower()
         port = url.port or (443 if url.scheme == "https" else 80)
         try:
             found = await self._resolve(url.raw_host.decode("ascii").strip("[]"), port)
         except (OSError, UnicodeError):
             raise Unavailable(f"The host {host!r} has no address.", field="url", remedy="Check its name.") from None
-        if not found:
-            raise Unavailable(f"The host {host!r} has no address.", field="url", remedy="Check its name.")
         for text in found:
             address = ipaddress.ip_address(text.partition("%")[0])
             mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
@@ -197,7 +208,7 @@ class Outbound:
             # One forbidden address among several refuses the host: which one is taken must not depend on luck.
             if not allowed and not is_public(address):
                 raise _refused(url, f"the address {address}, which is not public")
-        return found[0]
+        return found
 
 
 def _parse(allow: str) -> tuple[frozenset[str], tuple[Network, ...]]:
