@@ -70,6 +70,6 @@ async def test_tenants_are_apart(conn: Connection, tenant: str) -> None:
 
 
 async def test_senseless_notices_are_refused(conn: Connection, tenant: str) -> None:
-    for bad in (_notice(""), _notice("a", ""), _notice("a", "x" * 201)):
+    for bad in (_notice(""), _notice("a", ""), _notice("a", "x" * 201), _notice("a", "x\0"), _notice("a", "\ud800")):
         with pytest.raises(InvalidInput):
             await notices.deliver(conn, tenant, bad, "e1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from province.errors import InvalidInput, NotFound
@@ -12,6 +14,7 @@ from province.model.text import nfc
 from province.model.time import Instant
 from province.pack import Notice
 
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _LONGEST_SUBJECT = 200
 _LONGEST_BODY = 20_000
 _MINE = """tenant = $1 AND recipient IN (
@@ -35,6 +38,9 @@ async def deliver(conn: Connection, tenant: str, notice: Notice, event_id: str) 
 
     event_id: unique for this notice; of several notices of one event each has its own.  Raises: InvalidInput.
     """
+    texts = (notice.to, notice.about, notice.subject.vi, notice.subject.en, notice.body.vi, notice.body.en)
+    if any(_UNSTORABLE.search(text) for text in texts):
+        raise InvalidInput("The notice holds NUL or half a character.", remedy="Remove what cannot be written.")
     for language in ("vi", "en"):
         if not notice.subject.in_(language).strip() or len(notice.subject.in_(language)) > _LONGEST_SUBJECT:
             raise InvalidInput(

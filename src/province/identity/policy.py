@@ -63,7 +63,7 @@ EVERYWHERE: Final = Scope(all=True)
 
 def check_pattern(pattern: str, *, field: str = "permission") -> str:
     """Return a permission or pattern that is well formed. Raises: InvalidInput."""
-    if pattern != "*" and not _PATTERN.fullmatch(pattern):
+    if pattern != "*" and not (_PATTERN.fullmatch(pattern) and pattern.isprintable()):
         raise InvalidInput(
             f"{pattern[:80]!r} is not a permission.",
             field=field,
