@@ -1,21 +1,30 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import asyncpg
 import pytest
 
-from identity.postgres import dsn, pool
+from province.broker.database import connect
+from province.broker.migrate import migrate
 from province.identity import roles
 from province.identity.audit import Pool
 from province.identity.passwords import Passwords
 from province.model.actor import Actor, system
 
-__all__ = ["dsn", "pool"]
-
 _numbers = itertools.count(1)
 EXTRA = {"clerk": ("report.change", "report.personal"), "resident": ("report.create",)}
+
+
+@pytest.fixture(scope="session")
+async def pool(make_database: Callable[[], str]) -> AsyncIterator[Pool]:
+    """A database of our own with the shipped schema; each test works in a tenant of its own."""
+    made = await connect(make_database(), size=8)
+    async with made.acquire() as connection:
+        await migrate(connection)
+    yield made
+    await made.close()
 
 
 @pytest.fixture(scope="session")

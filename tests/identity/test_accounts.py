@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from province.errors import AlreadyExists, ConfigurationError, InvalidInput, NotAllowed, NotFound
-from province.identity import accounts, policy, roles
+from province.errors import AlreadyExists, ConfigurationError, InvalidInput, NotAllowed, NotFound, ProvinceError
+from province.identity import accounts, policy, roles, tokens
 from province.identity.audit import Connection
 from province.identity.passwords import Passwords, generate
 from province.model.actor import Actor
@@ -136,3 +136,48 @@ async def test_what_is_done_is_audited_without_secrets(
 
 def test_generated_passwords_differ() -> None:
     assert len({generate() for _ in range(50)}) == 50
+
+
+JUNK = ["", "a\0b", "\ud800", "x" * 300, "two\nlines", "\u202eevil", "../../x", "' OR 1=1 --", "💥" * 300]
+
+
+@pytest.mark.parametrize("junk", JUNK)
+async def test_junk_anywhere_gives_a_proper_error(
+    conn: Connection, tenant: str, root: Actor, hasher: Passwords, junk: str
+) -> None:
+    an = await accounts.create(conn, root, hasher, login="an.ng", name="An")
+    attempts = (
+        lambda: accounts.create(conn, root, hasher, login=junk, name="X"),
+        lambda: accounts.create(conn, root, hasher, login="b1", name=junk),
+        lambda: accounts.create(conn, root, hasher, login="b2", name="X", email=junk, phone=junk, agency=junk),
+        lambda: accounts.create(conn, root, hasher, login="b3", name="X", password=junk),
+        lambda: accounts.get(conn, root, junk),
+        lambda: accounts.find(conn, root, junk),
+        lambda: accounts.list_page(conn, root, after=junk),
+        lambda: accounts.disable(conn, root, junk),
+        lambda: roles.grant(conn, root, junk, "viewer"),
+        lambda: roles.grant(conn, root, an.id, junk),
+        lambda: roles.grant(conn, root, an.id, "viewer", agency=junk, areas=(junk,)),
+        lambda: roles.withdraw(conn, root, junk),
+        lambda: roles.granted(conn, root, junk),
+        lambda: roles.define(conn, root, junk, Label(junk, junk), (junk,)),
+        lambda: tokens.create(conn, root, junk, name="t"),
+        lambda: tokens.create(conn, root, an.id, name=junk, purpose=junk, agency=junk, permissions=(junk,)),
+        lambda: tokens.revoke(conn, root, junk),
+    )
+    messages: list[str] = []
+    for attempt in attempts:
+        try:
+            await attempt()
+        except ProvinceError as error:
+            messages.append(str(error))
+    assert len(messages) >= 10
+    assert not any("\0" in m or "\ud800" in m for m in messages)
+    # The connection is still good.
+    assert await accounts.get(conn, root, an.id) == an
+
+
+async def test_a_grant_ends_after_it_begins(conn: Connection, root: Actor, hasher: Passwords) -> None:
+    an = await accounts.create(conn, root, hasher, login="an.ng", name="An")
+    with pytest.raises(InvalidInput, match="ends before"):
+        await roles.grant(conn, root, an.id, "viewer", until=datetime.now(UTC) - timedelta(days=1))

@@ -5,9 +5,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from province.errors import NotAllowed, NotFound, NotSignedIn, RateLimited
+from province.errors import NotAllowed, NotFound, NotSignedIn, RateLimited, Unavailable
 from province.identity import accounts, attempts, bootstrap, policy, roles, sessions, tokens
 from province.identity.accounts import Account
 from province.identity.audit import Connection, Pool
@@ -69,7 +70,9 @@ async def test_the_database_never_holds_the_cookie(
 
 async def test_strangers_are_anonymous(door: Authenticator, tenant: str) -> None:
     for cookie in (None, "", "x", "é" * 20, "y" * 5000):
-        assert (await door.identify(tenant, cookie=cookie)).actor.kind == "anonymous"
+        caller = await door.identify(tenant, cookie=cookie, address="2001:db8::7")
+        assert caller.actor.kind == "anonymous"
+        assert caller.limit_keys == ("address 2001:db8::/64",)
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer prv_0_0", "prv_" + "0" * 16])
@@ -236,7 +239,9 @@ async def test_a_token_narrows_its_account(
     door: Authenticator, tenant: str, an: Account, conn: Connection, root: Actor
 ) -> None:
     made = await tokens.create(conn, root, an.id, name="export", purpose="report", permissions=("report.read",))
-    actor = (await door.identify(tenant, authorization=f"Bearer {made}")).actor
+    caller = await door.identify(tenant, authorization=f"Bearer {made}")
+    actor = caller.actor
+    assert caller.limit_keys == (f"token {tenant}/{made.split('_')[1]}", f"account {tenant}/{an.id}")
     assert actor.id == an.id
     assert actor.purpose == "report"
     assert actor.session == ""
@@ -319,3 +324,32 @@ async def test_first_run_draws_a_secret(pool: Pool, hasher: Passwords, tmp_path:
     secret = (tmp_path / "s" / "administrator").read_text()
     assert len(secret) >= 20
     assert (await door.sign_in("fresh-2", "administrator", secret)).must_change
+
+
+async def test_without_a_database_nobody_is_taken_for_a_stranger(hasher: Passwords) -> None:
+    async with asyncpg.create_pool("postgresql://x@127.0.0.1:1/x", min_size=0) as away:
+        door = Authenticator(away, hasher)
+        with pytest.raises(Unavailable):
+            await door.identify("t", cookie="c" * 43)
+        with pytest.raises(Unavailable):
+            await door.sign_in("t", "an", GOOD)
+        assert (await door.identify("t")).actor.kind == "anonymous"
+
+
+async def test_lost_connections_are_replaced(
+    door: Authenticator, tenant: str, an: Account, pool: Pool, clock: Clock
+) -> None:
+    opened = await door.sign_in(tenant, "an.ng", GOOD)
+    await pool.execute(
+        """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+    )
+    for _ in range(10):
+        clock.now += CACHE_S
+        try:
+            caller = await door.identify(tenant, cookie=opened.cookie)
+        except Unavailable:
+            continue
+        assert caller.actor.id == an.id
+    caller = await door.identify(tenant, cookie=opened.cookie)
+    assert caller.actor.id == an.id

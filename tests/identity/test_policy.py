@@ -52,7 +52,9 @@ def test_patterns(pattern: str, permission: str, expected: bool) -> None:
     assert policy.matches(pattern, permission) is expected
 
 
-@pytest.mark.parametrize("bad", ["", "report", "report.", ".read", "re port.read", "report.Read", "r*.read", "**"])
+@pytest.mark.parametrize(
+    "bad", ["", "report", "report.", ".read", "re port.read", "report.Read", "r*.read", "**", "a\0.read"]
+)
 def test_malformed_permissions_are_refused(bad: str) -> None:
     with pytest.raises(InvalidInput):
         policy.check_pattern(bad)

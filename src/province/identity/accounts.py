@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from typing import Any, Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import msgspec
 
-from province.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound
+from province.errors import AlreadyExists, InvalidInput, NotAllowed
 from province.identity import audit, passwords, policy, roles, sessions
 from province.identity.audit import Connection
+from province.identity.line import absent, check_line, check_optional, parse_id
 from province.identity.passwords import Passwords
 from province.model.actor import Actor
 from province.model.text import fold, nfc
@@ -74,8 +75,9 @@ async def create(
     """
     policy.require(actor, "account.create", agency=agency)
     clean = check_login(login)
-    if not name.strip() or len(name) > 200:
-        raise InvalidInput("The name is empty or longer than 200 characters.", field="name")
+    label = check_line(name, field="name")
+    home = check_optional(agency, field="agency")
+    mail, call = check_optional(email, field="email", longest=254), check_optional(phone, field="phone", longest=32)
     stored = None
     if password is not None:
         passwords.check_strength(password, login=clean)
@@ -91,16 +93,16 @@ async def create(
                 uuid4(),
                 clean,
                 fold_login(clean),
-                nfc(name).strip(),
+                label,
                 kind,
                 stored,
-                agency,
-                email,
-                phone,
+                home,
+                mail,
+                call,
                 must_change,
             )
-            account = _account(row)
-            detail = {"account": account.id, "login": clean, "kind": kind, "agency": agency}
+            account = _account(row, clean)
+            detail = {"account": account.id, "login": clean, "kind": kind, "agency": home}
             await audit.record(conn, actor, "account.created", detail=detail)
     except asyncpg.UniqueViolationError:
         raise AlreadyExists(f"The login {clean!r} is taken.", field="login", remedy="Choose another one.") from None
@@ -113,21 +115,25 @@ async def get(conn: Connection, actor: Actor, account: str) -> Account:
         await conn.fetchrow(
             f"SELECT {_COLUMNS} FROM account WHERE tenant = $1 AND id = $2",  # noqa: S608
             actor.tenant,
-            _id(account),
-        )
+            parse_id(account, what="account"),
+        ),
+        account,
     )
     if found.id != actor.id and not policy.allows(actor, "account.read", agency=found.agency):
-        raise _absent(account)
+        raise absent(account, what="account")
     return found
 
 
 async def find(conn: Connection, actor: Actor, login: str) -> Account:
     """The account with this login, whatever its case and diacritics. Raises: NotFound."""
-    row = await conn.fetchrow(
-        "SELECT id FROM account WHERE tenant = $1 AND login_folded = $2", actor.tenant, fold_login(login)
-    )
+    folded = fold_login(login)
+    row = None
+    if folded.isprintable():
+        row = await conn.fetchrow(
+            "SELECT id FROM account WHERE tenant = $1 AND login_folded = $2", actor.tenant, folded
+        )
     if row is None:
-        raise _absent(login)
+        raise absent(login, what="account")
     return await get(conn, actor, str(row["id"]))
 
 
@@ -138,12 +144,12 @@ async def list_page(conn: Connection, actor: Actor, *, after: str = "", limit: i
         f"""SELECT {_COLUMNS} FROM account WHERE tenant = $1 AND login_folded > $2 AND ($3 OR agency = ANY($4::text[]))
             ORDER BY login_folded LIMIT $5""",  # noqa: S608
         actor.tenant,
-        fold_login(after),
+        fold_login(check_line(after, field="after", empty=True)),
         where.all,
         sorted(where.agencies),
         limit,
     )
-    return tuple(_account(row) for row in rows)
+    return tuple(_account(row, "") for row in rows)
 
 
 async def disable(conn: Connection, actor: Actor, account: str) -> None:
@@ -153,7 +159,7 @@ async def disable(conn: Connection, actor: Actor, account: str) -> None:
         await conn.execute(
             "UPDATE account SET disabled_at = coalesce(disabled_at, now()) WHERE tenant = $1 AND id = $2",
             actor.tenant,
-            _id(account),
+            parse_id(account, what="account"),
         )
         await sessions.revoke_all(conn, actor.tenant, account)
         await audit.record(conn, actor, "account.disabled", detail={"account": account})
@@ -164,7 +170,9 @@ async def enable(conn: Connection, actor: Actor, account: str) -> None:
     async with conn.transaction():
         await _require_over(conn, actor, account)
         await conn.execute(
-            "UPDATE account SET disabled_at = NULL WHERE tenant = $1 AND id = $2", actor.tenant, _id(account)
+            "UPDATE account SET disabled_at = NULL WHERE tenant = $1 AND id = $2",
+            actor.tenant,
+            parse_id(account, what="account"),
         )
         await audit.record(conn, actor, "account.enabled", detail={"account": account})
 
@@ -189,10 +197,10 @@ async def change_password(conn: Connection, actor: Actor, hasher: Passwords, old
     row = await conn.fetchrow(
         "SELECT login, password_hash FROM account WHERE tenant = $1 AND id = $2 AND disabled_at IS NULL",
         actor.tenant,
-        _id(actor.id),
+        parse_id(actor.id, what="account"),
     )
     if row is None:
-        raise _absent(actor.id)
+        raise absent(actor.id, what="account")
     if not await hasher.verify(row["password_hash"], old):
         raise NotAllowed("The present password is wrong.", field="old", remedy="Type it again.")
     if nfc(new) == nfc(old):
@@ -210,7 +218,7 @@ async def _store(conn: Connection, tenant: str, account: str, stored: str, *, mu
         """UPDATE account SET password_hash = $3, password_changed_at = now(), must_change = $4
            WHERE tenant = $1 AND id = $2""",
         tenant,
-        _id(account),
+        parse_id(account, what="account"),
         stored,
         must_change,
     )
@@ -228,18 +236,7 @@ async def _require_over(conn: Connection, actor: Actor, account: str) -> None:
         )
 
 
-def _id(account: str) -> UUID:
-    try:
-        return UUID(account)
-    except ValueError:
-        raise _absent(account) from None
-
-
-def _absent(account: str) -> NotFound:
-    return NotFound(f"There is no account {account[:80]!r}.", field="account", remedy="Check the id or the login.")
-
-
-def _account(row: Any) -> Account:
+def _account(row: Any, wanted: str) -> Account:
     if row is None:
-        raise _absent("")
+        raise absent(wanted, what="account")
     return Account(**{**dict(row), "id": str(row["id"])})

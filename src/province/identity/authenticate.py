@@ -9,12 +9,14 @@ from __future__ import annotations
 import hmac
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import asyncpg
 import msgspec
 
-from province.errors import InvalidInput, NotSignedIn
+from province.errors import InvalidInput, NotSignedIn, Unavailable
 from province.identity import accounts, attempts, audit, policy, roles, sessions, tokens
 from province.identity.audit import Connection, Pool
 from province.identity.limits import Limiter, address_key
@@ -39,10 +41,23 @@ _BEARER = """
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who calls. must_change: the password was given by somebody else; the door offers nothing but its change."""
+    """Who calls. must_change: the password was given by somebody else; the door offers nothing but its change.
+
+    token: id of the token, or "" for a session.
+    """
 
     actor: Actor
     must_change: bool = False
+    token: str = ""
+
+    @property
+    def limit_keys(self) -> tuple[str, ...]:
+        """The keys under which a door counts this call: the token and its account, the account, or the address."""
+        actor = self.actor
+        if actor.kind == "anonymous":
+            return (f"address {address_key(actor.address)}",)
+        account = f"account {actor.tenant}/{actor.id}"
+        return (f"token {actor.tenant}/{self.token}", account) if self.token else (account,)
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,19 +104,21 @@ class Authenticator:
     ) -> Caller:
         """Who sends this request. A header wins over a cookie; a cookie that ended is an anonymous caller.
 
-        Raises: NotSignedIn for a header that is no valid token (a program must learn that its token ended).
+        Raises: NotSignedIn for a header that is no valid token (a program must learn that its token ended);
+        Unavailable while PostgreSQL is away: a caller who cannot be checked is not taken for a stranger.
         """
         found: Caller | None = None
-        if authorization is not None:
-            found = await self._by_token(tenant, authorization)
-        elif cookie and len(cookie) <= 128:
-            found = await self._by_cookie(tenant, cookie)
+        async with _answering():
+            if authorization is not None:
+                found = await self._by_token(tenant, authorization)
+            elif cookie and len(cookie) <= 128:
+                found = await self._by_cookie(tenant, cookie)
         if found is None:
             return Caller(anonymous(tenant, address=address, request=request))
         actor = msgspec.structs.replace(
             found.actor, address=address, request=request, purpose=purpose or found.actor.purpose
         )
-        return Caller(actor, found.must_change)
+        return Caller(actor, found.must_change, found.token)
 
     async def sign_in(
         self,
@@ -117,8 +134,14 @@ class Authenticator:
         """Check login and password and open a session. cookie: of the former session, which ends.
 
         Wrong password, unknown login and disabled account answer alike and take the same time.
-        Raises: NotSignedIn, RateLimited.
+        Raises: NotSignedIn, RateLimited, Unavailable.
         """
+        async with _answering():
+            return await self._sign_in(tenant, login, password, address, user_agent, request, cookie)
+
+    async def _sign_in(
+        self, tenant: str, login: str, password: str, address: str, user_agent: str, request: str, cookie: str | None
+    ) -> SignedIn:
         folded = accounts.fold_login(login[:LONGEST])
         key = attempts.login_hash(folded)
         self._by_address.take(address_key(address), what="sign-ins")
@@ -233,7 +256,7 @@ class Authenticator:
             grants=policy.narrow(grants, row["permissions"], row["agency"]),
             purpose=row["purpose"],
         )
-        return self._remember(key, Caller(actor))
+        return self._remember(key, Caller(actor, token=name))
 
     def _remembered(self, key: tuple[str, str]) -> Caller | None:
         until, caller = self._cache.get(key, (0.0, None))
@@ -248,6 +271,24 @@ class Authenticator:
         if len(self._cache) > _CACHED:
             self._cache.popitem(last=False)
         return caller
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[None]:
+    """Tell a database that is away from a caller who is unknown."""
+    try:
+        yield
+    except (
+        OSError,
+        TimeoutError,
+        asyncpg.InterfaceError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.InsufficientResourcesError,
+    ) as error:
+        raise Unavailable(
+            f"Callers cannot be checked now ({type(error).__name__}).", remedy="Try again in a few seconds."
+        ) from error
 
 
 async def _account(conn: Connection, tenant: str, login: str) -> Any:

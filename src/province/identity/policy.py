@@ -63,7 +63,7 @@ EVERYWHERE: Final = Scope(all=True)
 
 def check_pattern(pattern: str, *, field: str = "permission") -> str:
     """Return a permission or pattern that is well formed. Raises: InvalidInput."""
-    if pattern != "*" and not _PATTERN.fullmatch(pattern):
+    if pattern != "*" and not (_PATTERN.fullmatch(pattern) and pattern.isprintable()):
         raise InvalidInput(
             f"{pattern[:80]!r} is not a permission.",
             field=field,
@@ -182,6 +182,15 @@ def require(
         field=wanted,
         remedy="Ask an administrator for a role that holds it.",
     )
+
+
+def require_somewhere(actor: Actor, permission: str) -> None:
+    """Refuse who holds the permission nowhere: for deeds that concern no agency or area, such as an upload.
+
+    Raises: NotSignedIn, NotAllowed.
+    """
+    if scope(actor, permission).nothing:
+        require(actor, permission)
 
 
 def holds(actor: Actor, grants: Iterable[Grant]) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 
-from province.errors import ConfigurationError, NotAllowed, NotFound
+from province.errors import ConfigurationError, InvalidInput, NotAllowed
 from province.identity import audit, policy
 from province.identity.audit import Connection
+from province.identity.line import absent, check_line, parse_id
 from province.model.actor import Actor, Grant
 from province.model.label import Label
-from province.model.time import Instant
+from province.model.time import Instant, now
 
 CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
     "administrator": (Label("Quản trị viên", "Administrator"), ("*",)),
@@ -69,6 +70,8 @@ async def install(conn: Connection, tenant: str, extra: Mapping[str, tuple[str, 
 async def define(conn: Connection, actor: Actor, name: str, label: Label, permissions: Iterable[str]) -> None:
     """Make or change a role of one's own making. Nobody can put more into it than they hold everywhere."""
     policy.require(actor, "role.change")
+    name = check_line(name, field="name", longest=60)
+    label = Label(check_line(label.vi, field="label.vi"), check_line(label.en, field="label.en"))
     wanted = frozenset(policy.check_pattern(p, field="permissions") for p in permissions)
     _require_holding(actor, (Grant(name, wanted),))
     async with conn.transaction():
@@ -103,12 +106,17 @@ async def grant(
     Raises: NotAllowed unless the actor may grant in that agency and holds all that the role gives there; NotFound.
     """
     policy.require(actor, "grant.create", agency=agency)
-    kept = frozenset(areas)
+    name = check_line(role, field="role")
+    kept = frozenset(check_line(area, field="areas") for area in areas)
+    if agency is not None:
+        check_line(agency, field="agency")
+    if until is not None and until <= (since or now()):
+        raise InvalidInput("The grant ends before it begins.", field="until", remedy="Give a later time.")
     permissions = await conn.fetchval(
-        "SELECT permissions FROM role WHERE tenant = $1 AND name = $2", actor.tenant, role
+        "SELECT permissions FROM role WHERE tenant = $1 AND name = $2", actor.tenant, name
     )
     if permissions is None:
-        raise NotFound(f"There is no role {role!r}.", field="role", remedy="List the roles and choose one of them.")
+        raise absent(role, what="role")
     _require_holding(actor, (Grant(role, frozenset(permissions), agency, kept),))
     made = uuid4()
     async with conn.transaction():
@@ -117,7 +125,7 @@ async def grant(
                SELECT tenant, $3, id, $4, $5, $6, tstzrange(coalesce($7, now()), $8), $9
                FROM account WHERE tenant = $1 AND id = $2 RETURNING id""",
             actor.tenant,
-            UUID(account),
+            parse_id(account, what="account"),
             made,
             role,
             agency,
@@ -127,7 +135,7 @@ async def grant(
             actor.id,
         )
         if found is None:
-            raise NotFound(f"There is no account {account}.", field="account")
+            raise absent(account, what="account")
         await audit.record(
             conn,
             actor,
@@ -143,16 +151,16 @@ async def withdraw(conn: Connection, actor: Actor, grant_id: str) -> None:
         row = await conn.fetchrow(
             "SELECT account, role, agency FROM grant_ WHERE tenant = $1 AND id = $2 FOR UPDATE",
             actor.tenant,
-            UUID(grant_id),
+            parse_id(grant_id, what="grant"),
         )
         if row is None:
-            raise NotFound(f"There is no grant {grant_id}.", field="grant")
+            raise absent(grant_id, what="grant")
         policy.require(actor, "grant.delete", agency=row["agency"])
         await conn.execute(
             """UPDATE grant_ SET valid = tstzrange(lower(valid), greatest(lower(valid), least(now(), upper(valid))))
                WHERE tenant = $1 AND id = $2""",
             actor.tenant,
-            UUID(grant_id),
+            parse_id(grant_id, what="grant"),
         )
         detail = {"account": str(row["account"]), "role": row["role"], "agency": row["agency"]}
         await audit.record(conn, actor, "grant.withdrawn", detail=detail)
@@ -165,7 +173,7 @@ async def grants_of(conn: Connection, tenant: str, account: str) -> tuple[Grant,
            FROM grant_ g JOIN role r ON r.tenant = g.tenant AND r.name = g.role
            WHERE g.tenant = $1 AND g.account = $2 AND g.valid @> now() ORDER BY g.role, g.agency""",
         tenant,
-        UUID(account),
+        parse_id(account, what="account"),
     )
     return tuple(Grant(r["role"], frozenset(r["permissions"]), r["agency"], frozenset(r["areas"])) for r in rows)
 
@@ -178,7 +186,7 @@ async def granted(conn: Connection, actor: Actor, account: str) -> tuple[Granted
         """SELECT id, role, agency, areas, lower(valid) AS since, upper(valid) AS until FROM grant_
            WHERE tenant = $1 AND account = $2 AND NOT isempty(valid) ORDER BY lower(valid), role""",
         actor.tenant,
-        UUID(account),
+        parse_id(account, what="account"),
     )
     return tuple(
         Granted(

@@ -10,12 +10,14 @@ from uuid import UUID
 
 import msgspec
 
-from province.errors import InvalidInput, NotAllowed, NotFound
+from province.errors import InvalidInput, NotAllowed
 from province.identity import accounts, audit, policy, roles
 from province.identity.audit import Connection
+from province.identity.line import absent, check_line, check_optional
 from province.model.actor import Actor
 from province.model.time import Instant
 
+_ID = re.compile(r"[0-9a-f]{16}")
 _FORM = re.compile(r"prv_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 
 
@@ -54,20 +56,21 @@ async def create(
     """Make a token and return it; it cannot be shown again.
 
     For one's own account a signed-in session is needed (a leaked token must not breed); for another account
-    `token.create` in its agency and all rights that it has. Raises: NotAllowed, NotFound, InvalidInput.
+    `token.create` in its agency and all rights that it has. Raises: NotAllowed, InvalidInput.
     """
     wanted = sorted({policy.check_pattern(p, field="permissions") for p in permissions})
     if not wanted:
         raise InvalidInput("No permission is given.", field="permissions", remedy='Give some, or "*" for all.')
-    if not name.strip() or len(name) > 100:
-        raise InvalidInput("The name is empty or longer than 100 characters.", field="name")
+    label = check_line(name, field="name", longest=100)
+    why = check_line(purpose, field="purpose", empty=True)
+    desk = check_optional(agency, field="agency")
     target = await accounts.get(conn, actor, account)
     if account == actor.id:
         if not actor.session:
             raise NotAllowed("A token cannot make tokens for its own account.", remedy="Sign in with the password.")
     else:
         policy.require(actor, "token.create", agency=target.agency)
-        grants = policy.narrow(await roles.grants_of(conn, actor.tenant, account), wanted, agency)
+        grants = policy.narrow(await roles.grants_of(conn, actor.tenant, account), wanted, desk)
         if not policy.holds(actor, grants):
             raise NotAllowed(
                 f"{target.login} has rights that {actor.name or actor.id} lacks.",
@@ -83,13 +86,13 @@ async def create(
             made,
             hashlib.sha256(secret.encode()).digest(),
             UUID(account),
-            name.strip(),
-            purpose,
+            label,
+            why,
             wanted,
-            agency,
+            desk,
             expires_at,
         )
-        detail = {"token": made, "account": account, "name": name.strip(), "permissions": wanted, "agency": agency}
+        detail = {"token": made, "account": account, "name": label, "permissions": wanted, "agency": desk}
         await audit.record(conn, actor, "token.created", detail=detail)
     return f"prv_{made}_{secret}"
 
@@ -110,6 +113,8 @@ async def list_of(conn: Connection, actor: Actor, account: str) -> tuple[Token, 
 
 async def revoke(conn: Connection, actor: Actor, token: str) -> None:
     """End a token. One's own always; another's with `token.delete` in its agency. Raises: NotFound, NotAllowed."""
+    if not _ID.fullmatch(token):
+        raise absent(token, what="token")
     async with conn.transaction():
         row = await conn.fetchrow(
             """SELECT t.account::text, a.agency FROM token t JOIN account a ON a.tenant = t.tenant AND a.id = t.account
@@ -118,7 +123,7 @@ async def revoke(conn: Connection, actor: Actor, token: str) -> None:
             token,
         )
         if row is None:
-            raise NotFound(f"There is no token {token[:40]!r}.", field="token")
+            raise absent(token, what="token")
         if row["account"] != actor.id:
             policy.require(actor, "token.delete", agency=row["agency"])
         await conn.execute(

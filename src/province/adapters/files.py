@@ -1,0 +1,288 @@
+"""Files by content: `files/ab/cd/<sha256>`, one copy however often it is sent, counted against the tenant's quota.
+
+A file is never executed and never served as anything that a browser would run: see `headers`. Whether a caller may read
+it follows from the entity that names it; the door asks that before it opens the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from province.adapters import media
+from province.errors import InvalidInput, NotFound, TooLarge, Unavailable
+from province.identity import policy
+from province.identity.audit import Connection, Pool
+from province.model.actor import Actor
+from province.model.text import nfc
+
+LARGEST: Final = 25 * 1024**2
+GRACE: Final = timedelta(days=1)
+"""An upload that no entity names after a day is removed by `collect`."""
+_LOCK = 0x70727666
+
+
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a tenant. sha256: hexadecimal; it is the file's name everywhere."""
+
+    sha256: str
+    bytes: int
+    media_type: str
+    name: str
+
+
+def headers(file: StoredFile) -> Mapping[str, str]:
+    """Response headers that keep a browser from running, sniffing or framing a file. Images are shown in the page."""
+    shown = "inline" if file.media_type.startswith("image/") else "attachment"
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in file.name)
+    charset = "; charset=utf-8" if file.media_type.startswith("text/") else ""
+    return {
+        "Content-Type": file.media_type + charset,
+        "Content-Disposition": f"{shown}; filename=\"{plain}\"; filename*=UTF-8''{quote(file.name, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "ETag": f'"{file.sha256}"',
+    }
+
+
+class FileStore:
+    """The files of one installation. quota: bytes per tenant.  largest: bytes per file."""
+
+    def __init__(self, folder: Path, pool: Pool, *, quota: int, largest: int = LARGEST) -> None:
+        self._folder = folder
+        self._pool = pool
+        self._quota = quota
+        self._largest = largest
+        # Decoding an image takes memory: two at a time, the others wait their turn.
+        self._checks = asyncio.Semaphore(2)
+
+    async def store(self, actor: Actor, chunks: AsyncIterator[bytes], *, name: str, public: bool = False) -> StoredFile:
+        """Take in a file. It is on disk and in the database, durably, when this returns.
+
+        public: the door found the action open to everybody and has limited the rate; else `file.create` is needed.
+        Raises: NotSignedIn, NotAllowed; TooLarge for file or quota and InvalidInput for its kind, field `file`.
+        """
+        if not public:
+            policy.require_somewhere(actor, "file.create")
+        label = _clean_name(name)
+        async with self.receive(chunks) as (path, size, digest):
+            async with self._checks:
+                media_type = await asyncio.to_thread(media.detect, path)
+            file = StoredFile(sha256=digest, bytes=size, media_type=media_type, name=label)
+            async with self._pool.acquire() as conn, conn.transaction():
+                # Shared with other uploads, exclusive for the sweep: no file is swept between its two halves.
+                await conn.execute("SELECT pg_advisory_xact_lock_shared($1)", _LOCK)
+                return await self._keep(conn, actor, file, path)
+
+    @asynccontextmanager
+    async def receive(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Path, int, str]]:
+        """Write a stream to a temporary file: (path, bytes, SHA-256). The file is gone when the block ends.
+
+        Raises: TooLarge as soon as the limit is passed.
+        """
+        with _refusing_when_full():
+            async with self._receive(chunks) as received:
+                yield received
+
+    @asynccontextmanager
+    async def _receive(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Path, int, str]]:
+        waiting = self._folder / "incoming"
+        await asyncio.to_thread(waiting.mkdir, mode=0o700, parents=True, exist_ok=True)
+        path = waiting / secrets.token_hex(16)
+        digest, size = hashlib.sha256(), 0
+        handle = await asyncio.to_thread(os.open, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            try:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size > self._largest:
+                        raise TooLarge(
+                            f"The file has more than {self._largest} bytes.",
+                            field="file",
+                            remedy=f"Send at most {self._largest // 1024**2} MiB.",
+                        )
+                    await asyncio.to_thread(_write, handle, chunk, digest)
+                await asyncio.to_thread(os.fsync, handle)
+            finally:
+                os.close(handle)
+            yield path, size, digest.hexdigest()
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def find(self, conn: Connection, tenant: str, sha256: str) -> StoredFile:
+        """What is known of a file. Raises: NotFound. The caller has checked the entity that names it."""
+        row = await conn.fetchrow(
+            "SELECT bytes, media_type, name FROM file WHERE tenant = $1 AND sha256 = $2", tenant, _digest(sha256)
+        )
+        if row is None:
+            raise _absent(sha256)
+        return StoredFile(sha256=sha256, **dict(row))
+
+    def path(self, file: StoredFile) -> Path:
+        """Where its content stands. Raises: NotFound when the disk has lost it."""
+        found = self._place(file.sha256)
+        if not found.is_file():
+            raise NotFound(
+                f"The content of {file.name!r} is missing on disk.",
+                field="file",
+                remedy="Restore the folder of files from a backup.",
+            )
+        return found
+
+    async def retain(self, conn: Connection, tenant: str, sha256: str, *, by: int = 1) -> None:
+        """Count entities that name the file; -1 when one lets go. In the caller's transaction. Raises: NotFound."""
+        status = await conn.execute(
+            "UPDATE file SET refs = greatest(refs + $3, 0) WHERE tenant = $1 AND sha256 = $2",
+            tenant,
+            _digest(sha256),
+            by,
+        )
+        if status != "UPDATE 1":
+            raise _absent(sha256)
+
+    async def collect(self, *, older_than: timedelta = GRACE) -> int:
+        """Remove files that nothing names and that are older than `older_than`. Returns the contents removed."""
+        async with self._pool.acquire() as conn:
+            # Held until the contents are gone too, so that no upload slips between row and content; the rows are
+            # committed first, for a row without content would be a lost file and the reverse is only waste.
+            await conn.execute("SELECT pg_advisory_lock($1)", _LOCK)
+            try:
+                await conn.execute(
+                    """WITH gone AS (DELETE FROM file WHERE refs = 0 AND at < now() - $1::interval
+                                     RETURNING tenant, bytes),
+                            freed AS (SELECT tenant, sum(bytes)::bigint AS bytes FROM gone GROUP BY tenant)
+                       UPDATE file_usage u SET bytes = greatest(u.bytes - freed.bytes, 0)
+                       FROM freed WHERE u.tenant = freed.tenant""",
+                    older_than,
+                )
+                kept = {row["sha256"].hex() for row in await conn.fetch("SELECT DISTINCT sha256 FROM file")}
+                return await asyncio.to_thread(self._sweep, kept, older_than.total_seconds())
+            finally:
+                await conn.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+    async def _keep(self, conn: Connection, actor: Actor, file: StoredFile, path: Path) -> StoredFile:
+        known = await conn.fetchrow(
+            """UPDATE file SET at = now() WHERE tenant = $1 AND sha256 = $2
+               RETURNING bytes, media_type, name""",
+            actor.tenant,
+            bytes.fromhex(file.sha256),
+        )
+        if known is not None:
+            await asyncio.to_thread(_place, path, self._place(file.sha256))
+            return StoredFile(sha256=file.sha256, **dict(known))
+        used = await conn.fetchval(
+            """INSERT INTO file_usage AS u (tenant, bytes) SELECT $1, $2::bigint WHERE $2::bigint <= $3
+               ON CONFLICT (tenant) DO UPDATE SET bytes = u.bytes + excluded.bytes WHERE u.bytes + excluded.bytes <= $3
+               RETURNING bytes""",
+            actor.tenant,
+            file.bytes,
+            self._quota,
+        )
+        if used is None:
+            raise TooLarge(
+                f"The files of this tenant would pass {self._quota} bytes.",
+                field="file",
+                remedy="Ask the operator to raise PROVINCE_FILE_QUOTA_BYTES or to remove files.",
+            )
+        await asyncio.to_thread(_place, path, self._place(file.sha256))
+        # Two uploads of one content at a time: file_usage's row lock made the second one wait; it finds the first here.
+        status = await conn.execute(
+            """INSERT INTO file (tenant, sha256, bytes, media_type, name, uploaded_by) VALUES ($1, $2, $3, $4, $5, $6)
+               ON CONFLICT DO NOTHING""",
+            actor.tenant,
+            bytes.fromhex(file.sha256),
+            file.bytes,
+            file.media_type,
+            file.name,
+            actor.id,
+        )
+        if status == "INSERT 0 0":
+            await conn.execute("UPDATE file_usage SET bytes = bytes - $2 WHERE tenant = $1", actor.tenant, file.bytes)
+        return file
+
+    def _place(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / sha256[2:4] / sha256
+
+    def _sweep(self, kept: set[str], older_than_s: float) -> int:
+        removed = 0
+        newest = _now_of(self._folder) - older_than_s
+        for path in self._folder.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
+            if path.name not in kept and path.stat().st_mtime <= newest:
+                path.unlink()
+                removed += 1
+        for path in self._folder.glob("incoming/*"):
+            # Left behind by a killed process; an upload never takes as long as an hour.
+            if path.stat().st_mtime <= newest - 3600:
+                path.unlink(missing_ok=True)
+        return removed
+
+
+@contextmanager
+def _refusing_when_full() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Unavailable(
+            "The disk of the files is full; nothing was kept.", field="file", remedy="Tell the operator."
+        ) from None
+
+
+def _write(handle: int, chunk: bytes, digest: hashlib._Hash) -> None:
+    digest.update(chunk)
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _place(source: Path, target: Path) -> None:
+    """Move into the store so that after a crash the content is there whole or not at all."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A copy in another tenant's name is replaced by the same bytes: its age starts anew, so the sweep leaves it alone.
+    source.replace(target)
+    for folder in (target.parent, target.parent.parent, target.parent.parent.parent):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _now_of(folder: Path) -> float:
+    """The clock of the file system, which may be another machine's: the time it gives to a file made now."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    probe = folder / f".clock-{secrets.token_hex(8)}"
+    probe.touch(mode=0o600)
+    try:
+        return probe.stat().st_mtime
+    finally:
+        probe.unlink()
+
+
+def _clean_name(name: str) -> str:
+    last = nfc(name).replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable()).strip()[:120] or "file"
+
+
+def _digest(sha256: str) -> bytes:
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise InvalidInput(f"{sha256[:80]!r} is no SHA-256.", field="file", remedy="Give 64 hexadecimal digits.")
+    return bytes.fromhex(sha256)
+
+
+def _absent(sha256: str) -> NotFound:
+    return NotFound(f"There is no file {sha256}.", field="file", remedy="Upload it first.")
