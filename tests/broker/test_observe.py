@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import nats
 import numpy as np
 import pyarrow as pa
@@ -14,37 +13,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 
-from engine_servers import nats_server
-from observation_samples import OPERATOR, START, TENANT, TYPES, allowed, register, series, station, table
 from province.broker import deadletter, stream
+from province.broker.database import Pool
 from province.broker.known import Known
 from province.broker.observe import Observer
 from province.broker.readings import arrange, check_values, convert_column
+from province.engines.nats import Nats
 from province.errors import DecodeError, InvalidInput, NotAllowed, NotSignedIn, TooLarge, Unavailable
 from province.model.actor import Actor, Grant, anonymous
-
-Pool = asyncpg.Pool[asyncpg.Record]
+from province.settings import Settings
+from tests.conftest import running, temporary_home
+from tests.observations import OPERATOR, START, TENANT, TYPES, allowed, register, series, station, table
 
 
 @pytest.fixture
-async def observer(client: Client, pool: Pool) -> Observer:
-    await register(pool)
-    return Observer(client, pool, Known(pool), types=TYPES, allowed=allowed)
+async def observer(bus: Client, store: Pool) -> Observer:
+    await register(store)
+    return Observer(bus, store, Known(store), types=TYPES, allowed=allowed)
 
 
-async def stored(client: Client) -> list[pa.Table]:
-    reader = stream.Reader(client, client.jetstream(), 1)
+async def stored(bus: Client) -> list[pa.Table]:
+    reader = stream.Reader(bus, bus.jetstream(), 1)
     found = await reader.fetch(1000, wait_s=0.3, linger_s=0.1, max_bytes=1 << 30)
     await reader.close()
     return [stream.decode(one.payload) for one in found]
 
 
-async def test_an_accepted_batch_is_in_the_stream_as_given(observer: Observer, client: Client) -> None:
+async def test_an_accepted_batch_is_in_the_stream_as_given(observer: Observer, bus: Client) -> None:
     batch = series(100)
     answer = await observer.observe(batch, OPERATOR, source="http")
     assert (answer.accepted, answer.rejected, answer.duplicate) == (100, (), False)
     assert answer.sequence == 1
-    (found,) = await stored(client)
+    (found,) = await stored(bus)
     assert found.to_pylist() == batch.to_pylist()
 
 
@@ -52,21 +52,19 @@ async def test_an_empty_batch_is_nothing(observer: Observer) -> None:
     assert (await observer.observe(series(0), OPERATOR, source="http")).accepted == 0
 
 
-async def test_bad_readings_are_named_and_kept_and_the_good_go_on(
-    observer: Observer, client: Client, pool: Pool
-) -> None:
+async def test_bad_readings_are_named_and_kept_and_the_good_go_on(observer: Observer, bus: Client, store: Pool) -> None:
     batch = table([station(n) for n in range(5)], number=[1.0, float("nan"), 999.0, float("inf"), 2.0])
     answer = await observer.observe(batch, OPERATOR, source="http", key="k1")
     assert answer.accepted == 2
     assert [(r.row, r.field) for r in answer.rejected] == [(1, "temperature"), (2, "temperature"), (3, "temperature")]
     assert "-40…85 CEL" in answer.rejected[1].reason
-    (found,) = await stored(client)
+    (found,) = await stored(bus)
     assert found["number"].to_pylist() == [1.0, 2.0]
-    letters = await deadletter.read(pool, TENANT)
+    letters = await deadletter.read(store, TENANT)
     assert len(letters) == 3
     assert any(b'"number":999.0' in letter["payload"] for letter in letters)
     await observer.observe(batch, OPERATOR, source="http", key="k1")
-    assert len(await deadletter.read(pool, TENANT)) == 3, "a repeated batch leaves the same letters"
+    assert len(await deadletter.read(store, TENANT)) == 3, "a repeated batch leaves the same letters"
 
 
 @pytest.mark.parametrize(
@@ -99,15 +97,15 @@ async def test_each_rule_names_its_field(observer: Observer, batch: pa.Table, fi
     assert words in answer.rejected[0].reason
 
 
-async def test_texts_and_truths_are_taken(observer: Observer, client: Client) -> None:
+async def test_texts_and_truths_are_taken(observer: Observer, bus: Client) -> None:
     for attribute, text in (("open", "true"), ("mode", '"tay"'), ("note", '"Cửa \\"mở\\" \\u1ed1"')):
         answer = await observer.observe(table([station(1)], attribute=attribute, text=[text]), OPERATOR, source="http")
         assert answer.accepted == 1, answer.rejected
 
 
-async def test_unknown_entities_and_those_of_others_look_the_same(observer: Observer, pool: Pool) -> None:
-    await pool.execute("UPDATE entity SET agency = 'a' WHERE id = $1", station(1))
-    await pool.execute("UPDATE entity SET agency = 'b' WHERE id = $1", station(2))
+async def test_unknown_entities_and_those_of_others_look_the_same(observer: Observer, store: Pool) -> None:
+    await store.execute("UPDATE entity SET agency = 'a' WHERE id = $1", station(1))
+    await store.execute("UPDATE entity SET agency = 'b' WHERE id = $1", station(2))
     clerk = Actor(
         tenant=TENANT, id="clerk", kind="person", grants=(Grant("r", frozenset(("station.observe",)), agency="a"),)
     )
@@ -117,7 +115,7 @@ async def test_unknown_entities_and_those_of_others_look_the_same(observer: Obse
     assert answer.rejected[0].reason == answer.rejected[1].reason
 
 
-async def test_a_stranger_gets_an_error_and_leaves_no_trace(observer: Observer, client: Client, pool: Pool) -> None:
+async def test_a_stranger_gets_an_error_and_leaves_no_trace(observer: Observer, bus: Client, store: Pool) -> None:
     stranger = Actor(tenant=TENANT, id="stranger", kind="person")
     with pytest.raises(NotAllowed):
         await observer.observe(series(10), stranger, source="http")
@@ -127,8 +125,8 @@ async def test_a_stranger_gets_an_error_and_leaves_no_trace(observer: Observer, 
         await observer.observe(
             series(10), Actor(tenant="other", id="o", kind="person", grants=OPERATOR.grants), source="x"
         )
-    assert await stored(client) == []
-    assert await deadletter.read(pool, TENANT) == []
+    assert await stored(bus) == []
+    assert await deadletter.read(store, TENANT) == []
 
 
 async def test_a_device_measures_only_itself(observer: Observer) -> None:
@@ -138,22 +136,22 @@ async def test_a_device_measures_only_itself(observer: Observer) -> None:
     assert answer.rejected[0].row == 1
 
 
-async def test_a_key_is_taken_once_and_is_its_owners(observer: Observer, client: Client) -> None:
+async def test_a_key_is_taken_once_and_is_its_owners(observer: Observer, bus: Client) -> None:
     first = await observer.observe(series(50), OPERATOR, source="http", key="k")
     second = await observer.observe(series(50), OPERATOR, source="http", key="k")
     other = Actor(tenant=TENANT, id="another", kind="person", grants=OPERATOR.grants)
     third = await observer.observe(series(50), other, source="http", key="k")
     assert (first.duplicate, second.duplicate, third.duplicate) == (False, True, False)
     assert second.sequence == first.sequence
-    assert len(await stored(client)) == 2
+    assert len(await stored(bus)) == 2
 
 
-async def test_a_large_batch_is_cut_and_a_repeat_is_still_recognised(observer: Observer, client: Client) -> None:
+async def test_a_large_batch_is_cut_and_a_repeat_is_still_recognised(observer: Observer, bus: Client) -> None:
     batch = series(60_000, step_s=0.001)
     answer = await observer.observe(batch, OPERATOR, source="http", key="big")
     assert answer.accepted == 60_000
     assert (await observer.observe(batch, OPERATOR, source="http", key="big")).duplicate
-    found = await stored(client)
+    found = await stored(bus)
     assert len(found) == 4
     assert pa.concat_tables(found)["number"].to_pylist() == batch["number"].to_pylist()
 
@@ -163,11 +161,11 @@ async def test_too_large_a_batch_is_refused(observer: Observer) -> None:
         await observer.observe(pa.concat_tables([series(1000)] * 1001), OPERATOR, source="http")
 
 
-async def test_many_rejected_readings_are_counted(observer: Observer, pool: Pool) -> None:
+async def test_many_rejected_readings_are_counted(observer: Observer, store: Pool) -> None:
     answer = await observer.observe(table([station(0)] * 3000, number=[500.0] * 3000), OPERATOR, source="http")
     assert len(answer.rejected) == 3000
-    assert await pool.fetchval("SELECT sum(readings) FROM dead_letter") == 3000
-    assert await pool.fetchval("SELECT count(*) FROM dead_letter") == 1001
+    assert await store.fetchval("SELECT sum(readings) FROM dead_letter") == 3000
+    assert await store.fetchval("SELECT count(*) FROM dead_letter") == 1001
 
 
 async def test_missing_columns_are_named(observer: Observer) -> None:
@@ -175,86 +173,90 @@ async def test_missing_columns_are_named(observer: Observer) -> None:
         await observer.observe(series(3).drop_columns(["observed_at"]), OPERATOR, source="http")
 
 
-async def test_concurrent_calls_overlap(observer: Observer, client: Client) -> None:
+async def test_concurrent_calls_overlap(observer: Observer, bus: Client) -> None:
     answers = await asyncio.gather(*(observer.observe(series(20), OPERATOR, source="http") for _ in range(50)))
     assert sorted(a.sequence or 0 for a in answers) == list(range(1, 51))
 
 
-async def test_written_entities_are_asked_for_again(pool: Pool, client: Client) -> None:
-    known = Known(pool)
-    observer = Observer(client, pool, known, types=TYPES, allowed=allowed)
+async def test_written_entities_are_asked_for_again(store: Pool, bus: Client) -> None:
+    known = Known(store)
+    observer = Observer(bus, store, known, types=TYPES, allowed=allowed)
     with pytest.raises(NotAllowed):
         await observer.observe(table([station(1)]), OPERATOR, source="http")
-    await register(pool)
+    await register(store)
     assert (await observer.observe(table([station(1)]), OPERATOR, source="http")).accepted == 1
-    await pool.execute("DELETE FROM entity WHERE id = $1", station(1))
+    await store.execute("DELETE FROM entity WHERE id = $1", station(1))
     assert (await observer.observe(table([station(1)]), OPERATOR, source="http")).accepted == 1, "cached"
     known.forget(TENANT, [station(1)])
     with pytest.raises(NotAllowed):
         await observer.observe(table([station(1)]), OPERATOR, source="http")
 
 
-async def test_a_full_stream_acknowledges_nothing(observer: Observer, client: Client) -> None:
-    js = client.jetstream()
+async def test_a_full_stream_acknowledges_nothing(observer: Observer, bus: Client) -> None:
+    js = bus.jetstream()
     await stream.ensure_stream(js, max_bytes=200_000)
-    taken = 0
+    taken = await _send_until_refused(observer)
     with pytest.raises(Unavailable, match="full"):
-        for _ in range(200):
-            taken += (await observer.observe(series(100), OPERATOR, source="http")).accepted
-    assert taken == sum(t.num_rows for t in await stored(client)) > 0
+        await observer.observe(series(200), OPERATOR, source="http")
+    assert taken == sum(t.num_rows for t in await stored(bus)) > 0
     await stream.purge(js, (await js.stream_info(stream.STREAM)).state.last_seq)
     assert (await observer.observe(series(100), OPERATOR, source="http")).accepted == 100
 
 
-async def test_a_missing_stream_acknowledges_nothing(observer: Observer, client: Client) -> None:
-    await client.jetstream().delete_stream(stream.STREAM)
+async def test_a_missing_stream_acknowledges_nothing(observer: Observer, bus: Client) -> None:
+    await bus.jetstream().delete_stream(stream.STREAM)
     with pytest.raises(Unavailable, match="nothing was acknowledged"):
         await observer.observe(series(10), OPERATOR, source="http")
 
 
 @pytest.mark.fault
-async def test_killed_nats_loses_nothing_acknowledged(pool: Pool) -> None:
-    await register(pool)
-    with nats_server() as server:
-        acknowledged = 0
-        for _ in range(3):
-            made = await nats.connect(server.url, max_reconnect_attempts=2, error_cb=_quiet)
-            await stream.ensure_stream(made.jetstream(), max_bytes=1 << 28)
-            observer = Observer(made, pool, Known(pool), types=TYPES, allowed=allowed)
+async def test_killed_nats_loses_nothing_acknowledged(store: Pool) -> None:
+    await register(store)
+    acknowledged = 0
+    with temporary_home() as home:
+        server = Nats(Settings(home=home, mqtt_port=0))
+        for round in range(4):
+            server.prepare()
+            with running(server.command(), home / "nats.log") as child:
+                connection = await nats.connect(
+                    server.url(), error_cb=_quiet, max_reconnect_attempts=2, **server.options()
+                )
+                js = connection.jetstream()
+                await stream.ensure_stream(js, max_bytes=1 << 28)
+                if round == 3:
+                    reader = stream.Reader(connection, js, 1)
+                    total = 0
+                    while found := await reader.fetch(1000, wait_s=1, linger_s=0, max_bytes=1 << 30):
+                        total += sum(stream.decode(one.payload).num_rows for one in found)
+                    await connection.close()
+                    break
+                observer = Observer(connection, store, Known(store), types=TYPES, allowed=allowed, timeout_s=2)
+                tasks = [asyncio.create_task(_send_until_refused(observer)) for _ in range(4)]
+                await asyncio.sleep(0.5)
+                child.kill()
+                acknowledged += sum(await asyncio.gather(*tasks))
+                await connection.close()
+    assert total >= acknowledged > 0
 
-            async def send(observer: Observer = observer) -> int:
-                done = 0
-                for _ in range(10_000):
-                    try:
-                        done += (await observer.observe(series(200), OPERATOR, source="http")).accepted
-                    except Unavailable:
-                        return done
-                return done
 
-            tasks = [asyncio.create_task(send()) for _ in range(4)]
-            await asyncio.sleep(0.5)
-            server.kill()
-            acknowledged += sum(await asyncio.gather(*tasks))
-            await made.close()
-            server.start()
-        made = await nats.connect(server.url)
-        reader = stream.Reader(made, made.jetstream(), 1)
-        total = 0
-        while found := await reader.fetch(1000, wait_s=1, linger_s=0, max_bytes=1 << 30):
-            total += sum(stream.decode(one.payload).num_rows for one in found)
-        assert total >= acknowledged > 0
-        await made.close()
+async def _send_until_refused(observer: Observer) -> int:
+    done = 0
+    while True:
+        try:
+            done += (await observer.observe(series(200), OPERATOR, source="http")).accepted
+        except Unavailable:
+            return done
 
 
 async def _quiet(error: Exception) -> None:
     """The client reports the loss of the connection, which is what the test is about."""
 
 
-async def test_the_reader_goes_by_position(observer: Observer, client: Client) -> None:
-    js = client.jetstream()
+async def test_the_reader_goes_by_position(observer: Observer, bus: Client) -> None:
+    js = bus.jetstream()
     for _ in range(10):
         await observer.observe(series(5), OPERATOR, source="http")
-    reader = stream.Reader(client, js, 4)
+    reader = stream.Reader(bus, js, 4)
     found = await reader.fetch(3, wait_s=1, linger_s=0.05, max_bytes=1 << 30)
     assert [one.sequence for one in found] == [4, 5, 6]
     assert {(one.tenant, one.source, one.actor) for one in found} == {(TENANT, "http", "operator")}
@@ -269,13 +271,13 @@ async def test_the_reader_goes_by_position(observer: Observer, client: Client) -
     await reader.close()
 
 
-async def test_the_reader_tells_what_is_gone(observer: Observer, client: Client) -> None:
-    js = client.jetstream()
+async def test_the_reader_tells_what_is_gone(observer: Observer, bus: Client) -> None:
+    js = bus.jetstream()
     for _ in range(10):
         await observer.observe(series(5), OPERATOR, source="http")
     await stream.purge(js, 2)
     await js.delete_msg(stream.STREAM, 6)
-    reader = stream.Reader(client, js, 1)
+    reader = stream.Reader(bus, js, 1)
     got: list[int] = []
     while len(got) < 7:
         got += [one.sequence for one in await reader.fetch(20, wait_s=1, linger_s=0.05, max_bytes=1 << 30)]
@@ -284,8 +286,8 @@ async def test_the_reader_tells_what_is_gone(observer: Observer, client: Client)
     await reader.close()
 
 
-async def test_an_incarnation_stays_until_renewed(client: Client) -> None:
-    js = client.jetstream()
+async def test_an_incarnation_stays_until_renewed(bus: Client) -> None:
+    js = bus.jetstream()
     first = await stream.ensure_stream(js, max_bytes=256 * 1024**2)
     assert await stream.ensure_stream(js, max_bytes=128 * 1024**2) == first
     assert (await stream.renew(js)).id != first.id

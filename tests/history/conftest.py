@@ -1,1 +1,5 @@
-from engine_fixtures import broker_server, client, database_server, database_template, dsn, pool  # noqa: F401
+"""Empty engines for the tests of this room."""
+
+from tests.observations import bus, migrated_store, store
+
+__all__ = ["bus", "migrated_store", "store"]

@@ -37,7 +37,6 @@ key is cut alike."""
 THREAD_FROM_ROWS = 20_000
 """Batches from this size are checked in a thread: they would hold up the loop for tens of milliseconds."""
 MAX_LETTERS = 1_000
-_TIMEOUT_S = 15.0
 _ROOM_FOR_HEADERS = 2_048
 
 
@@ -53,13 +52,21 @@ class Observer:
     """Takes observations of any tenant. One per process.
 
     client: connected to NATS; it must neither be closed nor drained while calls are in flight.
+    timeout_s: wait at most so long for the stream's acknowledgement.
     """
 
     def __init__(
-        self, client: Client, pool: Pool, known: Known, *, types: Mapping[str, EntityType], allowed: Allowed
+        self,
+        client: Client,
+        pool: Pool,
+        known: Known,
+        *,
+        types: Mapping[str, EntityType],
+        allowed: Allowed,
+        timeout_s: float = 10.0,
     ) -> None:
         self._client = client
-        self._js: JetStreamContext = client.jetstream(timeout=_TIMEOUT_S)
+        self._js: JetStreamContext = client.jetstream(timeout=timeout_s)
         self._pool = pool
         self._known = known
         self._types = types

@@ -322,7 +322,8 @@ def _ranks(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
         encoded = encoded.dictionary_encode()
     rank = np.empty(len(encoded.dictionary), np.int64)
     rank[pc.array_sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(encoded.dictionary))
-    return np.take(rank, encoded.indices.to_numpy())
+    ranks: npt.NDArray[np.int64] = rank[encoded.indices.to_numpy()]
+    return ranks
 
 
 def _filter(span: Span) -> pads.Expression | None:

@@ -1,15 +1,21 @@
-"""A type with measured fields, its entities, and batches of readings."""
+"""A type with measured fields, its entities, batches of readings, and empty engines to send them through."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar
 
-import asyncpg
+import nats
 import numpy as np
 import pyarrow as pa
+import pytest
+from nats.aio.client import Client
 
+from province.broker import stream
+from province.broker.database import Pool, connect
+from province.broker.migrate import migrate
+from province.history import latest
 from province.model.actor import Actor, Grant
 from province.model.label import Label
 from province.model.observation import SCHEMA
@@ -87,9 +93,7 @@ def series(n: int, *, stations: int = 10, start: datetime = START, step_s: float
     )
 
 
-async def register(
-    pool: asyncpg.Pool[asyncpg.Record], n: int = 10, *, tenant: str = TENANT, agency: str | None = None
-) -> None:
+async def register(pool: Pool, n: int = 10, *, tenant: str = TENANT, agency: str | None = None) -> None:
     """Stations 0…n-1 in the register."""
     await pool.execute(
         "INSERT INTO entity (tenant, id, type, attrs, agency, version, created_at, modified_at)"
@@ -104,3 +108,38 @@ def allowed(actor: Actor, permission: str, *, agency: str | None, area: str | No
     if actor.kind == "device":
         return entity == actor.id
     return any(g.agency in (None, agency) and g.permissions & {"*", permission} for g in actor.grants)
+
+
+@pytest.fixture(scope="session")
+async def migrated_store(make_database: Callable[[], str]) -> AsyncIterator[tuple[str, Pool]]:
+    """DSN and pool of a migrated database with the latest-value tables of TYPES."""
+    dsn = make_database()
+    pool = await connect(dsn, size=8)
+    async with pool.acquire() as connection:
+        await migrate(connection)
+        await latest.ensure(connection, TYPES.values())
+    yield dsn, pool
+    await pool.close()
+
+
+@pytest.fixture
+async def store(migrated_store: tuple[str, Pool]) -> Pool:
+    """That pool, all tables empty."""
+    pool = migrated_store[1]
+    tables = await pool.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
+    )
+    await pool.execute("TRUNCATE " + ", ".join(f'"{t["tablename"]}"' for t in tables))
+    return pool
+
+
+@pytest.fixture
+async def bus(nats_url: str, nats_options: dict[str, object]) -> AsyncIterator[Client]:
+    """A connection as a service; the stream of observations exists and is empty."""
+    client = await nats.connect(nats_url, max_reconnect_attempts=-1, **nats_options)
+    js = client.jetstream()
+    for info in await js.streams_info():
+        await js.delete_stream(info.config.name)
+    await stream.ensure_stream(js, max_bytes=256 * 1024**2)
+    yield client
+    await client.close()
