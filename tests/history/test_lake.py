@@ -23,8 +23,12 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake" / "binh-duong" / "observations"))
 
 
+def prepare(parts: list[tuple[int, pa.Table]]) -> pa.Table:
+    return arrange(stage(parts))
+
+
 def put(lake: Lake, batch: pa.Table, sequence: int) -> None:
-    lake.append(stage([(sequence, batch)]), APP, sequence, expected=lake.committed(APP))
+    lake.append(prepare([(sequence, batch)]), APP, sequence, expected=lake.committed(APP))
 
 
 def test_an_empty_lake_answers_nothing(lake: Lake) -> None:
@@ -51,11 +55,11 @@ def test_what_goes_in_comes_out_sorted(lake: Lake) -> None:
 def test_a_commit_from_a_stale_position_is_refused(lake: Lake) -> None:
     put(lake, series(10), 5)
     with pytest.raises(Conflict):
-        lake.append(stage([(5, series(10))]), APP, 5, expected=None)
+        lake.append(prepare([(5, series(10))]), APP, 5, expected=None)
     other = Lake(lake.uri)
-    other.append(stage([(6, series(10))]), APP, 6, expected=5)
+    other.append(prepare([(6, series(10))]), APP, 6, expected=5)
     with pytest.raises(Conflict):
-        lake.append(stage([(6, series(10))]), APP, 6, expected=5)
+        lake.append(prepare([(6, series(10))]), APP, 6, expected=5)
     assert lake.count() == 20
 
 
@@ -66,7 +70,7 @@ def test_two_writers_at_once_write_once(lake: Lake) -> None:
     def write() -> None:
         mine = Lake(lake.uri)
         try:
-            mine.append(stage([(2, series(100))]), APP, 2, expected=1)
+            mine.append(prepare([(2, series(100))]), APP, 2, expected=1)
             outcomes.append("written")
         except Conflict:
             outcomes.append("refused")
@@ -82,7 +86,7 @@ def test_two_writers_at_once_write_once(lake: Lake) -> None:
 
 def test_positions_of_incarnations_are_apart(lake: Lake) -> None:
     put(lake, series(10), 9)
-    lake.append(stage([(1, series(10))]), "obs-other", 1, expected=None)
+    lake.append(prepare([(1, series(10))]), "obs-other", 1, expected=None)
     assert (lake.committed(APP), lake.committed("obs-other")) == (9, 1)
 
 
@@ -131,7 +135,7 @@ def test_long_ids_and_microseconds_are_found_though_statistics_are_cut(lake: Lak
 def test_readings_of_one_instant_are_kept_and_equal_rows_are_not(lake: Lake) -> None:
     put(lake, table([station(1), station(1)], number=[1.0, 2.0]), 1)
     assert lake.read(Span())["number"].to_pylist() == [1.0, 2.0]
-    rows = stage([(1, table([station(1), station(1)], number=[1.0, 2.0]))])
+    rows = prepare([(1, table([station(1), station(1)], number=[1.0, 2.0]))])
     lake.append(rows, "obs-again", 1, expected=None)
     assert lake.read(Span())["number"].to_pylist() == [1.0, 2.0], "equal in entity, time and sequence: one reading"
 

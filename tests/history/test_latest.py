@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from province.broker.database import Pool
 from province.errors import ConfigurationError
 from province.history import latest
-from province.history.lake import Lake, stage
+from province.history.lake import Lake, arrange, stage
 from province.history.silent import silent
 from province.model.label import Label
 from province.model.schema import EntityType, Field, Record, TypeInfo, describe
@@ -122,7 +122,7 @@ async def test_a_lost_table_is_rebuilt_from_the_lake(store: Pool, tmp_path: Path
     lake = Lake(str(tmp_path / "lake"))
     batch = series(500, stations=20, step_s=600)
     rows = stage([(1, batch)])
-    lake.append(rows, "obs-x", 1, expected=None)
+    lake.append(arrange(rows), "obs-x", 1, expected=None)
     async with store.acquire() as connection:
         await latest.write(connection, TENANT, rows, TYPES)
         before = await connection.fetch("SELECT * FROM latest_station ORDER BY entity")

@@ -7,7 +7,8 @@ the latest values hold.
 
 **Incarnation.** Sequence numbers are only meaningful within one life of the stream: a deleted and recreated stream
 starts again at 1, and one restored from an older backup goes back. The stream therefore carries an incarnation in its
-metadata, which is part of every position that is written down. Whoever restores a stream calls `renew`.
+metadata, which is part of every position that is written down. The lake writer calls `renew` when a position lies
+beyond the stream's end; who restores a backup runs it (`ingest.writer.reconcile`) before any door opens.
 
 **Reading by position.** A durable consumer redelivers an unacknowledged message *after* newer ones. The lake's commit
 says "everything up to sequence n"; a message that comes back late, with a lower number, would be taken for written and
@@ -26,6 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
+from urllib.parse import unquote
 
 import nats.errors
 import pyarrow as pa
@@ -41,6 +43,7 @@ from nats.js.api import (
     RetentionPolicy,
     StorageType,
     StreamConfig,
+    StreamInfo,
 )
 from nats.js.errors import APIError, NotFoundError
 
@@ -149,13 +152,19 @@ async def ensure_stream(js: JetStreamContext, *, max_bytes: int, replicas: int =
     return Incarnation(metadata["incarnation"], int(metadata["floor"]))
 
 
-async def renew(js: JetStreamContext) -> Incarnation:
-    """Begin a new incarnation: call it when the stream was restored from a backup, before anybody publishes.
+def incarnation_of(info: StreamInfo) -> Incarnation:
+    """The incarnation that a stream's metadata name."""
+    metadata = info.config.metadata or {}
+    return Incarnation(metadata["incarnation"], int(metadata["floor"]))
 
-    What the restored stream holds is taken as not yet written; positions of the old life no longer count.
+
+async def renew(js: JetStreamContext) -> Incarnation:
+    """Begin a new incarnation of a stream that went back in its numbers, because an older backup of it was restored.
+
+    What it holds now had been written to the lake before; what is published from now on counts anew.
     """
     info = await js.stream_info(STREAM)
-    fresh = Incarnation(uuid.uuid4().hex, 0)
+    fresh = Incarnation(uuid.uuid4().hex, info.state.last_seq)
     await js.update_stream(
         _config(info.config.max_bytes, info.config.num_replicas, {"incarnation": fresh.id, "floor": str(fresh.floor)})
     )
@@ -290,9 +299,9 @@ class Reader:
         self._deadline = monotonic() + 30
         return Envelope(
             sequence=sequence,
-            tenant=str(headers.get("Tenant", "")),
-            source=str(headers.get("Source", "")),
-            actor=str(headers.get("Actor", "")),
+            tenant=unquote(str(headers.get("Tenant", ""))),
+            source=unquote(str(headers.get("Source", ""))),
+            actor=unquote(str(headers.get("Actor", ""))),
             mark=str(headers.get("Mark", "")),
             payload=message.data,
         )

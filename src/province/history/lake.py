@@ -91,7 +91,7 @@ class Lake:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def append(self, rows: pa.Table, application: str, sequence: int, *, expected: int | None) -> None:
-        """Commit rows (LAKE schema) together with the position that they bring the application to.
+        """Commit rows (as `arrange` gives them) together with the position that they bring the application to.
 
         expected: the position that the caller believes the lake to be at.
         Raises: Conflict when another writer was faster or is further: read `committed` and start again from there.
@@ -107,7 +107,7 @@ class Lake:
             try:
                 write_deltalake(
                     table,
-                    arrange(rows),
+                    rows,
                     mode="append",
                     writer_properties=WRITER,
                     commit_properties=CommitProperties(app_transactions=[Transaction(application, sequence)]),
