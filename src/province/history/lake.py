@@ -1,0 +1,433 @@
+"""The lake of one tenant: a Delta table of readings, partitioned by UTC day, sorted by entity inside each file.
+
+    day          date32 (partition)      UTC day of observed_at
+    entity, type, attribute, dataset, observed_at, number, text     as in `model.observation.SCHEMA`
+    origin       int8                    place in `model.entity.ORIGINS`
+    seq, row     int64, int32            the stream message that brought the reading, and its row there
+
+**Written once.** A commit carries the position of the stream (`Transaction(application, sequence)`) in the same log
+entry as the data: both take effect or neither. Delta refuses the second of two concurrent commits with the same
+application, so that even two writers at once cannot write a reading twice. Reading is by file list and statistics;
+the files of a version never change, and a reader whose files were vacuumed away starts again with the newest version.
+
+Everything here blocks and is thread safe: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+import pyarrow.fs as pafs
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+
+from province.errors import Conflict, Unavailable
+
+LAKE: pa.Schema = pa.schema(
+    [
+        pa.field("day", pa.date32(), nullable=False),
+        pa.field("entity", pa.string(), nullable=False),
+        pa.field("type", pa.string(), nullable=False),
+        pa.field("attribute", pa.string(), nullable=False),
+        pa.field("dataset", pa.string()),
+        pa.field("observed_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("number", pa.float64()),
+        pa.field("text", pa.string()),
+        pa.field("origin", pa.int8(), nullable=False),
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),
+    ]
+)
+COLUMNS: tuple[str, ...] = tuple(LAKE.names[1:])
+ROW_GROUP = 65_536
+"""Rows per group: a device's day is found in one or two of them."""
+WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=ROW_GROUP)
+_CONFIGURATION: Mapping[str, str | None] = {
+    "delta.checkpointInterval": "50",
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.enableExpiredLogCleanup": "true",
+    "delta.deletedFileRetentionDuration": "interval 1 hours",
+}
+_PREFIX = 32
+"""Delta cuts text statistics at 32 characters and instants at milliseconds: compare no more than that."""
+_ROUNDING = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which readings: of these entities and attributes (None: all), observed in [start, end); None: open.
+
+    datasets: None for all; a tuple for these, where None inside stands for readings without datasetId.
+    """
+
+    entities: Sequence[str] | None = None
+    attributes: Sequence[str] | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    datasets: Sequence[str | None] | None = None
+
+
+class Lake:
+    """uri: folder or s3:// URL of the table.  storage_options: credentials and endpoint, as `deltalake` names them."""
+
+    def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self.uri = uri
+        self._options = dict(storage_options or {})
+        self._lock = threading.RLock()
+        self._table: DeltaTable | None = None
+        self._files: tuple[int, pa.Table] | None = None
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def append(self, rows: pa.Table, application: str, sequence: int, *, expected: int | None) -> None:
+        """Commit rows (as `arrange` gives them) together with the position that they bring the application to.
+
+        expected: the position that the caller believes the lake to be at.
+        Raises: Conflict when another writer was faster or is further: read `committed` and start again from there.
+        Unavailable when the storage refuses (full, gone): nothing was committed, the call can be repeated.
+        """
+        with self._lock:
+            table = self._open(create=True)
+            if table.transaction_version(application) != expected:
+                raise Conflict(
+                    f"the lake stands at {table.transaction_version(application)}, not at {expected}.",
+                    remedy="Is a second lake writer running?",
+                )
+            try:
+                write_deltalake(
+                    table,
+                    rows,
+                    mode="append",
+                    writer_properties=WRITER,
+                    commit_properties=CommitProperties(app_transactions=[Transaction(application, sequence)]),
+                )
+            except CommitFailedError as error:
+                self._table = None
+                raise Conflict("another writer committed first.", remedy="Is a second lake writer running?") from error
+            except (DeltaError, OSError) as error:
+                self._table = None
+                raise Unavailable(f"the lake cannot be written: {str(error)[:300]}") from error
+
+    def committed(self, application: str) -> int | None:
+        """Position of an application in the newest version, or None before its first commit."""
+        with self._lock:
+            table = self._refresh()
+            return None if table is None else table.transaction_version(application)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, span: Span, *, columns: Sequence[str] = COLUMNS, limit: int | None = None) -> pa.Table:
+        """Readings of a span, ordered by (entity, attribute, observed_at, seq, row); none twice.
+
+        limit: at most so many, the oldest first within each entity and attribute.
+        """
+        wanted = list(dict.fromkeys((*columns, *_ORDER, "dataset")))
+        table = self._retry(lambda: self._dataset(span).to_table(columns=wanted, filter=_filter(span)))
+        table = _once(table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in _ORDER])))
+        return table.select(list(columns)).slice(0, limit)
+
+    def last(self, span: Span, n: int) -> pa.Table:
+        """The newest `n` readings of each entity, attribute and dataset of a span, in the order of `read`.
+
+        Days are read from the newest backwards, until everybody has `n` or no older day is left.
+        """
+        found = self.read(span, columns=COLUMNS).slice(0, 0)
+        wanted = None if span.entities is None or span.attributes is None else len(span.entities) * len(span.attributes)
+        for day in self.days(span):
+            part = Span(span.entities, span.attributes, _later(span.start, day), _sooner(span.end, day), span.datasets)
+            found = _newest(pa.concat_tables([self.read(part), found]), n)
+            if wanted is not None and found.num_rows:
+                sizes = found.group_by(["entity", "attribute"]).aggregate([([], "count_all")])
+                if sizes.num_rows == wanted and pc.min(sizes["count_all"]).as_py() >= n:
+                    break
+        return found
+
+    def batches(self, span: Span, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """Readings of a span in no order, as a stream: for aggregates over more than fits into memory."""
+        return self._retry(lambda: self._dataset(span).scanner(columns=list(columns), filter=_filter(span)).to_reader())
+
+    def count(self, span: Span | None = None) -> int:
+        """How many readings there are; without a span from the log alone."""
+        if span is None:
+            files = self._list()
+            return 0 if files is None else int(pc.sum(files["num_records"]).as_py() or 0)
+        return int(self._retry(lambda: self._dataset(span).count_rows(filter=_filter(span))))
+
+    def days(self, span: Span | None = None) -> list[datetime]:
+        """UTC days that have files which may hold readings of the span, newest first, as midnight instants."""
+        files = self._list()
+        if files is None:
+            return []
+        chosen = files if span is None else files.filter(_may_hold(files, span))
+        return sorted({_midnight(value) for value in chosen["partition.day"].to_pylist()}, reverse=True)
+
+    def version(self) -> int | None:
+        """Newest version of the table, or None when nothing was written yet."""
+        with self._lock:
+            table = self._refresh()
+            return None if table is None else int(table.version())
+
+    def files(self, span: Span | None = None) -> pa.Table:
+        """Log entries of the live files that may hold readings of the span: path, size_bytes, num_records, …"""
+        files = self._list()
+        if files is None:
+            return pa.table({"path": pa.array([], pa.string())})
+        return files if span is None else files.filter(_may_hold(files, span))
+
+    # --- upkeep ------------------------------------------------------------------------------------------------------
+
+    def table(self) -> DeltaTable | None:
+        """A handle of the newest version for upkeep, not shared with readers; None before the first commit."""
+        try:
+            return DeltaTable(self.uri, storage_options=self._options or None)
+        except TableNotFoundError:
+            return None
+
+    @property
+    def storage_options(self) -> dict[str, str] | None:
+        """As `deltalake` wants them."""
+        return self._options or None
+
+    @property
+    def filesystem(self) -> pafs.FileSystem:
+        """The table's folder as a file system."""
+        if "://" in self.uri:
+            return pafs.PyFileSystem(DeltaStorageHandler(self.uri, self._options or None))
+        return pafs.SubTreeFileSystem(self.uri, pafs.LocalFileSystem())
+
+    def _open(self, *, create: bool) -> DeltaTable:
+        table = self._refresh()
+        if table is None:
+            if "://" not in self.uri:
+                Path(self.uri).mkdir(parents=True, exist_ok=True)
+            try:
+                table = DeltaTable.create(
+                    self.uri,
+                    LAKE,
+                    mode="ignore",
+                    partition_by=["day"],
+                    configuration=_CONFIGURATION,
+                    storage_options=self.storage_options,
+                )
+            except (DeltaError, OSError) as error:
+                raise Unavailable(f"the lake cannot be created: {str(error)[:300]}") from error
+            self._table = table
+        return table
+
+    def _refresh(self) -> DeltaTable | None:
+        """The table at its newest version: one small look into the log."""
+        try:
+            if self._table is None:
+                self._table = DeltaTable(self.uri, storage_options=self.storage_options)
+            else:
+                self._table.update_incremental()
+        except TableNotFoundError:
+            self._table = None
+        except (DeltaError, OSError) as error:
+            self._table = None
+            raise Unavailable(f"the lake cannot be read: {str(error)[:300]}") from error
+        return self._table
+
+    def _list(self) -> pa.Table | None:
+        with self._lock:
+            table = self._refresh()
+            if table is None:
+                return None
+            version = int(table.version())
+            if self._files is None or self._files[0] != version:
+                self._files = (version, pa.table(table.get_add_actions(flatten=True)))
+            return self._files[1]
+
+    def _dataset(self, span: Span) -> pads.Dataset:
+        files = self._list()
+        paths = [] if files is None else files.filter(_may_hold(files, span))["path"].to_pylist()
+        schema = pa.schema([LAKE.field(name).with_nullable(True) for name in COLUMNS])
+        return pads.FileSystemDataset.from_paths(
+            paths, schema=schema, format=pads.ParquetFileFormat(), filesystem=self.filesystem
+        )
+
+    def _retry(self, act: Any) -> Any:
+        """A file that vanished between listing and reading was compacted and vacuumed: list again."""
+        try:
+            return act()
+        except FileNotFoundError:
+            with self._lock:
+                self._table = self._files = None
+            return act()
+
+
+def stage(parts: Sequence[tuple[int, pa.Table]]) -> pa.Table:
+    """Readings of several messages (sequence, table of `model.observation.SCHEMA`) as rows of the lake."""
+    tables = [table for _, table in parts]
+    lengths = np.fromiter((t.num_rows for t in tables), np.int64, len(tables))
+    starts = np.concatenate(([0], np.cumsum(lengths)[:-1])) if len(tables) else np.empty(0, np.int64)
+    total = int(lengths.sum())
+    seq = np.repeat(np.fromiter((s for s, _ in parts), np.int64, len(parts)), lengths)
+    row = np.arange(total, dtype=np.int64) - np.repeat(starts, lengths)
+    merged = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    return pa.table(
+        {
+            "day": merged["observed_at"].cast(pa.timestamp("us")).cast(pa.date32(), safe=False),
+            "entity": merged["entity"],
+            "type": merged["type"],
+            "attribute": merged["attribute"],
+            "dataset": merged["dataset"],
+            "observed_at": merged["observed_at"],
+            "number": merged["number"],
+            "text": merged["text"],
+            "origin": merged["origin"].cast(pa.int8()),
+            "seq": pa.array(seq),
+            "row": pa.array(row.astype(np.int32)),
+        }
+    )
+
+
+def arrange(rows: pa.Table) -> pa.Table:
+    """Sort by (entity, attribute, observed_at, seq, row) and bring into the LAKE schema.
+
+    Ids are ranked once per distinct text; the rows are then ordered by numbers (3 times faster than by text).
+    """
+    rows = rows.combine_chunks()
+    entity, attribute = _ranks(rows["entity"]), _ranks(rows["attribute"])
+    at = rows["observed_at"].cast(pa.int64()).to_numpy()
+    seq, row = rows["seq"].to_numpy(), rows["row"].to_numpy()
+    series = entity * (int(attribute.max(initial=0)) + 1) + attribute
+    span = int(at.max(initial=0)) - int(at.min(initial=0)) + 1
+    given = bool(np.all((seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (row[1:] >= row[:-1]))))
+    if given and (int(series.max(initial=0)) + 1) * span < 2**63:
+        order = np.argsort(series * span + (at - at.min(initial=0)), kind="stable")
+    else:
+        order = np.lexsort((row, seq, at, series))
+    taken = rows.take(pa.array(order))
+    return pa.table([taken[spec.name].cast(spec.type) for spec in LAKE], schema=LAKE)
+
+
+_ORDER = ("entity", "attribute", "observed_at", "seq", "row")
+
+
+def _ranks(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    encoded = column.combine_chunks()
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
+    rank = np.empty(len(encoded.dictionary), np.int64)
+    rank[pc.array_sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(encoded.dictionary))
+    ranks: npt.NDArray[np.int64] = rank[encoded.indices.to_numpy()]
+    return ranks
+
+
+def _filter(span: Span) -> pads.Expression | None:
+    terms: list[pads.Expression] = []
+    if span.entities is not None:
+        terms.append(_among("entity", span.entities))
+    if span.attributes is not None:
+        terms.append(_among("attribute", span.attributes))
+    if span.start is not None:
+        terms.append(pc.field("observed_at") >= pa.scalar(span.start, pa.timestamp("us", tz="UTC")))
+    if span.end is not None:
+        terms.append(pc.field("observed_at") < pa.scalar(span.end, pa.timestamp("us", tz="UTC")))
+    if span.datasets is not None:
+        named = pc.field("dataset").isin(pa.array([d for d in span.datasets if d is not None], pa.string()))
+        terms.append(named | pc.field("dataset").is_null() if None in span.datasets else named)
+    result = None
+    for term in terms:
+        result = term if result is None else result & term
+    return result
+
+
+def _among(name: str, values: Sequence[str]) -> pads.Expression:
+    # The range lets row groups be skipped by their statistics; `isin` alone does not.
+    if len(values) == 1:
+        return pc.field(name) == values[0]
+    inside = pc.field(name).isin(pa.array(values, pa.string()))
+    return inside & (pc.field(name) >= min(values)) & (pc.field(name) <= max(values)) if values else inside
+
+
+def _may_hold(files: pa.Table, span: Span) -> pa.ChunkedArray:
+    """Which files can hold readings of the span. A file without statistics can."""
+    keep = pa.chunked_array([pa.array(np.ones(files.num_rows, np.bool_))])
+
+    def narrow(column: str, test: Any) -> None:
+        nonlocal keep
+        if column in files.schema.names:
+            keep = pc.and_(keep, pc.fill_null(test(files[column]), True))
+
+    for name, values in (("entity", span.entities), ("attribute", span.attributes)):
+        if values is not None:
+            low, high = (min(values)[:_PREFIX], max(values)[:_PREFIX]) if values else ("\U0010ffff", "")
+            narrow(f"max.{name}", lambda c, low=low: pc.greater_equal(_head(c), low))
+            narrow(f"min.{name}", lambda c, high=high: pc.less_equal(_head(c), high))
+    if span.start is not None:
+        first = pa.scalar(span.start - _ROUNDING, pa.timestamp("us", tz="UTC"))
+        narrow("max.observed_at", lambda c: pc.greater_equal(c, first))
+        day = pa.scalar((span.start - _ROUNDING).date(), pa.date32())
+        narrow("partition.day", lambda c: pc.greater_equal(c.cast(pa.date32()), day))
+    if span.end is not None:
+        last = pa.scalar(span.end + _ROUNDING, pa.timestamp("us", tz="UTC"))
+        narrow("min.observed_at", lambda c: pc.less(c, last))
+        day_after = pa.scalar((span.end + _ROUNDING).date(), pa.date32())
+        narrow("partition.day", lambda c: pc.less_equal(c.cast(pa.date32()), day_after))
+    return keep
+
+
+def _head(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_slice_codeunits(column, 0, _PREFIX)
+
+
+def _once(table: pa.Table) -> pa.Table:
+    """Drop rows that equal the one before in entity, attribute, dataset, observed_at, seq and row."""
+    if table.num_rows < 2:
+        return table
+    same: Any = None
+    for name in (*_ORDER, "dataset"):
+        column = table[name].combine_chunks()
+        head, tail = column.slice(0, len(column) - 1), column.slice(1)
+        equal = pc.fill_null(pc.equal(head, tail), False)
+        if name == "dataset":
+            equal = pc.or_(equal, pc.and_(pc.is_null(head), pc.is_null(tail)))
+        same = equal if same is None else pc.and_(same, equal)
+    if not pc.any(same).as_py():
+        return table
+    return table.filter(pa.concat_arrays([pa.array([True]), pc.invert(same)]))
+
+
+def _newest(table: pa.Table, n: int) -> pa.Table:
+    order = pc.sort_indices(
+        table,
+        sort_keys=[("entity", "ascending"), ("attribute", "ascending"), ("dataset", "ascending"),
+                   ("observed_at", "descending"), ("seq", "descending"), ("row", "descending")],
+    )  # fmt: skip
+    table = table.take(order)
+    keys = [pc.fill_null(table[name], "").combine_chunks().dictionary_encode().indices.to_numpy()
+            for name in ("entity", "attribute", "dataset")]  # fmt: skip
+    new = np.ones(table.num_rows, np.bool_)
+    if table.num_rows > 1:
+        new[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    starts = np.flatnonzero(new)
+    place = np.arange(table.num_rows) - np.repeat(starts, np.diff(np.append(starts, table.num_rows)))
+    kept = table.filter(pa.array(place < n))
+    return kept.take(pc.sort_indices(kept, sort_keys=[(name, "ascending") for name in _ORDER]))
+
+
+def _midnight(day: Any) -> datetime:
+    text = day if isinstance(day, str) else day.isoformat()
+    return datetime.fromisoformat(f"{text[:10]}T00:00:00+00:00")
+
+
+def _later(start: datetime | None, day: datetime) -> datetime:
+    return day if start is None or start < day else start
+
+
+def _sooner(end: datetime | None, day: datetime) -> datetime:
+    after = day + timedelta(days=1)
+    return after if end is None or end > after else end
