@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from province.errors import InvalidInput, TooLarge
 from province.model.entity import KINDS, ORIGINS, Attribute, Entity, Json, Kind, Origin, attribute_key
 from province.model.geometry import validate
 from province.model.jsonld import CORE, Context, is_iri
+from province.model.jsonvalue import check_json
 from province.model.schema import EntityType
 from province.model.text import nfc
 from province.model.time import Instant, parse_instant
 from province.model.unit import convert
 
-MAX_DEPTH: Final = 32
 MAX_ATTRIBUTES: Final = 1_000
 NULL: Final = "urn:ngsi-ld:null"
 """What stands for null in JSON-LD, where null itself would vanish."""
@@ -116,7 +115,7 @@ def members(data: Json, context: Context) -> dict[str, Any]:
     for key, value in data.items():
         if key == "@context":
             continue
-        name = context.aliases.get(key, key)
+        name = str(context.aliases.get(key, key))
         if name in result:
             raise InvalidInput(f"{name!r} is given twice.", field=name)
         result[name] = value
@@ -127,7 +126,9 @@ def read_types(value: Json, context: Context) -> tuple[str, ...]:
     """One or more type names, as stored. Raises: InvalidInput."""
     given = value if isinstance(value, list) else [value]
     if not given or len(given) > 50 or not all(isinstance(t, str) and t for t in given):
-        raise InvalidInput(f"{str(value)[:80]!r} is not a type name.", field="type", remedy="Give a name such as Device.")
+        raise InvalidInput(
+            f"{str(value)[:80]!r} is not a type name.", field="type", remedy="Give a name such as Device."
+        )
     return tuple(dict.fromkeys(context.name(nfc(t), field="type") for t in given))
 
 
@@ -179,13 +180,15 @@ def read_attribute(name: str, value: Json, reading: Reading, field: str) -> Attr
     if not isinstance(value, dict):
         return Attribute(value=_read_value("Property", value, reading, field))
     if not is_attribute(value):
-        kind: Kind = "GeoProperty" if _is_geometry(value) else "Property"
+        kind: Kind = "GeoProperty" if is_geometry(value) else "Property"
         return Attribute(type=kind, value=_read_value(kind, value, reading, field))
     kind = _kind(value, field)
     member = MEMBER[kind]
     for other in KIND_OF:
         if other != member and other in value:
-            raise InvalidInput(f"a {kind} has no {other!r}.", field=f"{field}.{other}", remedy=f"Its value is {member!r}.")
+            raise InvalidInput(
+                f"a {kind} has no {other!r}.", field=f"{field}.{other}", remedy=f"Its value is {member!r}."
+            )
     if member not in value:
         raise InvalidInput(f"the {kind} has no {member!r}.", field=f"{field}.{member}", remedy=f"Add {member!r}.")
     result = Attribute(
@@ -209,16 +212,19 @@ def _kind(value: Mapping[str, Any], field: str) -> Kind:
         if len(present) > 1:
             raise InvalidInput(f"the attribute has {' and '.join(present)}.", field=field, remedy="Keep one of them.")
         kind = KIND_OF[present[0]]
-        return "GeoProperty" if kind == "Property" and _is_geometry(value["value"]) else kind
+        return "GeoProperty" if kind == "Property" and is_geometry(value["value"]) else kind
     if given not in KINDS:
         raise InvalidInput(
-            f"{str(given)[:40]!r} is not a kind of attribute.", field=f"{field}.type", remedy=f"One of: {', '.join(KINDS)}."
+            f"{str(given)[:40]!r} is not a kind of attribute.",
+            field=f"{field}.type",
+            remedy=f"One of: {', '.join(KINDS)}.",
         )
     found: Kind = given
     return found
 
 
-def _is_geometry(value: Json) -> bool:
+def is_geometry(value: Json) -> bool:
+    """Whether a concise value would be taken for a GeoJSON geometry."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("type"), str)
@@ -251,7 +257,9 @@ def _read_objects(value: Json, field: str) -> Json:
     for i, one in enumerate(value if isinstance(value, list) else [value]):
         if not is_iri(one):
             where = f"{field}[{i}]" if isinstance(value, list) else field
-            raise InvalidInput(f"{str(one)[:80]!r} is not a URI.", field=where, remedy="Name the entity by its id (urn:…).")
+            raise InvalidInput(
+                f"{str(one)[:80]!r} is not a URI.", field=where, remedy="Name the entity by its id (urn:…)."
+            )
     if value == []:
         raise InvalidInput("the list of objects is empty.", field=field, remedy="Name an entity, or leave it out.")
     return value
@@ -262,7 +270,9 @@ def _read_languages(value: Json, field: str) -> Json:
         raise InvalidInput("expected texts by language.", field=field, remedy='Give {"vi": "…", "en": "…"}.')
     for tag, text in value.items():
         texts = text if isinstance(text, list) else [text]
-        if not re.fullmatch(r"@none|[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*", tag) or not all(isinstance(t, str) for t in texts):
+        if not re.fullmatch(r"@none|[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*", tag) or not all(
+            isinstance(t, str) for t in texts
+        ):
             raise InvalidInput(f"{tag[:40]!r} is not a language tag with a text.", field=f"{field}.{tag[:40]}")
     return value
 
@@ -281,7 +291,9 @@ def _read_unit(name: str, value: Mapping[str, Any], reading: Reading, field: str
         return None
     if not isinstance(unit, str) or not _UNIT.fullmatch(unit):
         raise InvalidInput(
-            f"{str(unit)[:40]!r} is not a unit code.", field=f"{field}.unitCode", remedy="Use a UN/CEFACT code such as CEL."
+            f"{str(unit)[:40]!r} is not a unit code.",
+            field=f"{field}.unitCode",
+            remedy="Use a UN/CEFACT code such as CEL.",
         )
     return unit
 
@@ -309,7 +321,9 @@ def _read_dataset(value: Mapping[str, Any], field: str) -> str | None:
     if given is None or given == "@none":
         return None
     if not is_iri(given):
-        raise InvalidInput(f"{str(given)[:80]!r} is not a URI.", field=f"{field}.datasetId", remedy="Give a URI (urn:…).")
+        raise InvalidInput(
+            f"{str(given)[:80]!r} is not a URI.", field=f"{field}.datasetId", remedy="Give a URI (urn:…)."
+        )
     return str(given)
 
 
@@ -358,46 +372,6 @@ def _add(attrs: dict[str, Attribute], more: Mapping[str, Attribute]) -> None:
         if key in attrs:
             raise InvalidInput(f"{key.partition(' ')[0]!r} is given twice.", field=key.partition(" ")[0])
     attrs.update(more)
-
-
-def check_json(data: Json) -> None:
-    """Refuse what cannot be stored or sent back: deep nesting, NaN, huge integers, NUL and lone surrogates.
-
-    Raises: InvalidInput naming the path.
-    """
-    stack: list[tuple[Json, tuple[Any, ...], int]] = [(data, (), 0)]
-    while stack:
-        node, path, depth = stack.pop()
-        if depth > MAX_DEPTH:
-            raise InvalidInput(
-                f"the JSON is nested deeper than {MAX_DEPTH} levels.", field=_path(path[:3]), remedy="Flatten it."
-            )
-        if isinstance(node, dict):
-            for key, child in node.items():
-                _check_text(key, path)
-                stack.append((child, (*path, key), depth + 1))
-        elif isinstance(node, list):
-            stack.extend((child, (*path, i), depth + 1) for i, child in enumerate(node))
-        elif isinstance(node, str):
-            _check_text(node, path)
-        elif isinstance(node, float) and not math.isfinite(node):
-            raise InvalidInput(f"{node} is not a finite number.", field=_path(path), remedy="Leave unknown values out.")
-        elif isinstance(node, int) and not -(2**63) <= node < 2**63:
-            raise InvalidInput("the whole number has more than 64 bits.", field=_path(path), remedy="Send it as text.")
-
-
-def _check_text(text: str, path: tuple[Any, ...]) -> None:
-    if text.isascii():
-        if "\x00" in text:
-            raise InvalidInput("the text holds a NUL character.", field=_path(path), remedy="Remove it.")
-        return
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise InvalidInput("the text holds a NUL or half a surrogate pair.", field=_path(path), remedy="Remove it.")
-
-
-def _path(path: tuple[Any, ...]) -> str | None:
-    text = "".join(f"[{p}]" if isinstance(p, int) else f".{str(p)[:80]}" for p in path).removeprefix(".")
-    return text.replace("\x00", "\\0") or None
 
 
 def _kind_name(value: Json) -> str:

@@ -14,7 +14,6 @@ from province.model.codec import (
     NULL,
     RESERVED,
     Reading,
-    check_json,
     is_attribute,
     is_instances,
     members,
@@ -24,6 +23,7 @@ from province.model.codec import (
 )
 from province.model.entity import KINDS, Attribute, Entity, Json, attribute_key
 from province.model.jsonld import CORE, Context
+from province.model.jsonvalue import check_json
 from province.model.representation import encode_attribute
 from province.model.schema import EntityType
 from province.model.text import nfc
@@ -98,7 +98,9 @@ def decode_fragment(
 def _read(
     stored: str, value: Json, reading: Reading, base: Entity | None, field: str
 ) -> tuple[str, Attribute | None, bool]:
-    dataset = value.get("datasetId") if isinstance(value, dict) and (is_attribute(value) or _is_partial(value)) else None
+    dataset = (
+        value.get("datasetId") if isinstance(value, dict) and (is_attribute(value) or _is_partial(value)) else None
+    )
     key = attribute_key(stored, dataset if isinstance(dataset, str) and dataset != "@none" else None)
     if value is None or value == NULL or (isinstance(value, dict) and _is_removal(value)):
         reading.seen(field)

@@ -33,7 +33,9 @@ _TOKEN = re.compile(r"\s*(==|!=|>=|<=|!~=|~=|>|<|!|;|\||\(|\)|\.\.|,)")
 _NAME = re.compile(r"\s*((?:https?://|urn:)[^\s;|()<>=!~\[\]{}]+|[^\W_][\w\-]*(?::[\w\-]+)?)")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?=$|[;|),\s]|\.\.)")
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:[.,]\d{1,6})?(?:Z|[+-]\d{2}:\d{2}))?|\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?")
+_TIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:[.,]\d{1,6})?(?:Z|[+-]\d{2}:\d{2}))?|\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?"
+)
 _WORD = re.compile(r"[^;|()\",\s]+")
 
 
@@ -141,7 +143,9 @@ class _Parser:
         if not found:
             raise self.error("expected a name after the dot")
         if found[1] in _SYSTEM:
-            raise Unsupported(f"q cannot ask for {found[1]!r} of an attribute.", field="q", remedy="Use a temporal query.")
+            raise Unsupported(
+                f"q cannot ask for {found[1]!r} of an attribute.", field="q", remedy="Use a temporal query."
+            )
         self.at = found.end()
         return found[1]
 
@@ -263,14 +267,16 @@ _SCOPE = re.compile(rf"/?{_LEVEL}(?:/{_LEVEL})*(?:/#)?|/#")
 
 
 def parse_scope_q(text: str) -> tuple[tuple[str, ...], ...]:
-    """Read `scopeQ`: groups joined by OR, each a conjunction of anchored patterns over a scope. Raises: InvalidInput."""
+    """Read `scopeQ`: groups joined by OR, each of patterns that all match a scope. Raises: InvalidInput."""
     groups = []
     for part in re.split(r"[|,](?![^(]*\))", nfc(text.strip())):
         inner = part[1:-1] if part.startswith("(") and part.endswith(")") else part
         scopes = inner.split(";")
         if not all(_SCOPE.fullmatch(s) for s in scopes) or (len(scopes) > 1 and inner is part):
             raise InvalidInput(
-                f"{part[:80]!r} is not a scope query.", field="scopeQ", remedy="Write such as /Province/+/Roads|/Company/#."
+                f"{part[:80]!r} is not a scope query.",
+                field="scopeQ",
+                remedy="Write such as /Province/+/Roads|/Company/#.",
             )
         groups.append(tuple(_scope_pattern(s) for s in scopes))
     if len(groups) > 50:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from province.errors import InvalidInput
-from province.model.codec import GEOMETRIES, MEMBER
+from province.model.codec import MEMBER, is_geometry
 from province.model.entity import Attribute, Entity, Json, split_key
 from province.model.jsonld import CORE, Context, external
 from province.model.time import format_instant
@@ -63,7 +63,12 @@ def group(attrs: Mapping[str, Attribute], datasets: Collection[str] = ()) -> dic
 
 
 def encode_feature(
-    entity: Entity, form: Form = "normalized", *, geometry_property: str = "location", context: Context = CORE, **options: Any
+    entity: Entity,
+    form: Form = "normalized",
+    *,
+    geometry_property: str = "location",
+    context: Context = CORE,
+    **options: Any,
 ) -> dict[str, Json]:
     """An entity as a GeoJSON Feature; its geometry is null when it has none. options: those of `encode`."""
     properties = encode(entity, form, context=context, **options)
@@ -86,7 +91,9 @@ def encode_attribute(
         return simplify(attribute, context)
     member = MEMBER[attribute.type]
     value = _value(attribute, form, context)
-    result: dict[str, Json] = {"type": attribute.type, member: value} if form == "normalized" else {member: value}
+    result: dict[str, Json] = {member: value}
+    if form == "normalized" or (attribute.type == "Property" and is_geometry(value)):  # a reader would guess wrong
+        result = {"type": attribute.type, member: value}
     if attribute.object_type:
         result["objectType"] = external(attribute.object_type, context)
     if attribute.unit_code:
@@ -149,7 +156,7 @@ def _value(attribute: Attribute, form: Form, context: Context) -> Json:
 def _may_stand_bare(attribute: Attribute) -> bool:
     """Whether a concise value needs no member: a scalar, a list of scalars, or a geometry."""
     if attribute.type == "GeoProperty":
-        return isinstance(attribute.value, dict) and attribute.value.get("type") in GEOMETRIES
+        return is_geometry(attribute.value)
     if attribute.type != "Property":
         return False
     items = attribute.value if isinstance(attribute.value, list) else [attribute.value]
