@@ -15,7 +15,7 @@ from province.broker.committer import Committer
 from province.broker.database import Pool, connect
 from province.broker.migrate import ensure_indexes, migrate
 from province.model.actor import Actor, Grant
-from province.model.geometry import Geometry
+from province.model.geometry import Geometry, bounds
 from province.model.label import Label
 from province.model.schema import Field, Record, TypeInfo, describe
 from province.model.unit import Unit
@@ -109,9 +109,7 @@ async def pool(migrated: Pool) -> Pool:
 async def broker(pool: Pool) -> AsyncIterator[Broker]:
     """A broker that knows the type Lamp and no measured attribute."""
     types = {"Lamp": describe(Lamp)}
-    committer = Committer(
-        pool, types, lambda tenant, geometry: "west" if geometry["coordinates"][0] < 106.6 else "east"
-    )
+    committer = Committer(pool, types, lambda tenant, geometry: "west" if bounds(geometry)[0] < 106.6 else "east")
     committer.start()
 
     async def nothing(*_: object) -> dict[str, Any]:

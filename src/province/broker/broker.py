@@ -25,7 +25,7 @@ from province.model.actor import Actor, system
 from province.model.change import Change, Changed
 from province.model.entity import Attribute, Entity
 from province.model.geometry import distance_m
-from province.model.query import Page, Query
+from province.model.query import Page, Query, Relation
 from province.model.record import to_record
 from province.model.schema import EntityType
 from province.model.time import Instant, now
@@ -347,6 +347,15 @@ def _access_of(by_type: Mapping[str | None, Access], entity: Entity, types: Mapp
     return by_type[entity.type if entity.type in types else None]
 
 
+_RELATED: Mapping[Relation, Callable[[Any, Any], bool]] = {
+    "intersects": shapely.intersects,
+    "within": shapely.within,
+    "contains": shapely.contains,
+    "overlaps": shapely.overlaps,
+    "equals": shapely.equals,
+}
+
+
 def _refine(entities: list[Entity], query: Query, types: Mapping[str, EntityType]) -> list[Entity]:
     """Exact geometry after the box test of the index."""
     if query.inside is None and query.near is None and query.box is None:
@@ -361,7 +370,7 @@ def _refine(entities: list[Entity], query: Query, types: Mapping[str, EntityType
         if place is None:
             continue
         shape = shapely.geometry.shape(place)
-        if area is not None and not area.intersects(shape):
+        if area is not None and not _RELATED[query.relation](shape, area):
             continue
         if query.near is not None:
             nearest = shapely.ops.nearest_points(shape, shapely.Point(*query.near.position))[0]

@@ -20,7 +20,7 @@ from province.broker.rows import COLUMNS
 from province.errors import InvalidInput, NotAllowed, Unsupported
 from province.identity.policy import Scope
 from province.model.geometry import bounds, box_around, validate
-from province.model.query import AnyOf, Query, Where
+from province.model.query import AnyOf, Query, Where, split_path
 from province.model.schema import EntityType, FieldSpec
 from province.model.text import fold
 
@@ -76,6 +76,8 @@ def compile_query(
         conditions.append(f"e.agency = ANY({b.bind(list(query.agency))}::text[])")
     if query.area:
         conditions.append(f"e.area = ANY({b.bind(list(query.area))}::text[])")
+    if query.scope:
+        conditions.append("(" + " OR ".join(_scopes(b, patterns) for patterns in query.scope) + ")")
     for term in query.where:
         conditions.append(_term(b, term, access, 0))
     conditions += _place(b, query)
@@ -103,13 +105,8 @@ def names_in(query: Query) -> set[str]:
         if isinstance(term, AnyOf):
             terms.extend(t for group in term.groups for t in group)
         else:
-            found.add(_path(term.name)[0])
+            found.add(split_path(term.name)[0])
     return found
-
-
-def _path(name: str) -> list[str]:
-    """Attribute name, then the way into its value; the dots of an IRI are no separators."""
-    return [name] if name.startswith("http") else re.split(r"\.(?![^\[]*\])", name)
 
 
 def _type_conditions(b: _Builder, query: Query, many_typed: bool) -> list[str]:
@@ -140,6 +137,11 @@ def _rights(b: _Builder, access: Sequence[Access]) -> str:
             ways.append("true" if where is None else f"{_json(where[0])} = {b.bind(_encode(where[1]))}::jsonb")
         groups.append(f"({of_type} AND ({' OR '.join(ways) or 'false'}))")
     return "(" + " OR ".join(groups) + ")"
+
+
+def _scopes(b: _Builder, patterns: Sequence[str]) -> str:
+    tests = (f"EXISTS (SELECT 1 FROM unnest(e.scope) s WHERE s ~ {b.bind(_regex(p))})" for p in patterns)  # noqa: S608
+    return "(" + " AND ".join(tests) + ")"
 
 
 def _within(b: _Builder, scope: Scope) -> list[str]:
@@ -176,7 +178,7 @@ def _term(b: _Builder, term: Where | AnyOf, access: Sequence[Access], depth: int
     if isinstance(term, AnyOf):
         groups = [" AND ".join(_term(b, t, access, depth + 1) for t in group) for group in term.groups]
         return "((" + ") OR (".join(groups) + "))"
-    name, *path = _path(term.name)
+    name, *path = split_path(term.name)
     if not all(a.shows(name) for a in access):
         raise NotAllowed(f"the attribute {name!r} may not be used here.", field=name)
     spec = b.spec(name)

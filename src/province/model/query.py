@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Sequence
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,15 +14,37 @@ from province.model.geometry import Box, Geometry
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "exists", "absent", "~"]
 
 
+Relation = Literal["intersects", "within", "contains", "overlaps", "equals"]
+RELATIONS: Final[tuple[Relation, ...]] = ("intersects", "within", "contains", "overlaps", "equals")
+"""How an entity's place must lie to `Query.inside`, as read from the place: it is within, it contains …"""
+
+
 class Where(msgspec.Struct, frozen=True):
     """One term over the value of an attribute. `in` takes a list; `exists` and `absent` take no value; `~` a regex.
 
-    name: attribute name; dots go into sub-attributes or structured values (`address.locality`).
+    name: attribute name; dots go into sub-attributes or structured values (`address.locality`); see `split_path`.
     """
 
     name: str
     op: Operator
     value: Json = None
+
+
+_STEP = re.compile(r"<([^>]*)>|([^.<>]+)")
+
+
+def split_path(name: str) -> list[str]:
+    """The steps of `Where.name`: `address.locality`, or `<https://example.org/address>.locality`. IRIs stand whole."""
+    if "<" not in name:
+        return [name] if name.startswith(("http://", "https://", "urn:")) else name.split(".")
+    return [a or b for a, b in _STEP.findall(name)]
+
+
+def join_path(steps: Sequence[str]) -> str:
+    """Inverse of `split_path`."""
+    if len(steps) == 1:
+        return steps[0]
+    return ".".join(f"<{s}>" if "." in s or ":" in s else s for s in steps)
 
 
 class AnyOf(msgspec.Struct, frozen=True):
@@ -41,7 +65,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Terms are joined by AND; an empty tuple asks nothing.
 
     text: words to find, diacritics ignored, prefix of the last word allowed.
-    box: location touches it.  inside: location lies in this (multi)polygon.  near: distance in metres.
+    scope: groups joined by OR, each of regular expressions that must all match one of the entity's scopes.
+    box: location touches it.  inside: location has `relation` to this geometry.  near: distance in metres.
     order: `id` (default), `-modified`, `name`, or a declared indexed attribute with an optional leading minus.
     after: the `next` of the page before (opaque keyset token).  limit: 0…1000.
     count: also return the exact total; costs a scan of the matches.
@@ -53,8 +78,10 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     agency: tuple[str, ...] = ()
     area: tuple[str, ...] = ()
     text: str = ""
+    scope: tuple[tuple[str, ...], ...] = ()
     box: Box | None = None
     inside: Geometry | None = None
+    relation: Relation = "intersects"
     near: Near | None = None
     order: str = "id"
     after: str = ""

@@ -1,0 +1,248 @@
+"""JSON-LD contexts of NGSI-LD: from short names to IRIs and back, without any network.
+
+Names are kept short inside the product when they belong to the core context or to the default context, and as full IRIs
+otherwise. A caller without an @context of its own therefore sees exactly the stored names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from pyld import jsonld as pyld
+
+from province.errors import InvalidInput, ProvinceError
+from province.model.entity import Json
+
+Loader = Callable[[str], Json]
+"""URL → the document found there (an object with `@context`). It must not be called with an unguarded client."""
+
+CORE_URL: Final = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
+MAX_TERMS = 20_000
+_CORE_URL = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/(v1/)?ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
+_TERM = re.compile(r"[^\W_][\w\-]*")
+
+
+def is_iri(text: object) -> bool:
+    """Whether it is an absolute URI or IRI without forbidden characters, of at most 1,024 characters."""
+    return isinstance(text, str) and len(text) <= 1024 and _IRI.fullmatch(text) is not None
+
+
+def is_core(url: str) -> bool:
+    """Whether a URL names any version of the NGSI-LD core context, which is always embedded."""
+    return _CORE_URL.fullmatch(url) is not None
+
+
+@cache
+def _facts() -> Mapping[str, Any]:
+    text = resources.files("province.model").joinpath("contexts/core.json").read_text("utf-8")
+    facts: Mapping[str, Any] = json.loads(text)
+    return facts
+
+
+@cache
+def core_terms() -> Mapping[str, str]:
+    """term → IRI of the core context."""
+    spaces = _facts()["namespaces"]
+    result = {}
+    for term, iri, *_ in _facts()["terms"]:
+        prefix, _, local = iri.partition(":")
+        result[term] = spaces[prefix] + local
+    return result
+
+
+@cache
+def _core_iris() -> Mapping[str, str]:
+    return {iri: term for term, iri in core_terms().items()}
+
+
+VOCABULARY: Final[str] = _facts()["vocabulary"]
+"""The default context: where a name goes that nobody defined."""
+
+
+def core_document() -> dict[str, Json]:
+    """The core context as a JSON-LD document, for whoever asks us for it."""
+    spaces = {k: v for k, v in _facts()["namespaces"].items() if k != "dc"}
+    context: dict[str, Json] = {"@version": 1.1, "@protected": True, **spaces, "id": "@id", "type": "@type"}
+    rows = {row[0]: row for row in _facts()["terms"]}
+    for term, iri in core_terms().items():
+        coercion, container = (*rows[term][2:], "", "")[:2]
+        extra = {k: v for k, v in (("@type", coercion), ("@container", container)) if v}
+        context[term] = {"@id": iri, **extra} if extra else iri
+    context["@vocab"] = VOCABULARY
+    return {"@context": context}
+
+
+def internal(iri: str) -> str:
+    """The stored name of an IRI: short when it belongs to the core or the default context."""
+    term = _core_iris().get(iri)
+    if term is not None:
+        return term
+    local = iri.removeprefix(VOCABULARY)
+    if local != iri and _TERM.fullmatch(local) and local not in core_terms():
+        return local
+    return iri
+
+
+def external(name: str, context: Context) -> str:
+    """The name that a caller with `context` sees for a stored name."""
+    return name if context.plain else context.compact(iri_of(name))
+
+
+def iri_of(name: str) -> str:
+    """Inverse of `internal`: the IRI of a stored name."""
+    if ":" in name:
+        return name
+    return core_terms().get(name) or VOCABULARY + name
+
+
+class Context:
+    """An active @context. Core terms always win, as if the core context stood last (clause 4.4).
+
+    A name that neither the core nor the caller defines goes to the caller's `@vocab`, else to the default context.
+    """
+
+    def __init__(
+        self,
+        terms: Mapping[str, str] | None = None,
+        *,
+        vocabulary: str = "",
+        prefixes: Mapping[str, str] | None = None,
+        aliases: Mapping[str, str] | None = None,
+        source: Json = None,
+    ) -> None:
+        self.terms = dict(terms or {})
+        self.vocabulary = vocabulary or VOCABULARY
+        self.prefixes = dict(prefixes or {})
+        self.aliases = {"@id": "id", "@type": "type", **(aliases or {})}
+        """Member names that stand for `id` and `type`."""
+        self.source = source
+        """The @context as the caller gave it: None, a URL, an object or an array."""
+        self.plain = not self.terms and self.vocabulary == VOCABULARY and not self.prefixes
+        self._short: dict[str, str] = {}
+        for term, iri in sorted(self.terms.items(), key=lambda item: (len(item[0]), item[0])):
+            self._short.setdefault(iri, term)
+
+    @classmethod
+    def of(cls, value: Json, loader: Loader, *, field: str = "@context") -> Context:
+        """Build from the value of an `@context`: a URL, an object, or an array of both.
+
+        loader: called for every URL but the core context's; what it raises passes through.
+        Raises: InvalidInput for what JSON-LD does not allow.
+        """
+        parts = [p for p in (value if isinstance(value, list) else [value]) if not (isinstance(p, str) and is_core(p))]
+        if len(parts) > 50:
+            raise InvalidInput(f"the @context has {len(parts)} parts.", field=field, remedy="Give at most 50.")
+        for part in parts:
+            if not isinstance(part, dict) and not is_iri(part):
+                raise InvalidInput(f"{str(part)[:80]!r} is neither a URL nor an object.", field=field)
+        if not parts:
+            return CORE
+        active = _process(parts, loader, field)
+        return cls._from_active(active, parts[0] if len(parts) == 1 else parts)
+
+    @classmethod
+    def _from_active(cls, active: Mapping[str, Any], source: Json) -> Context:
+        terms: dict[str, str] = {}
+        prefixes: dict[str, str] = {}
+        aliases: dict[str, str] = {}
+        for term, mapping in active["mappings"].items():
+            iri = mapping.get("@id") if mapping else None
+            if iri in ("@id", "@type"):
+                aliases[term] = iri.removeprefix("@")
+            elif iri and not iri.startswith("@") and not mapping.get("reverse"):
+                terms[term] = iri
+                if iri[-1] in ":/?#[]@" or mapping.get("_prefix"):
+                    prefixes[term] = iri
+        for name in _facts()["namespaces"]:
+            if terms.get(name) == _facts()["namespaces"][name]:
+                del terms[name], prefixes[name]
+        return cls(terms, vocabulary=active.get("@vocab") or "", prefixes=prefixes, aliases=aliases, source=source)
+
+    def expand(self, name: str, *, field: str | None = None) -> str:
+        """The IRI of a name. Raises: InvalidInput for what can be no name."""
+        found = core_terms().get(name) or self.terms.get(name)
+        if found is not None:
+            return found
+        prefix, colon, local = name.partition(":")
+        if colon:
+            space = self.prefixes.get(prefix) or _facts()["namespaces"].get(prefix)
+            if space and not local.startswith("//"):
+                return str(space) + local
+            if is_iri(name):
+                return name
+        elif len(name) <= 256 and _TERM.fullmatch(name):
+            return self.vocabulary + name
+        raise InvalidInput(
+            f"{name[:80]!r} cannot be a name.",
+            field=field,
+            remedy="Use letters, digits, _ and -, beginning with a letter or digit, or a full IRI.",
+        )
+
+    def compact(self, iri: str) -> str:
+        """The shortest name that `expand` turns into this IRI; the IRI itself when there is none."""
+        term = _core_iris().get(iri) or self._short.get(iri)
+        if term is not None and self._means(term, iri):
+            return term
+        if iri.startswith(self.vocabulary):
+            local = iri.removeprefix(self.vocabulary)
+            if _TERM.fullmatch(local) and self._means(local, iri):
+                return local
+        for prefix, space in sorted(self.prefixes.items(), key=lambda item: -len(item[1])):
+            if iri.startswith(space) and iri != space:
+                candidate = f"{prefix}:{iri.removeprefix(space)}"
+                if self._means(candidate, iri):
+                    return candidate
+        return iri
+
+    def _means(self, name: str, iri: str) -> bool:
+        try:
+            return self.expand(name) == iri
+        except InvalidInput:
+            return False
+
+    def name(self, given: str, *, field: str | None = None) -> str:
+        """The stored name of what a caller with this context wrote. Raises: InvalidInput."""
+        return internal(self.expand(given, field=field))
+
+
+CORE: Final = Context()
+"""The context of a caller that gives none."""
+
+
+def _process(parts: list[Json], loader: Loader, field: str) -> Mapping[str, Any]:
+    refused: list[ProvinceError] = []
+
+    def load(url: str, _options: Mapping[str, Any]) -> dict[str, Any]:
+        if is_core(url):
+            return {"contextUrl": None, "documentUrl": url, "document": {"@context": {}}}
+        try:
+            document = loader(url)
+        except ProvinceError as error:  # PyLD wraps what a loader raises; the caller needs the original
+            refused.append(error)
+            raise
+        if not isinstance(document, dict) or "@context" not in document:
+            refused.append(InvalidInput(f"{url} holds no @context.", field=field))
+            raise refused[-1]
+        return {"contextUrl": None, "documentUrl": url, "document": document}
+
+    options = {"documentLoader": load, "base": "", "processingMode": "json-ld-1.1", "contextResolver": None}
+    processor = pyld.JsonLdProcessor()
+    options["contextResolver"] = pyld.ContextResolver({}, load)
+    known = {k: v for k, v in _facts()["namespaces"].items() if k != "dc"}
+    try:
+        initial = processor._get_initial_context(options)
+        active: Mapping[str, Any] = processor.process_context(initial, {"@context": [known, *parts]}, options)
+    except (pyld.JsonLdError, RecursionError) as error:
+        if refused:
+            raise refused[0] from None
+        reason = str(getattr(error, "args", [error])[0])[:200]
+        raise InvalidInput(f"the @context is not valid JSON-LD: {reason}.", field=field) from None
+    if len(active["mappings"]) > MAX_TERMS:
+        raise InvalidInput(f"the @context defines more than {MAX_TERMS} terms.", field=field)
+    return active

@@ -1,0 +1,51 @@
+"""JSON that can be stored and sent back: bounded depth, finite numbers, text that PostgreSQL and UTF-8 can hold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from province.errors import InvalidInput
+from province.model.entity import Json
+
+MAX_DEPTH: Final = 32
+
+
+def check_json(data: Json) -> None:
+    """Refuse what cannot be stored or sent back: deep nesting, NaN, huge integers, NUL and lone surrogates.
+
+    Raises: InvalidInput naming the path.
+    """
+    stack: list[tuple[Json, tuple[Any, ...], int]] = [(data, (), 0)]
+    while stack:
+        node, path, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise InvalidInput(
+                f"the JSON is nested deeper than {MAX_DEPTH} levels.", field=_path(path[:3]), remedy="Flatten it."
+            )
+        if isinstance(node, dict):
+            for key, child in node.items():
+                _check_text(key, path)
+                stack.append((child, (*path, key), depth + 1))
+        elif isinstance(node, list):
+            stack.extend((child, (*path, i), depth + 1) for i, child in enumerate(node))
+        elif isinstance(node, str):
+            _check_text(node, path)
+        elif isinstance(node, float) and not math.isfinite(node):
+            raise InvalidInput(f"{node} is not a finite number.", field=_path(path), remedy="Leave unknown values out.")
+        elif isinstance(node, int) and not -(2**63) <= node < 2**63:
+            raise InvalidInput("the whole number has more than 64 bits.", field=_path(path), remedy="Send it as text.")
+
+
+def _check_text(text: str, path: tuple[Any, ...]) -> None:
+    if text.isascii():
+        if "\x00" in text:
+            raise InvalidInput("the text holds a NUL character.", field=_path(path), remedy="Remove it.")
+        return
+    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise InvalidInput("the text holds a NUL or half a surrogate pair.", field=_path(path), remedy="Remove it.")
+
+
+def _path(path: tuple[Any, ...]) -> str | None:
+    text = "".join(f"[{p}]" if isinstance(p, int) else f".{str(p)[:80]}" for p in path).removeprefix(".")
+    return text.replace("\x00", "\\0") or None
