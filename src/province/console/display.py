@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -143,6 +142,9 @@ def plain(value: Any, words: Words, spec: FieldSpec | None = None) -> str:
     if isinstance(value, Mapping):
         return _structured(value, words)
     text = str(value)
+    if spec is not None and spec.field.names:
+        names = dict(spec.field.names)
+        return words.label(names[text]) if text in names else text
     if spec is not None and spec.value == "instant":
         try:
             return words.instant(parse_instant(text))
@@ -181,13 +183,12 @@ def title_of(entity: Entity, type: EntityType | None) -> str:
     return entity.id.rpartition(":")[2] or entity.id
 
 
-def file_hashes(entity: Entity, field: str) -> tuple[str, ...]:
-    """Hashes of the files of an entity that its reader may see."""
-    value = entity.value(field)
-    found = value if isinstance(value, list) else [value]
-    return tuple(h for h in found if isinstance(h, str) and _HASH.fullmatch(h))
-
-
-def civil_input(value: datetime) -> str:
-    """An instant for `<input type=datetime-local>`, in civil time."""
-    return value.astimezone(CIVIL_ZONE).strftime("%Y-%m-%dT%H:%M")
+def file_hashes(entity: Entity, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Hashes of the files of an entity that its reader may see, each once."""
+    found: dict[str, None] = {}
+    for field in fields:
+        value = entity.value(field)
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str) and _HASH.fullmatch(item):
+                found[item] = None
+    return tuple(found)

@@ -14,7 +14,7 @@ from province.console.navigation import panels, readable
 from province.console.visit import Visit
 from province.errors import NotFound, NotSignedIn
 from province.model.entity import Entity
-from province.model.query import Query, Where
+from province.model.query import AnyOf, Query, Where
 from province.model.schema import EntityType, FieldSpec
 from province.pack import Table
 
@@ -147,18 +147,12 @@ def _targets(value: object) -> list[str]:
     return [v for v in found if isinstance(v, str)]
 
 
-def _row(
-    entity: Entity, entity_type: EntityType, specs: list[FieldSpec], words: Words, titles: dict[str, str]
-) -> Row:
-    values = tuple(
-        show(entity.attrs.get(s.name), words, spec=s, type=entity_type, titles=titles) for s in specs
-    )
+def _row(entity: Entity, entity_type: EntityType, specs: list[FieldSpec], words: Words, titles: dict[str, str]) -> Row:
+    values = tuple(show(entity.attrs.get(s.name), words, spec=s, type=entity_type, titles=titles) for s in specs)
     return Row(entity_href(entity.id), title_of(entity, entity_type), values)
 
 
-def _column(
-    spec: FieldSpec, entity_type: EntityType, order: str, kept: list[tuple[str, str]], words: Words
-) -> Column:
+def _column(spec: FieldSpec, entity_type: EntityType, order: str, kept: list[tuple[str, str]], words: Words) -> Column:
     sortable = spec.field.indexed and not spec.field.observed and not spec.many
     name = "name" if spec.name == entity_type.info.title else spec.name
     direction = {name: "ascending", f"-{name}": "descending"}.get(order, "none")
@@ -202,7 +196,7 @@ async def _tabs(
     return result
 
 
-def _counted(query: Query, *, where: tuple[Where, ...]) -> Query:
+def _counted(query: Query, *, where: tuple[Where | AnyOf, ...]) -> Query:
     """The same question with other conditions, counted only."""
     return Query(types=query.types, where=where, text=query.text, limit=0, count=True, latest=False)
 

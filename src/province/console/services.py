@@ -118,11 +118,9 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in person. cookie: the secret in the browser's cookie, the key of the CSRF token."""
+    """A signed-in person; `actor.session` names the session. must_change: nothing but a new password is offered."""
 
     actor: Actor
-    cookie: str
-    login: str
     must_change: bool = False
 
 
@@ -271,11 +269,23 @@ class DeadLetters:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page."""
+
+    code: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class Followed:
-    """A report as its author sees it through the secret link. steps: (state, when, note), oldest first."""
+    """A report as its author sees it through the secret link. steps: (state, when, note), oldest first.
+
+    disputable: the author may disagree with the outcome now.
+    """
 
     entity: Entity
     steps: Sequence[tuple[str, Instant, str]]
+    disputable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,17 +301,21 @@ class Services:
     """Address of the caller, behind trusted proxies too."""
     may: Callable[[Actor, str], bool]
     """Does the actor hold the permission anywhere at all? Decides what is offered, never what is allowed."""
-    sign_in: Callable[[str, str, Actor], Awaitable[str]]
-    """(login, password, anonymous actor) → session cookie. Raises: NotSignedIn, RateLimited."""
+    sign_in: Callable[[str, str, Actor, str, str], Awaitable[str]]
+    """(login, password, anonymous actor, cookie of the former session or "", user agent) → session cookie.
+
+    Raises: NotSignedIn, RateLimited."""
     session: Callable[[str, Actor], Awaitable[Session | None]]
     """(cookie, anonymous actor with address and request id) → session, or None when it is over."""
     sign_out: Callable[[Session], Awaitable[None]]
-    change_password: Callable[[Session, str, str], Awaitable[str]]
-    """(session, old, new) → cookie of the session that goes on. Raises: NotSignedIn, InvalidInput."""
+    change_password: Callable[[Session, str, str], Awaitable[None]]
+    """(session, old, new); the session goes on, the others end. Raises: NotSignedIn, InvalidInput, RateLimited."""
     csrf_token: Callable[[str], str]
-    """(cookie of the session or visitor) → token for forms."""
+    """(name of the session, or value of a stranger's visitor cookie) → token for forms."""
     check_csrf: Callable[[str, str], None]
-    """(cookie, token). Raises: NotAllowed."""
+    """(the same, token from the form). Raises: NotAllowed."""
+    people: Callable[[Actor, Sequence[str]], Awaitable[Mapping[str, str]]]
+    """(actor, ids of accounts) → names of those that the actor may know; others are shown by their id."""
     events: Callable[[Actor, int], Awaitable[Sequence[Happening]]]
     """(actor, limit) → newest first, only those of entities that the actor may read."""
     engines: Callable[[], Awaitable[Sequence[EngineState]]]
@@ -312,10 +326,12 @@ class Services:
     """(bytes, name given by the sender, actor) → hash. Raises: InvalidInput for a type or picture it does not take."""
     read_file: Callable[[str], Awaitable[tuple[bytes, str]]]
     """(hash) → (bytes, media type). The console asks only for hashes that the actor may read in an entity."""
-    report_secret: Callable[[str], str]
-    """(id of a report) → secret of its progress link."""
-    follow: Callable[[str], Awaitable[Followed]]
-    """(secret) → the report. Raises: NotFound."""
+    submit: Callable[[Mapping[str, Any], tuple[str, ...], Actor, str], Awaitable[Receipt]]
+    """(inputs of the report action, hashes of photos, actor, idempotency key). Raises: InvalidInput, RateLimited."""
+    follow: Callable[[str, Actor], Awaitable[Followed]]
+    """(secret, actor) → the report. Raises: NotFound, RateLimited."""
+    disagree: Callable[[str, str, Actor], Awaitable[None]]
+    """(secret, reason, actor). Raises: NotFound, Conflict."""
     accounts: Accounts
     tokens: Tokens
     dead_letters: DeadLetters
@@ -323,7 +339,8 @@ class Services:
     secure_cookies: bool = False
     """Set when the public address is https."""
     report_action: str = "report.submit"
+    """The public action behind the form for residents; without a pack that declares it the form is not offered."""
     bounds: tuple[float, float, float, float] = field(default=(106.32, 10.86, 106.97, 11.51))
     """West, south, east, north of the first view of the map."""
-    files_field: str = "photos"
-    """Attribute that holds the hashes of an entity's files."""
+    file_fields: tuple[str, ...] = ("photos", "publicPhotos")
+    """Attributes that hold hashes of an entity's files."""

@@ -41,7 +41,9 @@ async def sign_in(visit: Visit) -> Response:
     try:
         if not login or not isinstance(password, str) or not password:
             raise InvalidInput("login and password are needed.", field="login", remedy="Fill in both.")
-        cookie = await visit.services.sign_in(login, password, visit.actor)
+        former = visit.request.cookies.get(SESSION_COOKIE, "")
+        agent = visit.request.headers.get("user-agent", "")[:200]
+        cookie = await visit.services.sign_in(login, password, visit.actor, former, agent)
     except (NotSignedIn, InvalidInput, RateLimited) as error:
         found = problem(visit, error)
         status = visit.services.status(error)
@@ -69,16 +71,11 @@ async def password(visit: Visit) -> Response:
     try:
         if new != again:
             raise InvalidInput("the two new passwords differ.", field="again", remedy="Type the same twice.")
-        cookie = await visit.services.change_password(visit.session, old, new)
+        await visit.services.change_password(visit.session, old, new)
     except (InvalidInput, NotSignedIn, RateLimited) as error:
         values = {"problem": problem(visit, error), "done": False}
         return visit.page("password.html", values, status=visit.services.status(error))
-    visit.cookies.append((SESSION_COOKIE, cookie, None))
-    return visit.see("/" if visit.session.must_change else "/account/password", **_done(visit))
-
-
-def _done(visit: Visit) -> dict[str, str]:
-    return {} if visit.session is None or visit.session.must_change else {"done": "1"}
+    return visit.see("/") if visit.session.must_change else visit.see("/account/password", done="1")
 
 
 async def choose_language(visit: Visit) -> Response:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -18,13 +17,12 @@ from starlette.types import Message, Receive
 from province.console import errors, language, navigation, render
 from province.console.display import Words
 from province.console.services import Services, Session
-from province.errors import InvalidInput, NotAllowed, ProvinceError, TooLarge
+from province.errors import InvalidInput, NotSignedIn, ProvinceError, TooLarge
 from province.model.actor import Actor, anonymous
 
 SESSION_COOKIE: Final = "session"
 VISITOR_COOKIE: Final = "visitor"
 YEAR_S: Final = 365 * 86_400
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -43,7 +41,9 @@ class Visit:
 
     @property
     def path(self) -> str:
-        """Path and query of this page, for links that come back to it."""
+        """Path and query of this page, for links that come back to it; the answer to a form goes to where it stood."""
+        if self.request.method != "GET":
+            return local(urlsplit(self.request.headers.get("referer", "")).path)
         query = self.request.url.query
         return self.request.url.path + (f"?{query}" if query else "")
 
@@ -107,8 +107,7 @@ async def _answer(visit: Visit, handler: Handler, public: bool) -> Response:
     if visit.session is None and not public:
         if visit.request.method == "GET" and "application/json" not in visit.request.headers.get("accept", ""):
             return RedirectResponse(f"/sign-in?next={quote(visit.path, safe='/')}", status_code=303)
-        from_scratch = NotAllowed("the session is over.", remedy=visit.words("Sign in again and repeat the step."))
-        raise from_scratch
+        raise NotSignedIn("the session is over.", remedy="Sign in again and repeat the step.")
     if visit.session is not None and visit.session.must_change and visit.request.url.path not in _BEFORE_CHANGE:
         return RedirectResponse("/account/password", status_code=303)
     if visit.request.method == "POST":
@@ -129,7 +128,7 @@ async def _open(request: Request, services: Services) -> Visit:
     if cookie:
         visit.session = await services.session(cookie, stranger)
     if visit.session is not None:
-        visit.actor, visit.csrf_key = visit.session.actor, visit.session.cookie
+        visit.actor, visit.csrf_key = visit.session.actor, visit.session.actor.session
         return visit
     visit.csrf_key = request.cookies.get(VISITOR_COOKIE, "")
     if not visit.csrf_key:
