@@ -94,7 +94,7 @@ class Words:
 
     def yes_no(self, value: bool) -> str:
         """Yes or no."""
-        return self("yes") if value else self("no")
+        return self(mark("yes")) if value else self(mark("no"))
 
 
 def unit_symbol(code: str | None) -> str:
