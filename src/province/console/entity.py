@@ -23,7 +23,7 @@ from province.model.entity import Entity, split_key
 from province.model.query import Query, Where
 from province.model.schema import EntityType, FieldSpec
 from province.model.time import Instant
-from province.pack import Action
+from province.pack import Action, Notice
 
 HISTORY: Final = 200
 CHOICES: Final = 300
@@ -67,9 +67,14 @@ async def render(
     failed: str = "",
     wrong: Problem | None = None,
     given: Mapping[str, str] | None = None,
+    answers: Sequence[Notice] = (),
     status: int = 200,
 ) -> Response:
-    """The page of an entity. failed: name of the action whose form is shown again with what was typed."""
+    """The page of an entity.
+
+    failed: name of the action whose form is shown again with what was typed.  answers: of an action, for its caller
+    alone; they stand on this one page.
+    """
     services, words = visit.services, visit.words
     entity_type = services.broker.types.get(found.type)
     history = await services.broker.history(found.id, visit.actor, limit=HISTORY)
@@ -107,6 +112,7 @@ async def render(
         "given": given or {},
         "key": secrets.token_hex(16),
         "files": file_hashes(found, services.file_fields),
+        "answers": answers,
         "done": visit.request.query_params.get("done", ""),
         "href": entity_href(found.id),
     }
@@ -220,7 +226,7 @@ async def act(visit: Visit) -> Response:
     try:
         inputs = forms.read(form, visit.form)
         files = await uploads.store(visit) if action.files else ()
-        await visit.services.broker.act(
+        acted = await visit.services.broker.act(
             name, visit.actor, id=found.id, inputs=inputs, files=files, key=visit.text("key") or None
         )
     except (InvalidInput, AlreadyExists, Conflict, TooLarge) as error:
@@ -233,6 +239,8 @@ async def act(visit: Visit) -> Response:
             given=forms.given(visit.form),
             status=visit.services.status(error),
         )
+    if acted.answers:
+        return await render(visit, await visit.services.broker.get(found.id, visit.actor), answers=acted.answers)
     return visit.see(entity_href(found.id), done=name)
 
 

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
+from province.broker.broker import Acted
 from province.errors import ProvinceError
 from province.model.actor import Actor
-from province.model.change import Changed
 from province.model.entity import Attribute, Entity
 from province.model.label import Label
 from province.model.query import Page, Query
@@ -94,7 +94,7 @@ class Door(Protocol):
         inputs: Mapping[str, Any] | None = None,
         files: tuple[str, ...] = (),
         key: str | None = None,
-    ) -> tuple[Changed, ...]: ...
+    ) -> Acted: ...
     async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
     async def query(self, query: Query, actor: Actor) -> Page: ...
     async def history(
