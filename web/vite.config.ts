@@ -17,7 +17,8 @@ export default defineConfig({
       output: {
         entryFileNames: "[name].js",
         chunkFileNames: "part-[hash].js",
-        assetFileNames: "[name][extname]",
+        // Style sheets are linked by name; the worker is named from inside the bundle and must change with its content.
+        assetFileNames: (asset) => (asset.names[0]?.endsWith(".css") ? "[name][extname]" : "[name]-[hash][extname]"),
       },
     },
   },

@@ -37,6 +37,7 @@ class Field:
     observed: measured by machines; goes to the lake through whichever door it comes.
     personal: hidden from callers without `<type>.personal`.  public: shown to anybody when the entity is public.
     ref: entity type that a relationship points to.  values: the only texts allowed.
+    names: (value, name on screen) for `values`.
     minimum, maximum: range in the declared unit.  hint: one sentence under the form field.
     """
 
@@ -48,6 +49,7 @@ class Field:
     public: bool = False
     ref: str = ""
     values: tuple[str, ...] = ()
+    names: tuple[tuple[str, Label], ...] = ()
     minimum: float | None = None
     maximum: float | None = None
     hint: Label | None = None

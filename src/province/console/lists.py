@@ -1,0 +1,205 @@
+"""Registers: a page of entities of one type, with columns from the pack's panel, filters, search and keyset pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from province.console import filters
+from province.console.display import Shown, Words, entity_href, show, title_of
+from province.console.navigation import panels, readable
+from province.console.visit import Visit
+from province.errors import NotFound, NotSignedIn
+from province.model.entity import Entity
+from province.model.query import AnyOf, Query, Where
+from province.model.schema import EntityType, FieldSpec
+from province.pack import Table
+
+PAGE_SIZE: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. order: value of `sort` that a click on its head asks for, or "".  direction: `aria-sort`."""
+
+    name: str
+    label: str
+    number: bool
+    order: str
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entity of the list."""
+
+    href: str
+    title: str
+    values: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A value of the panel's group field, with its count when counts were asked for."""
+
+    text: str
+    href: str
+    current: bool
+    count: str
+
+
+def panel_of(visit: Visit, name: str) -> Table:
+    """The table of a type: the pack's panel, or one made from its declaration. Raises: NotFound, NotSignedIn."""
+    entity_type = visit.services.broker.types.get(name)
+    if entity_type is None:
+        raise NotFound(f"there is no register {name[:60]!r}.", field="type", remedy="Choose one from the menu.")
+    if visit.session is None and not entity_type.info.public:
+        raise NotSignedIn("this register is not public.", remedy="Sign in.")
+    if not readable(visit.services, visit.actor, name):
+        raise NotFound(f"there is no register {name[:60]!r}.", field="type", remedy="Choose one from the menu.")
+    for panel in panels(visit.services.broker.packs):
+        if isinstance(panel, Table) and panel.of.TYPE.name == name:  # type: ignore[attr-defined]
+            return panel
+    return Table(entity_type.record, entity_type.info.label)
+
+
+def columns_of(panel: Table, entity_type: EntityType) -> list[FieldSpec]:
+    """The declared columns; else title, then indexed fields."""
+    names = panel.columns or tuple(
+        dict.fromkeys(
+            (
+                *((entity_type.info.title,) if entity_type.info.title else ()),
+                *(s.name for s in entity_type.fields.values() if s.field.indexed and not s.field.personal),
+            )
+        )
+    )
+    return [entity_type.fields[n] for n in names if n in entity_type.fields]
+
+
+async def entities(visit: Visit) -> Response:
+    """The page."""
+    name = visit.request.path_params["type"]
+    panel = panel_of(visit, name)
+    entity_type = visit.services.broker.types[name]
+    params, words = visit.request.query_params, visit.words
+    given = filters.controls(entity_type, params, words)
+    order = params.get("sort", "") or "-modified"
+    query = Query(
+        types=(name,),
+        where=(*panel.where, *filters.terms(entity_type, given)),
+        text=params.get("q", "").strip(),
+        order=order,
+        after=params.get("after", ""),
+        limit=PAGE_SIZE,
+        count=params.get("count") == "1",
+    )
+    page = await visit.services.broker.query(query, visit.actor)
+    specs = columns_of(panel, entity_type)
+    titles = await titles_of(visit, page.items, specs)
+    rows = [_row(entity, entity_type, specs, words, titles) for entity in page.items]
+    kept = [(k, v) for k, v in params.multi_items() if v and k not in ("after", "count")]
+    values = {
+        "type": entity_type,
+        "title": words.label(panel.title),
+        "columns": [_column(s, entity_type, order, kept, words) for s in specs],
+        "title_column": bool(specs) and specs[0].name == entity_type.info.title,
+        "rows": rows,
+        "controls": given,
+        "active": sum(c.active for c in given) + bool(query.text),
+        "q": query.text,
+        "order": order,
+        "orders": _orders(entity_type, words),
+        "tabs": await _tabs(visit, panel, entity_type, query, kept),
+        "total": page.total,
+        "first_href": _href(name, kept),
+        "next_href": _href(name, [*kept, ("after", page.next)]) if page.next else "",
+        "count_href": _href(name, [*kept, ("count", "1")]),
+        "paged": bool(query.after),
+        "simulated": any(v.origin == "simulated" for r in rows for v in r.values),
+        "has_map": bool(entity_type.info.place),
+    }
+    return visit.page("list.html", values)
+
+
+async def titles_of(visit: Visit, items: tuple[Entity, ...], specs: list[FieldSpec]) -> dict[str, str]:
+    """Names of the entities that relationships of these columns point to, as far as the reader may see them."""
+    ids = {
+        value
+        for entity in items
+        for spec in specs
+        if spec.kind == "Relationship"
+        for value in _targets(entity.value(spec.name))
+    }
+    if not ids:
+        return {}
+    types = visit.services.broker.types
+    found = await visit.services.broker.query(
+        Query(ids=tuple(sorted(ids))[:1000], limit=1000, latest=False), visit.actor
+    )
+    return {e.id: title_of(e, types.get(e.type)) for e in found.items}
+
+
+def _targets(value: object) -> list[str]:
+    found = value if isinstance(value, list) else [value]
+    return [v for v in found if isinstance(v, str)]
+
+
+def _row(entity: Entity, entity_type: EntityType, specs: list[FieldSpec], words: Words, titles: dict[str, str]) -> Row:
+    values = tuple(show(entity.attrs.get(s.name), words, spec=s, type=entity_type, titles=titles) for s in specs)
+    return Row(entity_href(entity.id), title_of(entity, entity_type), values)
+
+
+def _column(spec: FieldSpec, entity_type: EntityType, order: str, kept: list[tuple[str, str]], words: Words) -> Column:
+    sortable = spec.field.indexed and not spec.field.observed and not spec.many
+    name = "name" if spec.name == entity_type.info.title else spec.name
+    direction = {name: "ascending", f"-{name}": "descending"}.get(order, "none")
+    href = ""
+    if sortable:
+        wanted = f"-{name}" if direction == "ascending" else name
+        href = _href(entity_type.name, [(k, v) for k, v in kept if k != "sort"] + [("sort", wanted)])
+    number = spec.value in ("number", "integer")
+    return Column(spec.name, words.label(spec.field.label), number, href, direction if sortable else "")
+
+
+def _orders(entity_type: EntityType, words: Words) -> list[tuple[str, str]]:
+    found = [("-modified", words("newest change first")), ("name", words("name"))]
+    found += [
+        (s.name, words.label(s.field.label))
+        for s in entity_type.fields.values()
+        if s.field.indexed and not s.field.observed and not s.many and s.name != entity_type.info.title
+    ]
+    return found
+
+
+async def _tabs(
+    visit: Visit, panel: Table, entity_type: EntityType, query: Query, kept: list[tuple[str, str]]
+) -> list[Tab]:
+    spec = entity_type.fields.get(panel.group) if panel.group else None
+    if spec is None:
+        return []
+    rest = [(k, v) for k, v in kept if k != panel.group]
+    current = dict(kept).get(panel.group, "")
+    where = tuple(w for w in query.where if not isinstance(w, Where) or w.name != panel.group)
+    result = [Tab(visit.words("all"), _href(entity_type.name, rest), not current, "")]
+    for value, text in filters.options_of(spec, entity_type, visit.words):
+        count = ""
+        if query.count:
+            asked = Where(panel.group, "==", value == "true" if spec.value == "boolean" else value)
+            counted = _counted(query, where=(*where, asked))
+            total = (await visit.services.broker.query(counted, visit.actor)).total
+            count = "" if total is None else visit.words.number(total, 0)
+        href = _href(entity_type.name, [*rest, (panel.group, value)])
+        result.append(Tab(text, href, value == current, count))
+    return result
+
+
+def _counted(query: Query, *, where: tuple[Where | AnyOf, ...]) -> Query:
+    """The same question with other conditions, counted only."""
+    return Query(types=query.types, where=where, text=query.text, limit=0, count=True, latest=False)
+
+
+def _href(name: str, pairs: list[tuple[str, str]]) -> str:
+    return f"/list/{name}" + (f"?{urlencode(pairs)}" if pairs else "")

@@ -1,0 +1,90 @@
+"""Every address of the console. The composition root mounts them with its services."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from province.console import (
+    administration,
+    entity,
+    letters,
+    lists,
+    maps,
+    overview,
+    reporting,
+    series,
+    signin,
+    silence,
+)
+from province.console.render import STATIC
+from province.console.services import Services
+from province.console.visit import Handler, Visit, door
+from province.errors import NotFound
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """Pages, the JSON that islands read, and static files."""
+
+    def at(path: str, handler: Handler, *methods: str, public: bool = False) -> Route:
+        return Route(path, door(services, handler, public=public), methods=list(methods) or ["GET"])
+
+    return [
+        Mount("/static", _Static(directory=STATIC), name="static"),
+        at("/", overview.overview),
+        at("/inbox/{notice}/read", overview.mark_read, "POST"),
+        at("/sign-in", signin.sign_in, "GET", "POST", public=True),
+        at("/sign-out", signin.sign_out, "POST", public=True),
+        at("/account/password", signin.password, "GET", "POST"),
+        at("/language/{language}", signin.choose_language, public=True),
+        at("/list/{type}", lists.entities, public=True),
+        at("/entity/{id:path}/act/{action}", entity.act, "POST"),
+        at("/entity/{id:path}/file/{hash}", entity.file, public=True),
+        at("/entity/{id:path}", entity.entity, public=True),
+        at("/map", maps.map_page, public=True),
+        at("/console/areas.geojson", maps.areas, public=True),
+        at("/console/map/{layer}.geojson", maps.layer, public=True),
+        at("/console/series/{entity:path}/{attr}.json", series.series, public=True),
+        at("/silent", silence.silent),
+        at("/dead-letters", letters.letters),
+        at("/dead-letters/{id}", letters.letter),
+        at("/dead-letters/{id}/retry", letters.retry, "POST"),
+        at("/dead-letters/{id}/dismiss", letters.dismiss, "POST"),
+        at("/admin", _to_accounts),
+        at("/admin/accounts", administration.accounts),
+        at("/admin/accounts/new", administration.create_account, "POST"),
+        at("/admin/accounts/{id}", administration.change_account, "POST"),
+        at("/admin/tokens", administration.tokens),
+        at("/admin/tokens/new", administration.create_token, "POST"),
+        at("/admin/tokens/{id}/revoke", administration.revoke_token, "POST"),
+        at("/admin/credentials/new", administration.create_credential, "POST"),
+        at("/admin/credentials/{id}/revoke", administration.revoke_credential, "POST"),
+        at("/report", reporting.report, "GET", "POST", public=True),
+        at("/r/{secret}", reporting.progress, "GET", "POST", public=True),
+        at("/r/{secret}/photo/{index:int}", reporting.photo, public=True),
+    ]
+
+
+async def _to_accounts(visit: Visit) -> Response:
+    return RedirectResponse("/admin/accounts", status_code=303)
+
+
+async def _missing(visit: Visit) -> Response:
+    raise NotFound(f"there is no page {visit.request.url.path[:80]}.", remedy="Begin at the start page.")
+
+
+async def not_found(services: Services, request: Request) -> Response:
+    """The page for an address that no route knows; for the composition root's fallback."""
+    return await door(services, _missing, public=True)(request)
+
+
+class _Static(StaticFiles):
+    """Static files: their addresses carry a mark of the content, so browsers may keep them for a year."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        response.headers["x-content-type-options"] = "nosniff"
+        return response

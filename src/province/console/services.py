@@ -1,0 +1,346 @@
+"""What the pages need from the rest of the product, injected by the composition root. The console reaches for nothing.
+
+Every callable checks the actor it is given; the console only decides what to show. All may raise errors of
+`province.errors`, which become pages with their status, field and remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from starlette.requests import Request
+
+from province.broker.broker import Acted
+from province.errors import ProvinceError
+from province.model.actor import Actor
+from province.model.entity import Attribute, Entity
+from province.model.label import Label
+from province.model.query import Page, Query
+from province.model.schema import EntityType
+from province.model.time import Instant
+from province.pack import Indicator, Pack, Silent
+
+
+class Instance(Protocol):
+    """One instance of an attribute: what was written (None: removed), when, and by whom."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def attribute(self) -> Attribute | None: ...
+    @property
+    def at(self) -> Instant: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+
+
+class History(Protocol):
+    """records: instances of record attributes, oldest first."""
+
+    @property
+    def records(self) -> Sequence[Instance]: ...
+
+
+class Series(Protocol):
+    """A pyarrow Table with columns t (timestamp, UTC), avg, min, max (float64) and count (int64), by time."""
+
+    def to_pydict(self) -> dict[str, list[Any]]: ...
+
+
+class SilentGroup(Protocol):
+    """Silent entities that share `values` (one per field of `Silent.by`). members: the longest silent first.
+
+    silent, total: how many of those that share the values are silent, and how many there are.
+    """
+
+    @property
+    def values(self) -> tuple[Any, ...]: ...
+    @property
+    def silent(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def members(self) -> Sequence[SilentMember]: ...
+
+
+class SilentMember(Protocol):
+    """One silent entity. last: its last reading, None when it never sent one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def last(self) -> Instant | None: ...
+
+
+class Door(Protocol):
+    """The part of the broker that the pages use."""
+
+    @property
+    def types(self) -> Mapping[str, EntityType]: ...
+    @property
+    def packs(self) -> tuple[Pack, ...]: ...
+    async def act(
+        self,
+        name: str,
+        actor: Actor,
+        *,
+        id: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        files: tuple[str, ...] = (),
+        key: str | None = None,
+    ) -> Acted: ...
+    async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
+    async def query(self, query: Query, actor: Actor) -> Page: ...
+    async def history(
+        self,
+        id: str,
+        actor: Actor,
+        *,
+        attrs: Sequence[str] = (),
+        start: Instant | None = None,
+        end: Instant | None = None,
+        last: int | None = None,
+        limit: int = 10_000,
+    ) -> History: ...
+    async def series(
+        self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, points: int = 800
+    ) -> Series: ...
+    async def silent(self, panel: Silent, actor: Actor) -> Sequence[SilentGroup]: ...
+    async def type_counts(self, actor: Actor) -> Sequence[tuple[str, int, tuple[str, ...]]]: ...
+    async def indicators(self, actor: Actor) -> Sequence[tuple[Indicator, float | None, Instant]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in person; `actor.session` names the session. must_change: nothing but a new password is offered."""
+
+    actor: Actor
+    must_change: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event of the outbox: what happened (`report.resolved`), to which entity, when, through whom."""
+
+    name: str
+    entity: str
+    title: str
+    type: str
+    at: Instant
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """A running part of the system, as measured at `at`. detail: what it says of itself, such as its version."""
+
+    name: str
+    well: bool
+    detail: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class InboxNotice:
+    """A notice to the signed-in person or their agency's desk."""
+
+    id: str
+    subject: Label
+    body: Label
+    about: str
+    at: Instant
+    read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that could not be taken in or carried out. payload: as received, decoded with replacement marks."""
+
+    id: str
+    source: str
+    at: Instant
+    error: str
+    field: str
+    remedy: str
+    attempts: int
+    size_bytes: int
+    payload: str = ""
+    state: str = "waiting"
+    """waiting, retried or dismissed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as the administration shows it. grants: (id of the grant, role, agency or None)."""
+
+    id: str
+    login: str
+    name: str
+    kind: str
+    agency: str | None
+    disabled: bool
+    created_at: Instant
+    grants: tuple[tuple[str, str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRow:
+    """A role that can be given."""
+
+    name: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A token without its secret."""
+
+    id: str
+    name: str
+    purpose: str
+    permissions: tuple[str, ...]
+    created_at: Instant
+    expires_at: Instant | None
+    last_used: Instant | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRow:
+    """The right of one device to send its own readings by MQTT or HTTP."""
+
+    id: str
+    device: str
+    created_at: Instant
+    last_used: Instant | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Administration of people. The password that `create` and `reset` return is shown once and must be changed."""
+
+    list: Callable[[Actor, str], Awaitable[Sequence[AccountRow]]]
+    """(actor, after: login of the last row seen, or "") → at most 50 rows by login."""
+    roles: Callable[[Actor], Awaitable[Sequence[RoleRow]]]
+    create: Callable[[Actor, str, str, str | None], Awaitable[tuple[str, str]]]
+    """(actor, login, name, agency) → (account id, first password)."""
+    reset: Callable[[Actor, str], Awaitable[str]]
+    """(actor, account) → new first password; ends the account's sessions."""
+    disable: Callable[[Actor, str, bool], Awaitable[None]]
+    """(actor, account, disabled)."""
+    grant: Callable[[Actor, str, str, str | None], Awaitable[None]]
+    """(actor, account, role, agency)."""
+    withdraw: Callable[[Actor, str], Awaitable[None]]
+    """(actor, grant)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens of the signed-in person, and credentials of devices. Secrets are returned once."""
+
+    list: Callable[[Actor], Awaitable[Sequence[TokenRow]]]
+    issue: Callable[[Actor, str, str, tuple[str, ...], int | None], Awaitable[str]]
+    """(actor, name, purpose, permissions, days until it ends or None) → the token."""
+    revoke: Callable[[Actor, str], Awaitable[None]]
+    credentials: Callable[[Actor, str], Awaitable[Sequence[CredentialRow]]]
+    """(actor, device id or "" for the newest 100)."""
+    issue_credential: Callable[[Actor, str], Awaitable[tuple[str, str]]]
+    """(actor, device id) → (user name, password) for MQTT."""
+    revoke_credential: Callable[[Actor, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """Messages that a person must look at."""
+
+    list: Callable[[Actor, str], Awaitable[tuple[Sequence[DeadLetter], str]]]
+    """(actor, after token or "") → (at most 50 letters, newest first; token of the next page or "")."""
+    get: Callable[[Actor, str], Awaitable[DeadLetter]]
+    retry: Callable[[Actor, str], Awaitable[None]]
+    dismiss: Callable[[Actor, str, str], Awaitable[None]]
+    """(actor, letter, reason)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page."""
+
+    code: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A report as its author sees it through the secret link. steps: (state, when, note), oldest first.
+
+    disputable: the author may disagree with the outcome now.
+    """
+
+    entity: Entity
+    steps: Sequence[tuple[str, Instant, str]]
+    disputable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything injected. tenant: of callers who name none.  title: name of the installation on every page."""
+
+    tenant: str
+    title: Label
+    broker: Door
+    status: Callable[[ProvinceError], int]
+    """The one table of HTTP status codes."""
+    address: Callable[[Request], str]
+    """Address of the caller, behind trusted proxies too."""
+    may: Callable[[Actor, str], bool]
+    """Does the actor hold the permission anywhere at all? Decides what is offered, never what is allowed."""
+    sign_in: Callable[[str, str, Actor, str, str], Awaitable[str]]
+    """(login, password, anonymous actor, cookie of the former session or "", user agent) → session cookie.
+
+    Raises: NotSignedIn, RateLimited."""
+    session: Callable[[str, Actor], Awaitable[Session | None]]
+    """(cookie, anonymous actor with address and request id) → session, or None when it is over."""
+    sign_out: Callable[[Session], Awaitable[None]]
+    change_password: Callable[[Session, str, str], Awaitable[None]]
+    """(session, old, new); the session goes on, the others end. Raises: NotSignedIn, InvalidInput, RateLimited."""
+    csrf_token: Callable[[str], str]
+    """(name of the session, or value of a stranger's visitor cookie) → token for forms."""
+    check_csrf: Callable[[str, str], None]
+    """(the same, token from the form). Raises: NotAllowed."""
+    people: Callable[[Actor, Sequence[str]], Awaitable[Mapping[str, str]]]
+    """(actor, ids of accounts) → names of those that the actor may know; others are shown by their id."""
+    events: Callable[[Actor, int], Awaitable[Sequence[Happening]]]
+    """(actor, limit) → newest first, only those of entities that the actor may read."""
+    engines: Callable[[], Awaitable[Sequence[EngineState]]]
+    inbox: Callable[[Actor, int], Awaitable[Sequence[InboxNotice]]]
+    """(actor, limit) → unread first, newest first."""
+    mark_read: Callable[[Actor, str], Awaitable[None]]
+    store_file: Callable[[bytes, str, Actor], Awaitable[str]]
+    """(bytes, name given by the sender, actor) → hash. Raises: InvalidInput for a type or picture it does not take."""
+    read_file: Callable[[str], Awaitable[tuple[bytes, str]]]
+    """(hash) → (bytes, media type). The console asks only for hashes that the actor may read in an entity."""
+    submit: Callable[[Mapping[str, Any], tuple[str, ...], Actor, str], Awaitable[Receipt]]
+    """(inputs of the report action, hashes of photos, actor, idempotency key). Raises: InvalidInput, RateLimited."""
+    follow: Callable[[str, Actor], Awaitable[Followed]]
+    """(secret, actor) → the report. Raises: NotFound, RateLimited."""
+    disagree: Callable[[str, str, Actor], Awaitable[None]]
+    """(secret, reason, actor). Raises: NotFound, Conflict."""
+    accounts: Accounts
+    tokens: Tokens
+    dead_letters: DeadLetters
+    max_upload_bytes: int = 12 * 1024**2
+    secure_cookies: bool = False
+    """Set when the public address is https."""
+    report_action: str = "report.submit"
+    """The public action behind the form for residents; without a pack that declares it the form is not offered."""
+    bounds: tuple[float, float, float, float] = field(default=(106.32, 10.86, 106.97, 11.51))
+    """West, south, east, north of the first view of the map."""
+    file_fields: tuple[str, ...] = ("photos", "publicPhotos")
+    """Attributes that hold hashes of an entity's files."""

@@ -1,0 +1,183 @@
+"""One request to a page: who, in which language, with which form. Every page goes through `door`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Message, Receive
+
+from province.console import errors, language, navigation, render
+from province.console.display import Words
+from province.console.services import Services, Session
+from province.errors import InvalidInput, NotSignedIn, ProvinceError, TooLarge
+from province.model.actor import Actor, anonymous
+
+SESSION_COOKIE: Final = "session"
+VISITOR_COOKIE: Final = "visitor"
+YEAR_S: Final = 365 * 86_400
+
+
+@dataclass(slots=True)
+class Visit:
+    """What a handler receives. form: None for GET.  cookies: (name, value or None to remove, seconds to live)."""
+
+    request: Request
+    services: Services
+    language: str
+    words: Words
+    actor: Actor
+    session: Session | None
+    csrf_key: str
+    form: FormData | None = None
+    cookies: list[tuple[str, str | None, int | None]] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """Path and query of this page, for links that come back to it; the answer to a form goes to where it stood."""
+        if self.request.method != "GET":
+            return local(urlsplit(self.request.headers.get("referer", "")).path)
+        query = self.request.url.query
+        return self.request.url.path + (f"?{query}" if query else "")
+
+    def text(self, name: str) -> str:
+        """A text of the form, trimmed; "" when it is not there."""
+        value = self.form.get(name) if self.form is not None else None
+        return value.strip() if isinstance(value, str) else ""
+
+    def uploads(self, name: str) -> list[UploadFile]:
+        """Files of the form that hold something."""
+        found = self.form.getlist(name) if self.form is not None else []
+        return [f for f in found if isinstance(f, UploadFile) and f.size]
+
+    def page(self, template: str, values: Mapping[str, Any] | None = None, *, status: int = 200) -> Response:
+        """A page inside the frame: navigation, language switch, who is signed in."""
+        common = {
+            "visit": self,
+            "services": self.services,
+            "csrf": self.services.csrf_token(self.csrf_key),
+            "navigation": navigation.entries(self.services, self.actor, self.request.url.path),
+            "other_language": "en" if self.language == "vi" else "vi",
+            "may": lambda permission: self.services.may(self.actor, permission),
+            "request_id": self.actor.request,
+        }
+        return render.page(template, self.language, {**common, **(values or {})}, status=status)
+
+    def see(self, path: str, **query: str) -> Response:
+        """Go on to another page after a form was carried out."""
+        return RedirectResponse(path + (f"?{urlencode(query)}" if query else ""), status_code=303)
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+def local(path: str, default: str = "/") -> str:
+    """A path on this site, for `next`; anything that could lead elsewhere becomes `default`."""
+    good = path.startswith("/") and not path.startswith("//") and not any(c in path for c in "\\\r\n\t")
+    return path if good else default
+
+
+def door(services: Services, handler: Handler, *, public: bool = False) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint: actor, session, form with CSRF check, and errors as pages.
+
+    public: offered to strangers too; else they are sent to the sign-in page.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        visit = await _open(request, services)
+        try:
+            response = await _answer(visit, handler, public)
+        except ProvinceError as error:
+            response = errors.error_page(visit, error)
+        for name, value, max_age in visit.cookies:
+            _set_cookie(response, services, name, value, max_age)
+        return render.guard(response)
+
+    return endpoint
+
+
+async def _answer(visit: Visit, handler: Handler, public: bool) -> Response:
+    if visit.session is None and not public:
+        if visit.request.method == "GET" and "application/json" not in visit.request.headers.get("accept", ""):
+            return RedirectResponse(f"/sign-in?next={quote(visit.path, safe='/')}", status_code=303)
+        raise NotSignedIn("the session is over.", remedy="Sign in again and repeat the step.")
+    if visit.session is not None and visit.session.must_change and visit.request.url.path not in _BEFORE_CHANGE:
+        return RedirectResponse("/account/password", status_code=303)
+    if visit.request.method == "POST":
+        visit.form = await _read_form(visit.request, visit.services.max_upload_bytes)
+        visit.services.check_csrf(visit.csrf_key, visit.text("csrf"))
+    return await handler(visit)
+
+
+_BEFORE_CHANGE: Final = frozenset(("/account/password", "/sign-out"))
+
+
+async def _open(request: Request, services: Services) -> Visit:
+    request_id = getattr(request.state, "request_id", "") or secrets.token_hex(8)
+    stranger = anonymous(services.tenant, address=services.address(request), request=request_id)
+    chosen = language.choose(request)
+    visit = Visit(request, services, chosen, Words(chosen), stranger, None, "")
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    if cookie:
+        visit.session = await services.session(cookie, stranger)
+    if visit.session is not None:
+        visit.actor, visit.csrf_key = visit.session.actor, visit.session.actor.session
+        return visit
+    visit.csrf_key = request.cookies.get(VISITOR_COOKIE, "")
+    if not visit.csrf_key:
+        visit.csrf_key = secrets.token_urlsafe(24)
+        visit.cookies.append((VISITOR_COOKIE, visit.csrf_key, None))
+    return visit
+
+
+async def _read_form(request: Request, limit: int) -> FormData:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    limited = Request(request.scope, _counted(request.receive, limit))
+    try:
+        return await limited.form(max_files=10, max_fields=200, max_part_size=256 * 1024)
+    except HTTPException as error:
+        raise InvalidInput(
+            f"the form cannot be read: {error.detail}", field="body", remedy="Send the form of this page."
+        ) from None
+    except (UnicodeDecodeError, ClientDisconnect) as error:
+        raise InvalidInput(f"the form cannot be read: {error}", field="body", remedy="Send it as UTF-8.") from None
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > limit:
+            raise _too_large(limit)
+        return message
+
+    return counted
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"the form is larger than {limit // 1024**2} MB.",
+        field="body",
+        remedy="Send smaller or fewer photos.",
+    )
+
+
+def _set_cookie(response: Response, services: Services, name: str, value: str | None, max_age: int | None) -> None:
+    if value is None:
+        response.delete_cookie(name, path="/")
+        return
+    response.set_cookie(
+        name, value, max_age=max_age, path="/", httponly=True, secure=services.secure_cookies, samesite="lax"
+    )
