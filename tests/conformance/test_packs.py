@@ -10,7 +10,8 @@ import subprocess
 import sys
 import typing
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from conformance.situation import Situation, check, find_action, folder, payload, situations, surroundings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,18 +30,18 @@ from province.model.unit import lookup
 from province.pack import Action, Feed, Pack
 from province.packs import BUILT_IN
 from province.vocab import TYPES
+from tests.conformance.situation import Situation, check, find_action, folder, payload, situations, surroundings
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = ("province.pack", "province.vocab", "province.model", "province.compute", "province.errors")
 IMPURE = frozenset(
-    "asyncio http io multiprocessing os pathlib random secrets shutil socket ssl subprocess tempfile threading time "
-    "urllib uuid httpx asyncpg psycopg nats".split()
+    ("asyncio", "asyncpg", "http", "httpx", "io", "multiprocessing", "nats", "os", "pathlib", "psycopg", "random")
+    + ("secrets", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib", "uuid")
 )
 CLOCKS = frozenset(("now", "utcnow", "today", "open", "print", "input", "eval", "exec", "__import__"))
 EVENT = re.compile(r"[a-z]+\.[a-z]+(?:_[a-z]+)*")
 PAST = re.compile(r"(?:ed|en|un|t|put|out|back|known|made|sent|gone)$")
 PERMISSION = re.compile(r"[a-z]+\.[a-z]+(?:_[a-z]+)*")
-NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 
 every_pack = pytest.mark.parametrize("pack", BUILT_IN, ids=lambda p: p.name)
 every_action = pytest.mark.parametrize(
@@ -213,8 +213,8 @@ def fixture_of(pack: Pack, feed: Feed) -> tuple[Callable[[bytes], Any], bytes]:
     """A feed's decoder bound to the context of its first good case, and that case's payload."""
     for situation in situations(pack):
         if situation.feed == feed.name and situation.fails is None:
-            context = surroundings(pack, situation)
-            return (lambda raw: feed.decode(raw, context=context)), payload(pack, situation.payload)
+            decode = partial(feed.decode, context=surroundings(pack, situation))
+            return decode, payload(pack, situation.payload)
     raise AssertionError(f"no case of {pack.name} exercises feed {feed.name}")
 
 
@@ -235,10 +235,8 @@ def test_mutilated_payload_gives_only_a_decode_error(pack: Pack, feed: Feed, dat
         raw = data.draw(st.binary(max_size=300))
     else:
         raw = msgspec.json.encode(mutilate(msgspec.json.decode(good), data))
-    try:
+    with suppress(DecodeError):
         decode(raw)
-    except DecodeError as error:
-        assert str(error)
 
 
 JUNK = st.one_of(
