@@ -34,10 +34,8 @@ from tests.conformance.situation import Situation, check, find_action, folder, p
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = ("province.pack", "province.vocab", "province.model", "province.compute", "province.errors")
-IMPURE = frozenset(
-    ("asyncio", "asyncpg", "http", "httpx", "io", "multiprocessing", "nats", "os", "pathlib", "psycopg", "random")
-    + ("secrets", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib", "uuid")
-)
+IMPURE = {"asyncio", "asyncpg", "http", "httpx", "io", "multiprocessing", "nats", "os", "pathlib", "psycopg", "random"}
+IMPURE |= {"secrets", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib", "uuid"}
 CLOCKS = frozenset(("now", "utcnow", "today", "open", "print", "input", "eval", "exec", "__import__"))
 EVENT = re.compile(r"[a-z]+\.[a-z]+(?:_[a-z]+)*")
 PAST = re.compile(r"(?:ed|en|un|t|put|out|back|known|made|sent|gone)$")
