@@ -17,7 +17,7 @@ from province.pack import Context
 from province.packs.devices.types import LIFECYCLE, SENSORS, Sensor
 
 KINDS: Final = {describe(t).name: t for t in SENSORS}
-_SERIAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+_SERIAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 
 
 def sensor_id(kind: str, serial: str) -> str:
@@ -28,7 +28,7 @@ def sensor_id(kind: str, serial: str) -> str:
         raise InvalidInput(
             f"{serial[:80]!r} is not a serial number.",
             field="serialNumber",
-            remedy="Use 1 to 64 letters, digits, dots, dashes and underscores.",
+            remedy="Use 1 to 64 letters, digits, dashes and underscores.",
         )
     return f"urn:ngsi-ld:{kind}:{serial}"
 

@@ -36,7 +36,8 @@ def from_open311(payload: bytes, *, context: Context) -> Decoded:
     """Read a list of GeoReport v2 requests, or one, or `{"service_requests": […]}`.
 
     Every request enters as a new report and takes our own way from there: the foreign status is not believed, and a
-    request that is known (same sender, same id) is left as it is. The rule that routes it gives it our number.  Raises: DecodeError naming the place, such as `[3].long`.
+    request that is known (same sender, same id) is left as it is. The rule that routes it gives it our number.
+    Raises: DecodeError naming the place, such as `[3].long`.
     """
     try:
         document = msgspec.json.decode(payload)

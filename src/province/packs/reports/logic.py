@@ -129,7 +129,8 @@ def route(
 ) -> list[Effect]:
     """Give a new report to the agency in charge of its place and category, and link it to a likely duplicate.
 
-    A report that came by a feed gets its number here. Without an agency in force the report stays new, with what is known: a person decides, nothing is guessed.
+    A report that came by a feed gets its number here. Without an agency in force the report stays new, with what is
+    known: a person decides, nothing is guessed.
     """
     if report.status != "new":
         return []
