@@ -52,17 +52,19 @@ class Access:
 
     def show(self, entity: Entity) -> Entity:
         """The entity without the attributes that the caller may not see."""
-        if self.type is None:
-            return entity
-        if not self._reads(entity):
-            hidden = {s.name for s in self.type.fields.values() if not s.field.public}
-            hidden |= {n for n in (split_key(k)[0] for k in entity.attrs) if n not in self.type.fields}
-        elif self.personal.covers(agency=entity.agency, area=entity.area, entity=entity.id):
-            return entity
-        else:
-            hidden = {s.name for s in self.type.fields.values() if s.field.personal}
-        attrs = {k: a for k, a in entity.attrs.items() if split_key(k)[0] not in hidden}
+        attrs = {k: a for k, a in entity.attrs.items() if self.reveals(entity, split_key(k)[0])}
         return entity if len(attrs) == len(entity.attrs) else msgspec.structs.replace(entity, attrs=attrs)
+
+    def reveals(self, entity: Entity, name: str) -> bool:
+        """May the caller see this attribute of this entity?"""
+        if self.type is None:
+            return True
+        spec = self.type.fields.get(name)
+        if not self._reads(entity):
+            return spec is not None and spec.field.public
+        if spec is None or not spec.field.personal:
+            return True
+        return self.personal.covers(agency=entity.agency, area=entity.area, entity=entity.id)
 
     def narrowed(self, names: Iterable[str]) -> Access:
         """For a question about attributes that the public view lacks, a reader's own entities are the whole answer."""

@@ -212,6 +212,15 @@ class Broker:
                 entity = (await self._overlay(connection, [entity]))[0]
             return access.show(entity)
 
+    def access(self, actor: Actor, type_name: str) -> Access | None:
+        """What the caller may read of a type; None: nothing."""
+        return self._rights.to_read(actor, type_name)
+
+    def visible(self, entity: Entity, actor: Actor) -> Callable[[str], bool]:
+        """Tells of an attribute name whether the caller may see it on this entity."""
+        access = self._rights.to_read(actor, entity.type)
+        return (lambda name: access.reveals(entity, name)) if access is not None else (lambda name: False)
+
     async def query(self, query: Query, actor: Actor) -> Page:
         """A page of entities. Raises: NotSignedIn when an anonymous caller may read none of the types."""
         access = [a.narrowed(names_in(query)) for a in self._rights.readable(actor, query.types)]

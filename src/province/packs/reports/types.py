@@ -107,4 +107,6 @@ class Report(Record, frozen=True, kw_only=True):
     author: Annotated[str | None, Field(Label("Tài khoản gửi", "Author's account"), personal=True)] = None
     reporterName: Annotated[str | None, Field(Label("Người gửi", "Reporter"), personal=True)] = None
     reporterPhone: Annotated[str | None, Field(Label("Điện thoại", "Phone"), personal=True)] = None
-    secretHash: Annotated[str | None, Field(Label("Dấu của mã bí mật", "Hash of the secret"), personal=True)] = None
+    secretHash: Annotated[
+        str | None, Field(Label("Dấu của mã bí mật", "Hash of the secret"), indexed=True, personal=True)
+    ] = None

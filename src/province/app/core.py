@@ -1,0 +1,197 @@
+"""What every process of the product opens: database, stream, lake, broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+
+from province.app.declarations import Declarations, declarations, parameters_at
+from province.broker import stream
+from province.broker.broker import Broker
+from province.broker.committer import Committer
+from province.broker.database import Pool, connect
+from province.broker.known import Known
+from province.broker.measured import Measured
+from province.broker.migrate import ensure_indexes, migrate
+from province.broker.observe import Observer
+from province.engines.facade import Engines
+from province.errors import Unavailable
+from province.history import latest
+from province.history.lake import Lake
+from province.identity import policy
+from province.identity.keys import KeyRing
+from province.model.actor import system
+from province.model.geometry import Geometry
+from province.model.query import Query
+from province.model.record import to_record
+from province.model.time import now
+from province.settings import Settings
+from province.territory.atlas import Atlas
+from province.vocab.area import Area
+
+log = logging.getLogger(__name__)
+
+ATLAS_AGE_S = 30.0
+"""A changed boundary places new entities after at most this long."""
+
+
+@dataclass(slots=True)
+class Core:
+    """The open parts of one process."""
+
+    settings: Settings
+    engines: Engines
+    declared: Declarations
+    pool: Pool
+    nats: Client
+    keys: KeyRing
+    committer: Committer
+    broker: Broker
+    measured: Measured
+    observer: Observer
+    known: Known
+    incarnation: stream.Incarnation
+    atlases: dict[str, Atlas] = field(default_factory=dict)
+    lakes: dict[str, Lake] = field(default_factory=dict)
+
+    def lake_of(self, tenant: str) -> Lake:
+        """The lake of a tenant."""
+        if tenant not in self.lakes:
+            self.lakes[tenant] = Lake(f"{self.settings.lake_uri}/{tenant}/observations")
+        return self.lakes[tenant]
+
+    def locate(self, tenant: str, geometry: Geometry) -> str | None:
+        """The local area of a place, on today's map as last read."""
+        atlas = self.atlases.get(tenant)
+        return atlas.locate(geometry) if atlas is not None else None
+
+    async def read_atlas(self, tenant: str) -> None:
+        """Read the areas of a tenant again."""
+        areas: list[Area] = []
+        after = ""
+        while True:
+            query = Query(types=("Area",), limit=1000, after=after, latest=False)
+            page = await self.broker.query(query, system(tenant, "atlas"))
+            areas += [to_record(Area, entity) for entity in page.items]
+            if not (after := page.next):
+                break
+        self.atlases[tenant] = Atlas(areas, now())
+
+    async def keep_atlases(self) -> None:
+        """Read the areas of all tenants again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(ATLAS_AGE_S)
+            try:
+                for tenant in await self.tenants():
+                    await self.read_atlas(tenant)
+            except (OSError, Unavailable, TimeoutError) as error:
+                log.warning("the areas cannot be read", extra={"error": repr(error)})
+
+    async def tenants(self) -> list[str]:
+        """All tenants."""
+        async with self.pool.acquire() as connection:
+            return [row["id"] for row in await connection.fetch("SELECT id FROM tenant ORDER BY id")]
+
+
+@contextlib.asynccontextmanager
+async def open_core(settings: Settings, process: str, *, connections: int = 12) -> AsyncIterator[Core]:
+    """Open everything, bring schema and generated tables up to date, close everything at the end."""
+    engines = Engines(settings)
+    declared = declarations()
+    keys = KeyRing.create(settings.secrets / "master-key")
+    pool = await connect(
+        engines.database_dsn(),
+        size=connections,
+        synchronous_commit=settings.synchronous_commit,
+        name=f"province {process}",
+    )
+    client = await open_nats(engines)
+    try:
+        async with pool.acquire() as connection:
+            applied = await migrate(connection)
+            created = await ensure_indexes(connection, declared.types.values())
+            created += await latest.ensure(connection, declared.types.values())
+        if applied or created:
+            log.info("schema brought up to date", extra={"migrations": applied, "generated": len(created)})
+        incarnation = await stream.ensure_stream(client.jetstream(), max_bytes=settings.stream_max_bytes)
+        core = _assemble(settings, engines, declared, pool, client, keys, incarnation)
+        core.committer.start()
+        for tenant in await core.tenants():
+            await core.read_atlas(tenant)
+        refresher = asyncio.create_task(core.keep_atlases(), name="atlas")
+        try:
+            yield core
+        finally:
+            refresher.cancel()
+            await core.committer.stop()
+    finally:
+        await client.close()
+        await pool.close()
+
+
+def _assemble(
+    settings: Settings, engines: Engines, declared: Declarations, pool: Pool, client: Client, keys: KeyRing,
+    incarnation: stream.Incarnation,
+) -> Core:  # fmt: skip
+    atlases: dict[str, Atlas] = {}
+
+    def locate(tenant: str, geometry: Geometry) -> str | None:
+        atlas = atlases.get(tenant)
+        return atlas.locate(geometry) if atlas is not None else None
+
+    committer = Committer(pool, declared.types, locate)
+    broker = Broker(
+        pool,
+        committer,
+        types=declared.types,
+        packs=declared.packs,
+        parameters=parameters_at,
+        read_latest=latest.read,
+        sign=keys.sign,
+    )
+    known = Known(pool)
+    core = Core(
+        settings=settings,
+        engines=engines,
+        declared=declared,
+        pool=pool,
+        nats=client,
+        keys=keys,
+        committer=committer,
+        broker=broker,
+        measured=None,  # type: ignore[arg-type]  # set below: it needs the core's lakes
+        observer=Observer(client, pool, known, types=declared.types, allowed=policy.allows),
+        known=known,
+        incarnation=incarnation,
+        atlases=atlases,
+    )
+    core.measured = Measured(broker, core.lake_of)
+    return core
+
+
+async def open_nats(engines: Engines) -> Client:
+    """Connect as a service; a lost connection is sought again for ever."""
+
+    async def tell(error: Exception) -> None:
+        log.warning("nats", extra={"error": repr(error)})
+
+    options: dict[str, Any] = dict(engines.nats_options())
+    try:
+        return await nats.connect(
+            engines.nats_url(),
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.5,
+            error_cb=tell,
+            name="province",
+            **options,
+        )
+    except (OSError, nats.errors.Error, TimeoutError) as error:
+        raise Unavailable(f"NATS does not answer: {error}", remedy="Is it running? See `province status`.") from error

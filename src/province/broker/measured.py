@@ -1,0 +1,195 @@
+"""Reading what machines measured: series, history and silence, with the caller's rights over the entity."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from province.broker.broker import Broker
+from province.broker.history import History, read_instances
+from province.errors import InvalidInput, NotFound
+from province.history.lake import COLUMNS, LAKE, Lake, Span
+from province.history.silent import silent as find_silent
+from province.model.actor import Actor
+from province.model.entity import ORIGINS, split_key
+from province.model.query import Query
+from province.model.time import Instant, now
+from province.pack import Silent
+
+SERIES = pa.schema(
+    [("t", pa.timestamp("us", tz="UTC")), ("avg", pa.float64()), ("min", pa.float64()), ("max", pa.float64()),
+     ("count", pa.int64())]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SilentMember:
+    """A silent entity. last: its newest reading, None when it never sent one."""
+
+    id: str
+    title: str
+    last: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class SilentGroup:
+    """Silent entities that share a value. values: one per field of the panel's `by`, None where it is not the field."""
+
+    values: tuple[Any, ...]
+    silent: int
+    total: int
+    members: tuple[SilentMember, ...]
+
+
+class Measured:
+    """broker: for rights.  lake_of: tenant → its lake."""
+
+    def __init__(self, broker: Broker, lake_of: Callable[[str], Lake]) -> None:
+        self._broker = broker
+        self._lake_of = lake_of
+
+    async def history(
+        self,
+        id: str,
+        actor: Actor,
+        *,
+        attrs: Sequence[str] = (),
+        start: Instant | None = None,
+        end: Instant | None = None,
+        last: int | None = None,
+        limit: int = 10_000,
+    ) -> History:
+        """Instances and readings of an entity in [start, end). last: only the newest so many of each attribute.
+
+        Attributes that the caller may not see are left out. Raises: NotFound.
+        """
+        entity = await self._broker.get(id, actor, latest=False)
+        entity_type = self._broker.types.get(entity.type)
+        visible = self._broker.visible(entity, actor)
+        wanted = [a for a in attrs if visible(a)] if attrs else []
+        if attrs and not wanted:
+            return History((), _empty())
+        async with self._broker.pool.acquire() as connection:
+            records = await read_instances(connection, actor.tenant, id, keys=wanted, start=start, end=end, limit=limit)
+        records = tuple(r for r in records if visible(split_key(r.key)[0]))
+        if last is not None:
+            records = _newest_of_each(records, last)
+        observed = [s.name for s in entity_type.observed] if entity_type else []
+        asked = [n for n in observed if (not wanted or n in wanted) and visible(n)]
+        if not asked:
+            return History(records, _empty())
+        span = Span(entities=[id], attributes=asked, start=start, end=end)
+        lake = self._lake_of(actor.tenant)
+        if last is not None:
+            readings = await asyncio.to_thread(lake.last, span, last)
+        else:
+            readings = await asyncio.to_thread(lake.read, span, limit=limit)
+        return History(records, readings)
+
+    async def series(
+        self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, points: int = 800
+    ) -> pa.Table:
+        """Readings of one attribute in at most `points` buckets of equal length: t, avg, min, max, count (SERIES).
+
+        Empty buckets are absent. With fewer readings than buckets every reading is its own row. Raises: NotFound.
+        """
+        if end <= start or not 1 <= points <= 10_000:
+            raise InvalidInput("the range is empty.", field="range", remedy="Give an end after the start.")
+        entity = await self._broker.get(id, actor, latest=False)
+        entity_type = self._broker.types.get(entity.type)
+        spec = entity_type.fields.get(attr) if entity_type else None
+        if spec is None or not spec.field.observed or not self._broker.visible(entity, actor)(attr):
+            raise NotFound(f"{entity.type} has no measured attribute {attr!r}.", field="attr")
+        span = Span(entities=[id], attributes=[attr], start=start, end=end, datasets=(None,))
+        rows = await asyncio.to_thread(
+            self._lake_of(actor.tenant).read, span, columns=("observed_at", "number", "seq", "row")
+        )
+        return await asyncio.to_thread(bucket, rows, start, end, points)
+
+    async def silent(self, panel: Silent, actor: Actor) -> list[SilentGroup]:
+        """Silent entities by what they share: one group per value of each field in `by`, most silent first."""
+        entity_type = self._broker.types[panel.of.TYPE.name]  # type: ignore[attr-defined]
+        access = self._broker.access(actor, entity_type.name)
+        if access is None or access.read.nothing:
+            return []
+        scope = access.read
+        since = now() - timedelta(seconds=panel.after_s)
+        async with self._broker.pool.acquire() as connection:
+            found = await find_silent(
+                connection,
+                actor.tenant,
+                entity_type,
+                since,
+                by=panel.by,
+                agencies=None if scope.all else sorted(scope.agencies),
+                areas=sorted(scope.areas) if scope.areas and not scope.agencies else None,
+            )
+        ids = tuple(one.id for one in found.oldest)
+        page = await self._broker.query(Query(ids=ids or ("urn:none",), types=(entity_type.name,), limit=1000), actor)
+        entities = {e.id: e for e in page.items}
+        groups = []
+        for position, field in enumerate(panel.by):
+            for value, silent, total in found.groups.get(field, ()):
+                members = tuple(
+                    SilentMember(one.id, str(entities[one.id].value(entity_type.info.title) or one.id), one.at)
+                    for one in found.oldest
+                    if one.id in entities and _shared(entities[one.id], field) == value
+                )
+                values = tuple(value if i == position else None for i in range(len(panel.by)))
+                groups.append(SilentGroup(values, silent, total, members))
+        return groups
+
+
+def bucket(rows: pa.Table, start: Instant, end: Instant, points: int) -> pa.Table:
+    """Average, least, greatest and number per bucket. rows: observed_at, number, by any order; nulls are skipped."""
+    rows = rows.filter(pc.is_valid(rows["number"])).sort_by([("observed_at", "ascending")])
+    at = rows["observed_at"].cast(pa.int64()).to_numpy()
+    numbers = rows["number"].to_numpy()
+    if len(at) <= points:
+        ones = np.ones(len(at), np.int64)
+        return pa.table([rows["observed_at"], numbers, numbers, numbers, ones], schema=SERIES)
+    first = int(start.timestamp() * 1_000_000)
+    width = max(1, -(-int((end - start).total_seconds() * 1_000_000) // points))
+    index = (at - first) // width
+    edges = np.concatenate(([0], np.flatnonzero(np.diff(index)) + 1))
+    counts = np.diff(np.append(edges, len(at)))
+    times = pa.array(first + index[edges] * width + width // 2).cast(pa.timestamp("us", tz="UTC"))
+    return pa.table(
+        [times, np.add.reduceat(numbers, edges) / counts, np.minimum.reduceat(numbers, edges),
+         np.maximum.reduceat(numbers, edges), counts],
+        schema=SERIES,
+    )  # fmt: skip
+
+
+def origins(readings: pa.Table) -> tuple[str, ...]:
+    """The distinct origins of readings, in the order of ORIGINS."""
+    return tuple(ORIGINS[code] for code in sorted(pc.unique(readings["origin"]).to_pylist()))
+
+
+def _empty() -> pa.Table:
+    return pa.schema([LAKE.field(c) for c in COLUMNS]).empty_table()
+
+
+def _newest_of_each(records: Sequence[Any], last: int) -> tuple[Any, ...]:
+    seen: dict[str, int] = {}
+    kept = []
+    for record in reversed(records):
+        seen[record.key] = seen.get(record.key, 0) + 1
+        if seen[record.key] <= last:
+            kept.append(record)
+    return tuple(reversed(kept))
+
+
+def _shared(entity: Any, field: str) -> Any:
+    if field == "agency":
+        return entity.agency
+    if field == "area":
+        return entity.area
+    return entity.value(field)
