@@ -1,22 +1,23 @@
 import type { Map as MapLibre, StyleSpecification } from "maplibre-gl";
-import { colour } from "./theme";
+import { colour, magnification } from "./theme";
 
 const NOTHING: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
 
 /** A style without glyphs, sprites or tiles: text is drawn by the browser's own fonts. */
 export function baseStyle(): StyleSpecification {
+  const k = magnification();
   return {
     version: 8,
     sources: { areas: { type: "geojson", data: NOTHING }, "area-names": { type: "geojson", data: NOTHING } },
     layers: [
       { id: "ground", type: "background", paint: { "background-color": colour("--map-ground") } },
       { id: "area-fill", type: "fill", source: "areas", paint: { "fill-color": colour("--map-area"), "fill-opacity": 1 } },
-      { id: "area-line", type: "line", source: "areas", paint: { "line-color": colour("--map-border"), "line-width": ["interpolate", ["linear"], ["zoom"], 8, 0.8, 13, 2] } },
+      { id: "area-line", type: "line", source: "areas", paint: { "line-color": colour("--map-border"), "line-width": ["interpolate", ["linear"], ["zoom"], 8, 0.8 * k, 13, 2 * k] } },
       {
         id: "area-name",
         type: "symbol",
         source: "area-names",
-        layout: { "text-field": ["get", "title"], "text-font": ["sans-serif"], "text-size": ["interpolate", ["linear"], ["zoom"], 8, 10, 13, 16], "text-max-width": 7, "text-padding": 6 },
+        layout: { "text-field": ["get", "title"], "text-font": ["sans-serif"], "text-size": ["interpolate", ["linear"], ["zoom"], 8, 10.5 * k, 13, 16 * k], "text-max-width": 7, "text-padding": 1 },
         paint: { "text-color": colour("--map-name"), "text-halo-color": colour("--map-area"), "text-halo-width": 1.5 },
       },
     ],

@@ -1,6 +1,7 @@
 import type { ExpressionSpecification, GeoJSONFeature, GeoJSONSource, LngLatLike, Map as MapLibre } from "maplibre-gl";
 import { showInstant } from "./moment";
-import { colour, onThemeChange } from "./theme";
+import { drawMark, SHAPES } from "./mark";
+import { colour, magnification, onThemeChange } from "./theme";
 
 /** What the page says about a layer. `url` answers GeoJSON and takes `bbox`. */
 export interface LayerSpec {
@@ -30,6 +31,7 @@ const NOTHING: GeoJSON.FeatureCollection = { type: "FeatureCollection", features
 /** Points of one type: clustered, coloured by value or state, refreshed in place, with a legend that says what is meant. */
 export class Layer {
   readonly source: string;
+  private readonly shape: number;
   private busy = false;
   private classes: Class[] = [];
 
@@ -37,29 +39,32 @@ export class Layer {
     private readonly map: MapLibre,
     readonly spec: LayerSpec,
     private readonly element: HTMLElement,
+    order: number,
   ) {
     this.source = `layer-${spec.name}`;
-    map.addSource(this.source, { type: "geojson", data: NOTHING, cluster: true, clusterRadius: 36, clusterMaxZoom: 13 });
+    this.shape = order % SHAPES;
+    const k = magnification();
+    map.addSource(this.source, { type: "geojson", data: NOTHING, cluster: true, clusterRadius: 34 * k, clusterMaxZoom: 13 });
     map.addLayer({
       id: `${this.source}-cluster`,
       type: "circle",
       source: this.source,
       filter: ["has", "point_count"],
-      paint: { "circle-radius": ["step", ["get", "point_count"], 13, 10, 16, 50, 20, 250, 25], "circle-stroke-width": 2 },
+      paint: { "circle-radius": ["step", ["get", "point_count"], 12 * k, 10, 15 * k, 50, 19 * k, 250, 24 * k], "circle-stroke-width": 2 * k },
     });
     map.addLayer({
       id: `${this.source}-count`,
       type: "symbol",
       source: this.source,
       filter: ["has", "point_count"],
-      layout: { "text-field": ["get", "point_count_abbreviated"], "text-font": ["sans-serif"], "text-size": 12, "text-allow-overlap": true },
+      layout: { "text-field": ["get", "point_count_abbreviated"], "text-font": ["sans-serif"], "text-size": 12 * k, "text-allow-overlap": true },
     });
     map.addLayer({
       id: `${this.source}-point`,
-      type: "circle",
+      type: "symbol",
       source: this.source,
       filter: ["!", ["has", "point_count"]],
-      paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 8, 5, 14, 9], "circle-stroke-width": 1.5 },
+      layout: { "icon-image": this.mark("none"), "icon-allow-overlap": true, "icon-ignore-placement": true, "icon-size": ["interpolate", ["linear"], ["zoom"], 8, 0.75 * k, 14, 1.2 * k] },
     });
     this.paint();
     onThemeChange(() => this.paint());
@@ -80,15 +85,22 @@ export class Layer {
     return document.querySelector<HTMLElement>(`[data-legend="${CSS.escape(this.spec.name)}"]`);
   }
 
+  /** Name of the picture for a shade; drawn when first asked for. Shape tells the layer, colour the value. */
+  private mark(shade: string): string {
+    const name = `${this.shape}-${shade}`;
+    const picture = drawMark(this.shape, colour(`--shade-${shade}`), colour("--map-edge"));
+    if (this.map.hasImage(name)) this.map.updateImage(name, picture);
+    else this.map.addImage(name, picture, { pixelRatio: 2 });
+    return name;
+  }
+
   private paint(): void {
-    const edge = colour("--map-edge");
-    const matched = this.classes.flatMap((c) => [c.key, colour(`--shade-${c.shade}`)]);
-    const fallback = colour("--shade-none");
-    const fill = (matched.length ? ["match", ["get", "class"], ...matched, fallback] : fallback) as unknown as ExpressionSpecification;
-    this.map.setPaintProperty(`${this.source}-point`, "circle-color", fill);
-    this.map.setPaintProperty(`${this.source}-point`, "circle-stroke-color", edge);
+    const matched = this.classes.flatMap((c) => [c.key, this.mark(c.shade)]);
+    const fallback = this.mark("none");
+    const image = (matched.length ? ["match", ["get", "class"], ...matched, fallback] : fallback) as unknown as ExpressionSpecification;
+    this.map.setLayoutProperty(`${this.source}-point`, "icon-image", image);
     this.map.setPaintProperty(`${this.source}-cluster`, "circle-color", colour("--map-cluster"));
-    this.map.setPaintProperty(`${this.source}-cluster`, "circle-stroke-color", edge);
+    this.map.setPaintProperty(`${this.source}-cluster`, "circle-stroke-color", colour("--map-edge"));
     this.map.setPaintProperty(`${this.source}-count`, "text-color", colour("--map-cluster-ink"));
   }
 
@@ -106,8 +118,9 @@ export class Layer {
       }
       const answer = (await response.json()) as Answer;
       this.map.getSource<GeoJSONSource>(this.source)?.setData(answer);
+      const changed = JSON.stringify(answer.classes.map((c) => [c.key, c.shade])) !== JSON.stringify(this.classes.map((c) => [c.key, c.shade]));
       this.classes = answer.classes;
-      this.paint();
+      if (changed) this.paint();
       this.draw(answer);
       this.element.dispatchEvent(new CustomEvent("layer", { detail: { name: this.spec.name, shown: answer.features.length } }));
     } catch (error) {
@@ -118,7 +131,7 @@ export class Layer {
   }
 
   private say(text: string): void {
-    const status = this.legend()?.querySelector("[data-legend-status]");
+    const status = document.querySelector(`[data-legend-status="${CSS.escape(this.spec.name)}"]`);
     if (status) status.textContent = text;
   }
 
@@ -129,7 +142,7 @@ export class Layer {
       ...answer.classes.map((c) => {
         const item = document.createElement("li");
         const swatch = document.createElement("span");
-        swatch.className = `swatch shade-${c.shade}`;
+        swatch.className = `swatch shade-${c.shade} shape-${this.shape}`;
         const count = document.createElement("span");
         count.className = "legend-count";
         count.textContent = String(c.count);

@@ -75,7 +75,7 @@ function centroid(ring: GeoJSON.Position[]): [number, number] {
 
 function layered(map: MapLibre, element: HTMLElement, specs: LayerSpec[]): void {
   const wanted = new URLSearchParams(window.location.search).get("layer");
-  const layers = specs.map((spec) => new Layer(map, spec, element));
+  const layers = specs.map((spec, order) => new Layer(map, spec, element, order));
   const shown = (spec: LayerSpec): boolean => {
     const box = document.querySelector<HTMLInputElement>(`[data-layer-toggle="${CSS.escape(spec.name)}"]`);
     return box ? box.checked : !wanted || wanted === spec.name;

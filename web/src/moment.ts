@@ -1,22 +1,17 @@
-const ZONE = "Asia/Ho_Chi_Minh";
+/** Milliseconds by which civil time in Vietnam is ahead of UTC: constant, the country has no summer time. */
+const CIVIL_OFFSET_MS = 7 * 3600 * 1000;
 
 /** The language of the page. */
 export function language(): string {
   return document.documentElement.lang === "en" ? "en-GB" : "vi-VN";
 }
 
-/** Civil time in Vietnam, to the second: readings are stored in UTC and shown here. */
+/** Civil time in Vietnam, to the second, as everywhere on the pages: readings are stored in UTC and shown here. */
 export function showInstant(epoch_s: number): string {
-  const format = new Intl.DateTimeFormat(language(), {
-    timeZone: ZONE,
-    day: "2-digit",
-    month: "2-digit",
-    year: "numeric",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-  });
-  return format.format(new Date(epoch_s * 1000));
+  const date = new Date(epoch_s * 1000 + CIVIL_OFFSET_MS);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const day = `${two(date.getUTCDate())}/${two(date.getUTCMonth() + 1)}/${date.getUTCFullYear()}`;
+  return `${day} ${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
 }
 
 /** A number with at most `digits` decimals, in the page's language. */
@@ -24,5 +19,3 @@ export function showNumber(value: number, digits = 2): string {
   return new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(value);
 }
 
-/** Milliseconds by which civil time in Vietnam is ahead of UTC: constant, the country has no summer time. */
-export const CIVIL_OFFSET_MS = 7 * 3600 * 1000;

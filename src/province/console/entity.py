@@ -86,6 +86,7 @@ async def render(
     state = found.value(workflow.attribute) if workflow else None
     place = found.value(entity_type.info.place if entity_type and entity_type.info.place else "location")
     wanted = visit.request.query_params.get("range", "24h")
+    lines = lines_of(visit, found, entity_type, records, names, titles)
     agency = await _name_of(visit, found.agency)
     values = {
         "entity": found,
@@ -94,7 +95,9 @@ async def render(
         "in_menu": entity_type is not None and readable(services, visit.actor, found.type),
         "state": words.label(workflow.label(state)) if workflow and state in workflow.states else "",
         "agency": agency,
-        "lines": lines_of(visit, found, entity_type, records, names, titles),
+        # What machines measure first: it is what people come for.
+        "lines": sorted((x for x in lines if x.shown.text), key=lambda x: not x.observed),
+        "unknown": [x.label for x in lines if not x.shown.text],
         "charts": [
             {"name": s.name, "label": words.label(s.field.label)}
             for s in specs
@@ -197,9 +200,12 @@ def steps_of(
         shown = show(record.attribute, visit.words, spec=spec, type=entity_type, titles=titles)
         note = record.attribute.meta.get("note") if record.attribute else None
         said = "" if note is None or isinstance(note, list) else plain(note.value, visit.words)
+        text = shown.full
+        if name in visit.services.file_fields and record.attribute is not None:
+            text = str(len(record.attribute.value) if isinstance(record.attribute.value, list) else 1)
         label = visit.words.label(spec.field.label) if spec else name
         who = names.get(record.actor, record.actor)
-        result.append(Step(record.at, who, label, shown.full, record.attribute is None, said))
+        result.append(Step(record.at, who, label, text, record.attribute is None, said))
     return result
 
 

@@ -105,7 +105,7 @@ async def entities(visit: Visit) -> Response:
         "type": entity_type,
         "title": words.label(panel.title),
         "columns": [_column(s, entity_type, order, kept, words) for s in specs],
-        "title_column": bool(specs) and specs[0].name == entity_type.info.title,
+        "title_column": next((i for i, s in enumerate(specs) if s.name == entity_type.info.title), -1),
         "rows": rows,
         "controls": given,
         "active": sum(c.active for c in given) + bool(query.text),

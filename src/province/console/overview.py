@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.responses import Response
 
 from province.console.display import entity_href, unit_symbol
+from province.console.language import mark
 from province.console.navigation import readable
+from province.console.services import Happening
 from province.console.visit import Visit
 from province.model.time import Instant
 
@@ -36,6 +39,23 @@ class Count:
     count: str
 
 
+VERBS: Final = {"created": mark("created"), "changed": mark("changed"), "deleted": mark("deleted")}
+
+
+def event_text(visit: Visit, event: Happening) -> str:
+    """An event in words: the reason on the edge of the workflow, or what every type knows; else its name."""
+    found = visit.services.broker.types.get(event.type)
+    workflow = found.info.workflow if found else None
+    if workflow is not None:
+        for edge in workflow.edges:
+            if edge.event == event.name:
+                return visit.words.label(edge.why)
+    verb = event.name.rpartition(".")[2]
+    if found is not None and verb in VERBS:
+        return f"{visit.words.label(found.info.label)}: {visit.words(VERBS[verb])}"
+    return event.name
+
+
 async def overview(visit: Visit) -> Response:
     """The page."""
     services, words, actor = visit.services, visit.words, visit.actor
@@ -53,7 +73,14 @@ async def overview(visit: Visit) -> Response:
         if name not in types or readable(services, actor, name)
     ]
     events = [
-        {"at": e.at, "name": e.name, "href": entity_href(e.entity), "title": e.title or e.entity, "actor": e.actor}
+        {
+            "at": e.at,
+            "name": e.name,
+            "text": event_text(visit, e),
+            "href": entity_href(e.entity),
+            "title": e.title or e.entity,
+            "actor": e.actor,
+        }
         for e in await services.events(actor, EVENTS)
     ]
     inbox = [

@@ -25,7 +25,7 @@ from province.model.record import change, create, move
 from province.model.schema import Field
 from province.model.time import CIVIL_ZONE, format_instant, parse_instant
 from province.pack import CALLER, Context, Effect, Notice
-from province.packs.reports.types import CATEGORY_NAMES, Report
+from province.packs.reports.types import CATEGORIES, CATEGORY_NAMES, Report
 from province.vocab.agency import Agency
 from province.vocab.area import Area, civil_day, in_force, local_area
 
@@ -44,7 +44,7 @@ def submit(
     *,
     context: Context,
     title: Annotated[str, Field(Label("Nội dung phản ánh", "What is the matter"))],
-    category: Annotated[str, Field(Label("Lĩnh vực", "Category"), values=CATEGORY_NAMES)],
+    category: Annotated[str, Field(Label("Lĩnh vực", "Category"), values=CATEGORY_NAMES, names=CATEGORIES)],
     location: Annotated[Geometry, Field(Label("Vị trí", "Place"))],
     description: Annotated[str, Field(Label("Mô tả", "Description"))] = "",
     address: Annotated[str | None, Field(Label("Địa chỉ", "Address"))] = None,

@@ -84,7 +84,9 @@ class Report(Record, frozen=True, kw_only=True):
     code: Annotated[str | None, Field(Label("Mã phản ánh", "Code"), indexed=True, search=True, public=True)] = None
     title: Annotated[str, Field(Label("Nội dung", "What"), search=True, public=True)]
     description: Annotated[str, Field(Label("Mô tả", "Description"), search=True)] = ""
-    category: Annotated[str, Field(Label("Lĩnh vực", "Category"), indexed=True, public=True, values=CATEGORY_NAMES)]
+    category: Annotated[
+        str, Field(Label("Lĩnh vực", "Category"), indexed=True, public=True, values=CATEGORY_NAMES, names=CATEGORIES)
+    ]
     location: Annotated[Geometry, Field(Label("Vị trí", "Place"), public=True)]
     address: Annotated[str | None, Field(Label("Địa chỉ", "Address"), search=True)] = None
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, public=True, ref="Area")] = None
