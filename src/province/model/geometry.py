@@ -72,7 +72,7 @@ def _check_position(node: Sequence[Any], field: str) -> int:
     if not 2 <= len(node) <= 3:
         raise InvalidInput(f"a position has 2 or 3 numbers, not {len(node)}.", field=field)
     for value in node:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
             raise InvalidInput(f"{value!r} is not a finite number.", field=field)
     lon, lat = node[0], node[1]
     if not -180 <= lon <= 180:

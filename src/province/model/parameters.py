@@ -14,6 +14,7 @@ Pure: reading the file is the business of the composition root.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import date
 from itertools import pairwise
@@ -50,7 +51,7 @@ def parse(text: str, *, name: str = "params.yaml") -> tuple[Parameter, ...]:
     """
     try:
         rows = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a day that does not exist
         raise ConfigurationError(f"not YAML: {error}", field=name) from None
     if rows is None:
         return ()
@@ -71,6 +72,8 @@ def _parse_row(row: object, field: str) -> Parameter:
     if parameter.valid_to is not None and parameter.valid_to <= parameter.valid_from:
         raise ConfigurationError(f"{parameter.name} ends before it begins.", field=f"{field}.valid_to")
     if isinstance(parameter.value, int | float) and not isinstance(parameter.value, bool):
+        if not math.isfinite(parameter.value):
+            raise ConfigurationError(f"{parameter.name} is not a finite number.", field=f"{field}.value")
         try:
             lookup(parameter.unit)
         except InvalidInput as error:

@@ -110,7 +110,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _read_sources(path: Path) -> dict[str, Source]:
     try:
         return msgspec.convert(yaml.safe_load(path.read_text("utf-8")), dict[str, Source])
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+    except (OSError, yaml.YAMLError, ValueError) as error:  # msgspec's and a day that does not exist are ValueErrors
         raise ConfigurationError(f"{error}", field=str(path)) from None
 
 

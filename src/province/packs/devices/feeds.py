@@ -5,7 +5,6 @@ A declared observed field becomes an observation; every other attribute becomes 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -25,6 +24,8 @@ from province.pack import Context, Decoded
 from province.packs.devices.types import SENSORS
 
 MAX_ENTITIES: Final = 1000
+_LARGEST: Final = 1e300
+"""No measurement is larger; a JSON integer may be, beyond what a float holds. Nor are NaN and infinities below it."""
 _TYPES: Final[Mapping[str, EntityType]] = {describe(t).name: describe(t) for t in SENSORS}
 _OBSERVED_AT: Final = ("dateObserved", "observationDateTime", "dateLastValueReported")
 _RESERVED: Final = frozenset(("id", "type", "@context", "scope", "createdAt", "modifiedAt", "lifecycle", *_OBSERVED_AT))
@@ -157,7 +158,7 @@ def _row(entity: str, kind: str, spec: FieldSpec, attribute: Attribute, default:
     text: str | None = None
     value = attribute.value
     if spec.value in ("number", "integer"):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
             raise InvalidInput(f"{str(value)[:40]!r} is not a finite number.", field=spec.name)
         number = float(value)
         if attribute.unit_code:

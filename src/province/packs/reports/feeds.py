@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any, Final
 
 import msgspec
@@ -17,19 +18,22 @@ from province.pack import Context, Decoded
 from province.packs.reports.types import CATEGORY_NAMES, Report
 
 MAX_REQUESTS: Final = 1000
-_MEANINGS: Final = (
-    ("light", ("light", "lamp", "chiếu sáng", "đèn")),
-    ("waste", ("waste", "garbage", "trash", "litter", "recycl", "sanitation", "rác")),
-    ("drainage", ("drain", "sewer", "flood", "catch basin", "ngập", "thoát nước")),
-    ("tree", ("tree", "cây")),
-    ("road", ("pothole", "street cond", "road", "sidewalk", "pavement", "đường", "vỉa hè")),
-    ("traffic", ("traffic", "signal", "parking", "giao thông")),
-    ("environment", ("noise", "air quality", "pollution", "môi trường", "tiếng ồn")),
-    ("utility", ("water", "gas", "electric", "cable", "cấp nước")),
-    ("construction", ("construction", "building", "xây dựng")),
-    ("order", ("vendor", "graffiti", "trật tự")),
+_MEANINGS: Final = tuple(
+    (name, re.compile(rf"(?<!\w)(?:{signs})"))
+    for name, signs in (
+        ("light", "street ?light|light|lamp|chiếu sáng|đèn"),
+        ("waste", "waste|garbage|trash|litter|recycl|sanitation|dump|street clean|dirty|improper disposal|rác"),
+        ("drainage", "drain|sewer|sewage|flood|catch basin|ngập|thoát nước"),
+        ("tree", "trees?(?!\\w)|branch|limb|landscap|cây"),
+        ("road", "pothole|cave-in|street cond|road|sidewalk|pavement|đường|vỉa hè|ổ gà"),
+        ("traffic", "traffic|signal|parking|abandoned (?:bike|car|vehicle)|giao thông"),
+        ("environment", "noise|air qual|pollution|odor|asbestos|môi trường|tiếng ồn"),
+        ("utility", "water|gas|electric|cable|cấp nước"),
+        ("construction", "construction|building|xây dựng"),
+        ("order", "vendor|graffiti|postering|bench|trật tự"),
+    )
 )
-"""Words of a foreign service name that tell our category; the first row that fits decides, else `other`."""
+"""Beginnings of words in a foreign service name that tell our category; the first row that fits decides."""
 
 
 def from_open311(payload: bytes, *, context: Context) -> Decoded:
@@ -90,7 +94,7 @@ def _read(request: Any, sender: str) -> Change:
 def categorise(service: str) -> str:
     """Our category for a foreign service name."""
     words = service.casefold()
-    found = next((name for name, signs in _MEANINGS if any(s in words for s in signs)), "other")
+    found = next((name for name, signs in _MEANINGS if signs.search(words)), "other")
     return found if found in CATEGORY_NAMES else "other"
 
 
@@ -98,7 +102,7 @@ def _text(request: dict[str, Any], name: str, least: int, most: int) -> str:
     value = request.get(name)
     if value is None and least == 0:
         return ""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
         value = str(value)
     if not isinstance(value, str) or not least <= len(value.strip()) <= most:
         raise InvalidInput(f"expected a text of {least} to {most} characters.", field=name)

@@ -1,0 +1,167 @@
+"""Reports: secrets, foreign requests of a real city, and no path out of the workflow's table."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from province.errors import Conflict, DecodeError, InvalidInput
+from province.model import parameters
+from province.model.change import Change
+from province.model.entity import Entity
+from province.model.geometry import point
+from province.model.query import Where
+from province.model.record import attributes
+from province.pack import CALLER, Context, Notice
+from province.packs.reports import PACK, logic
+from province.packs.reports.feeds import MAX_REQUESTS, categorise, from_open311
+from province.packs.reports.types import WORKFLOW, Report
+from tests.shared import shared
+
+NOW = datetime(2026, 11, 24, 1, tzinfo=UTC)
+PARAMS = {
+    "photos_at_most": 5, "resolution_days": 7, "duplicate_days": 7, "duplicate_distance": 100, "routes": {},
+}  # fmt: skip
+REPORT = Report(id="urn:r", version=3, title="t", category="road", location=point(106.6, 11.0), reportedAt=NOW)
+NONCES = st.text("0123456789abcdef", min_size=32, max_size=32)
+
+
+def context(nonce: str = "", actor: str = "anonymous", sender: str = "") -> Context:
+    return Context(now=NOW, params=PARAMS, actor=sender or actor, nonce=nonce)
+
+
+@given(NONCES, NONCES)
+def test_secret_is_shown_once_and_only_its_hash_is_stored(one: str, other: str) -> None:
+    def submitted(nonce: str) -> tuple[Change, str]:
+        change, notice = logic.submit(
+            context=context(nonce), title="Đèn tắt", category="light", location=point(106.6, 11.0)
+        )
+        assert isinstance(change, Change)
+        assert isinstance(notice, Notice)
+        assert notice.to == CALLER
+        return change, notice.body.vi.rsplit(" ", 1)[1]
+
+    change, secret = submitted(one)
+    stored = json.dumps([a.value for a in change.attrs.values() if a], default=str) + change.id
+    assert secret not in stored
+    assert one not in stored
+    assert hashlib.sha256(secret.encode()).hexdigest() in stored
+    again, same = submitted(one)
+    assert (again, same) == (change, secret), "a retry with the same nonce is the same report"
+    if other != one:
+        assert submitted(other)[0].id != change.id
+
+
+def test_submission_needs_a_fresh_nonce() -> None:
+    with pytest.raises(InvalidInput, match="nonce"):
+        logic.submit(context=context("short"), title="Đèn tắt", category="light", location=point(106.6, 11.0))
+
+
+@given(st.sampled_from(WORKFLOW.states), st.sampled_from(["start", "resolve", "reject", "dispute", "reopen", "close"]))
+def test_action_moves_along_an_edge_or_is_refused(state: str, name: str) -> None:
+    report = Report(
+        id="urn:r", version=3, title="t", category="road", location=point(106.6, 11.0), reportedAt=NOW, status=state,
+        secretHash=hashlib.sha256(b"s").hexdigest(),
+    )  # fmt: skip
+    inputs = {"resolve": {"note": "n"}, "reject": {"reason": "r"}, "dispute": {"secret": "s", "reason": "r"}}
+    inputs |= {"reopen": {"reason": "r"}}
+    action = next(a for a in PACK.actions if a.do.__name__ == name)
+    try:
+        change = next(iter(action.do(report, context=context(), **inputs.get(name, {}))))
+    except Conflict:
+        assert state not in action.states
+        return
+    assert isinstance(change, Change)
+    target = change.attrs["status"]
+    assert target is not None
+    assert (state, target.value) in {(e.source, e.target) for e in WORKFLOW.edges}
+    assert state in action.states, "what the button hides must not work either, unless the table allows it"
+
+
+def test_search_for_duplicates_is_never_narrower_than_the_shipped_parameters() -> None:
+    shipped = parameters.at(parameters.parse(files("province.packs.reports").joinpath("params.yaml").read_text()), NOW)
+    assert shipped["duplicate_distance"] <= logic.LOOK_AROUND_M
+    assert shipped["duplicate_days"] <= logic.LOOK_BACK_DAYS
+    asked = logic.reports_around(Entity(tenant="t", id="urn:r", types=("Report",), attrs=attributes(REPORT)))
+    assert asked.near is not None
+    assert asked.near.position == (106.6, 11.0)
+    assert [w.value for w in asked.where if isinstance(w, Where)] == ["road", "2026-10-25T01:00:00Z"]
+
+
+def test_a_chain_of_duplicates_points_at_its_beginning() -> None:
+    def report(n: int, **values: object) -> Report:
+        at = NOW + timedelta(hours=n)
+        given = {"title": "t", "category": "road", "location": point(106.6, 11.0), "reportedAt": at}
+        return Report(id=f"urn:r:{n}", **{**given, **values})  # type: ignore[arg-type]
+
+    chain: list[Report] = []
+    for n in range(5):
+        found = logic.find_duplicate(report(n), chain, context())
+        assert found == (None if n == 0 else "urn:r:0")
+        chain.append(report(n, duplicateOf=found))
+    assert logic.find_duplicate(report(0), chain, context()) is None, "a later report is not the first"
+
+
+def requests_of(city: str) -> list[dict[str, str]]:
+    with shared(f"citizen/{city}-311.csv").open(encoding="utf-8", errors="replace", newline="") as file:
+        return [
+            {
+                "service_request_id": row["ID"],
+                "service_name": row["Title"],
+                "description": row["Description"],
+                "requested_datetime": datetime.fromtimestamp(int(row["Date Created"]), UTC).isoformat(),
+                "address": row["Address"],
+                "lat": row["Latitude"],
+                "long": row["Longitude"],
+            }
+            for row in csv.DictReader(file)
+        ]
+
+
+@pytest.mark.parametrize(("city", "most_other"), [("hoboken", 0.02), ("nyc", 0.45)])
+def test_requests_of_a_real_city_come_in_and_find_a_category(city: str, most_other: float) -> None:
+    given = requests_of(city)
+    changes: list[Change] = []
+    for start in range(0, len(given), MAX_REQUESTS):
+        raw = json.dumps(given[start : start + MAX_REQUESTS]).encode()
+        changes += from_open311(raw, context=context(sender=f"service:{city}")).changes
+    assert len(changes) == len(given)
+    assert {c.id for c in changes} == {c.id for c in changes if c.op == "upsert"}
+    assert len({c.id for c in changes}) == len({r["service_request_id"] for r in given})
+    categories = Counter(c.attrs["category"].value for c in changes if c.attrs["category"])
+    assert categories["other"] <= most_other * len(given), categories
+    elsewhere = from_open311(json.dumps(given[:1]).encode(), context=context(sender="service:other"))
+    assert elsewhere.changes[0].id != changes[0].id, "another system may use the same number"
+
+
+@pytest.mark.parametrize(
+    ("service", "category"),
+    [
+        ("Street Cleaning", "waste"),
+        ("Street Light or Lamp", "light"),
+        ("Trees on Sidewalks", "tree"),
+        ("Đèn đường hỏng", "light"),
+        ("Ổ gà", "road"),
+        ("Ngập nước sau mưa", "drainage"),
+        ("Smoking Violation", "other"),
+    ],
+)
+def test_words_tell_the_category(service: str, category: str) -> None:
+    assert categorise(service) == category
+
+
+@pytest.mark.parametrize("number", ["1e400", "9" * 400, '"nan"', '"inf"', "true", "[]", "91"])
+def test_impossible_latitude_is_refused(number: str) -> None:
+    raw = (
+        '[{"service_request_id":"1","service_name":"x","requested_datetime":"2026-11-21T09:00:00Z","long":1,"lat":%s}]'
+    )
+    with pytest.raises(DecodeError):
+        from_open311((raw % number).encode(), context=context())
