@@ -40,6 +40,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     body: Label
     about: str = ""
     """Id of the entity it is about."""
+    value: str = ""
+    """What a program needs of the message, bare: the secret itself. Only for `CALLER`."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

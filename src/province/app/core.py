@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import nats
 import nats.errors
 from nats.aio.client import Client
 
+from province.adapters import notices
 from province.app.declarations import Declarations, declarations, parameters_at
 from province.broker import stream
 from province.broker.broker import Broker
 from province.broker.committer import Committer
-from province.broker.database import Pool, connect
+from province.broker.database import Connection, Pool, connect
+from province.broker.jobs import Handler, Jobs, remove_old
 from province.broker.known import Known
 from province.broker.measured import Measured
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.migrate import ensure_indexes, migrate, schema_lock
 from province.broker.observe import Observer
+from province.broker.relay import Relay
 from province.engines.facade import Engines
 from province.errors import Unavailable
 from province.history import latest
@@ -33,6 +38,7 @@ from province.model.geometry import Geometry
 from province.model.query import Query
 from province.model.record import to_record
 from province.model.time import now
+from province.pack import Notice
 from province.settings import Settings
 from province.territory.atlas import Atlas
 from province.vocab.area import Area
@@ -41,6 +47,20 @@ log = logging.getLogger(__name__)
 
 ATLAS_AGE_S = 30.0
 """A changed boundary places new entities after at most this long."""
+
+
+class Lakes:
+    """tenant → its lake, opened once."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._open: dict[str, Lake] = {}
+
+    def __call__(self, tenant: str) -> Lake:
+        """The lake of a tenant."""
+        if tenant not in self._open:
+            self._open[tenant] = Lake(f"{self._uri}/{tenant}/observations")
+        return self._open[tenant]
 
 
 @dataclass(slots=True)
@@ -59,19 +79,10 @@ class Core:
     observer: Observer
     known: Known
     incarnation: stream.Incarnation
-    atlases: dict[str, Atlas] = field(default_factory=dict)
-    lakes: dict[str, Lake] = field(default_factory=dict)
-
-    def lake_of(self, tenant: str) -> Lake:
-        """The lake of a tenant."""
-        if tenant not in self.lakes:
-            self.lakes[tenant] = Lake(f"{self.settings.lake_uri}/{tenant}/observations")
-        return self.lakes[tenant]
-
-    def locate(self, tenant: str, geometry: Geometry) -> str | None:
-        """The local area of a place, on today's map as last read."""
-        atlas = self.atlases.get(tenant)
-        return atlas.locate(geometry) if atlas is not None else None
+    relay: Relay
+    jobs: Jobs
+    atlases: dict[str, Atlas]
+    lake_of: Lakes
 
     async def read_atlas(self, tenant: str) -> None:
         """Read the areas of a tenant again."""
@@ -115,7 +126,8 @@ async def open_core(settings: Settings, process: str, *, connections: int = 12) 
     )
     client = await open_nats(engines)
     try:
-        async with pool.acquire() as connection:
+        # Locked: the processes of one start come here at the same moment.
+        async with pool.acquire() as connection, schema_lock(connection):
             applied = await migrate(connection)
             created = await ensure_indexes(connection, declared.types.values())
             created += await latest.ensure(connection, declared.types.values())
@@ -158,7 +170,9 @@ def _assemble(
         sign=keys.sign,
     )
     known = Known(pool)
-    core = Core(
+    lake_of = Lakes(settings.lake_uri)
+    jobs = Jobs(engines.database_dsn(), {"remove_old": _remove_old(pool)})
+    return Core(
         settings=settings,
         engines=engines,
         declared=declared,
@@ -167,14 +181,26 @@ def _assemble(
         keys=keys,
         committer=committer,
         broker=broker,
-        measured=None,  # type: ignore[arg-type]  # set below: it needs the core's lakes
+        measured=Measured(broker, lake_of),
         observer=Observer(client, pool, known, types=declared.types, allowed=policy.allows),
         known=known,
         incarnation=incarnation,
+        relay=Relay(pool, broker, declared.packs, parameters_at, _deliver, jobs.defer),
+        jobs=jobs,
         atlases=atlases,
+        lake_of=lake_of,
     )
-    core.measured = Measured(broker, core.lake_of)
-    return core
+
+
+async def _deliver(connection: Connection, tenant: str, notice: Mapping[str, Any], event: UUID) -> None:
+    await notices.deliver(connection, tenant, msgspec.convert(notice, Notice), str(event))
+
+
+def _remove_old(pool: Pool) -> Handler:
+    async def handle(tenant: str, arguments: Mapping[str, Any], event: str) -> None:
+        log.info("old rows removed", extra=await remove_old(pool, **arguments))
+
+    return handle
 
 
 async def open_nats(engines: Engines) -> Client:

@@ -5,9 +5,10 @@ A database whose schema is newer than this code is refused: an older program wou
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from importlib import resources
 
 from province.broker.database import Connection
@@ -30,13 +31,22 @@ def available() -> list[tuple[int, str, str]]:
     return found
 
 
+@contextlib.asynccontextmanager
+async def schema_lock(connection: Connection) -> AsyncIterator[None]:
+    """Only one process at a time changes the schema. The lock may be taken again inside."""
+    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    try:
+        yield
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
 async def migrate(connection: Connection) -> list[int]:
     """Bring the schema up to date; each migration is one transaction. Returns the numbers that were applied.
 
     Raises: ConfigurationError when the database is newer than this program or a shipped migration was altered.
     """
-    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-    try:
+    async with schema_lock(connection):
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migration (number integer PRIMARY KEY, name text NOT NULL,"
             " digest text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
@@ -65,8 +75,6 @@ async def migrate(connection: Connection) -> list[int]:
                 )
             applied.append(number)
         return applied
-    finally:
-        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
 async def ensure_indexes(connection: Connection, types: Iterable[EntityType]) -> list[str]:

@@ -100,6 +100,8 @@ async def fill_counters(connection: Connection, accepted: Sequence[tuple[Write, 
     for write, steps in accepted:
         for one in steps:
             for counter in one.change.counters:
+                if one.after is None or one.after.value(counter.attribute):
+                    continue  # numbered before: a repeated upsert keeps its number
                 wanted[(write.actor.tenant, counter.name)].append((one, counter.attribute, counter.template))
     for (tenant, name), uses in sorted(wanted.items(), key=lambda item: item[0]):
         last = await connection.fetchval(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +16,9 @@ from province.model.time import format_instant, parse_instant
 from province.model.unit import convert
 
 MAX_TEXT = 100_000
+MAX_NUMBER = 1.7e308
+MAX_INTEGER = 2**53
+"""Whole numbers that JSON readers of every language read exactly."""
 
 
 def conform(entity_type: EntityType | None, attrs: Mapping[str, Attribute | None]) -> dict[str, Attribute | None]:
@@ -103,13 +105,15 @@ def _text(value: Any, field: str) -> str:
 
 
 def _number(value: Any, field: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
         raise InvalidInput(f"{_shown(value)} is not a finite number.", field=field)
     return value
 
 
 def _integer(value: Any, field: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_INTEGER:
+        raise InvalidInput(f"{_shown(value)} is not a whole number up to 2⁵³.", field=field)
+    if value != int(value):
         raise InvalidInput(f"{_shown(value)} is not a whole number.", field=field)
     return int(value)
 
@@ -141,6 +145,8 @@ def _json(value: Any, field: str) -> Any:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**30:
+        return "a number of very many digits"  # Python refuses to print the largest ones
     return repr(value)[:60]
 
 

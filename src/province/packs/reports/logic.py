@@ -85,7 +85,7 @@ def submit(
         author=None if context.actor == ANONYMOUS else context.actor,
         reporterName=name,
         reporterPhone=phone,
-        secretHash=_hash(secret),
+        secretHash=hash_secret(secret),
     )
     return [
         create(report, counters=(_number(report),)),
@@ -96,6 +96,7 @@ def submit(
                 f"Mã bí mật để theo dõi và ý kiến lại: {secret}", f"Your secret to follow up and to disagree: {secret}"
             ),
             about=report.id,
+            value=secret,
         ),
     ]
 
@@ -227,7 +228,7 @@ def dispute(
     reason: Annotated[str, Field(_REASON)],
 ) -> list[Effect]:
     """Disagree with the outcome, as the author whom the secret proves. Raises: NotAllowed."""
-    if report.secretHash is None or not hmac.compare_digest(_hash(secret.strip()), report.secretHash):
+    if report.secretHash is None or not hmac.compare_digest(hash_secret(secret.strip()), report.secretHash):
         raise NotAllowed("the secret does not open this report.", field="secret", remedy="Use the one shown to you.")
     effects: list[Effect] = [move(report, "disputed", at=context.now, note=_said(reason, "reason"))]
     if report.assignedTo:
@@ -316,5 +317,6 @@ def _derive(use: str, nonce: str) -> str:
     return hashlib.sha256(f"report:{use}:{nonce}".encode()).hexdigest()[:32]
 
 
-def _hash(secret: str) -> str:
+def hash_secret(secret: str) -> str:
+    """What is stored of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,189 @@
+"""The operations of one installation, as the command line asks for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from province.cli.client import Client
+from province.engines.command import Command
+from province.engines.facade import Engines
+from province.engines.supervisor import Supervisor
+from province.settings import Settings, from_environment
+
+_PROCESSES = ("serve", "ingest", "work")
+
+
+class Installation:
+    """Settings, and what can be done with them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def open(cls) -> Installation:
+        """The installation that the environment names."""
+        return cls(from_environment())
+
+    @property
+    def address(self) -> str:
+        """Where the server is reached."""
+        s = self.settings
+        if s.public_url:
+            return s.public_url.rstrip("/")
+        return f"{'https' if s.tls_certificate else 'http'}://{s.host}:{s.port}"
+
+    def run(self, *, simulate: bool | None, example: bool) -> None:
+        """Supervise engines and processes until a signal."""
+        from province.app.address import serves
+
+        s = self.settings
+        for folder, mode in ((s.home, 0o711), (s.secrets, 0o700)):
+            folder.mkdir(parents=True, exist_ok=True, mode=mode)
+        engines = Engines(s)
+        commands = list(engines.commands())
+        names = tuple(c.name for c in commands)
+        environment = {**os.environ, "PROVINCE_HOME": str(s.home), "PROVINCE_EXAMPLE": "yes" if example else ""}
+        processes = (*_PROCESSES, "simulate") if simulate or (simulate is None and example) else _PROCESSES
+        commands.extend(
+            Command(
+                name=name,
+                argv=(sys.executable, "-m", "province", name),
+                env=environment,
+                after=names if name == "serve" else (*names, "serve"),
+                ready=(lambda pid: serves(s)) if name == "serve" else None,
+                critical=name != "simulate",
+            )
+            for name in processes
+        )
+        supervisor = Supervisor(commands, s.home)
+        asyncio.run(_supervise(supervisor, self._greeting()))
+
+    def _greeting(self) -> str:
+        secret = self.settings.secrets / "administrator"
+        # The name of the file, never its content: terminals are logged.
+        first = f"First sign-in: user administrator, password in {secret}\n" if secret.exists() else ""
+        return f"\nProvince is ready: {self.address}\n{first}Press Ctrl-C to stop.\n"
+
+    def process(self, name: str) -> None:
+        """Be one of the supervised processes."""
+        from province.app import ingest, serve, work
+        from province.logs import configure
+
+        configure(self.settings, name)
+        main = {"serve": serve.main, "ingest": ingest.main, "work": work.main}[name]
+        _run(main(self.settings))
+
+    def simulate(self, *, speed: float) -> None:
+        """Send invented readings over MQTT until a signal."""
+        from province.app import simulation
+        from province.logs import configure
+
+        configure(self.settings, "simulate")
+        _run(simulation.main(self.settings, speed=speed))
+
+    def status(self) -> dict[str, Any]:
+        """What the supervisor last wrote, and whether that supervisor lives."""
+        path = self.settings.home / "run" / "status.json"
+        try:
+            known = json.loads(path.read_text())
+        except FileNotFoundError:
+            return {"healthy": False, "address": "", "children": {}}
+        alive = Path(f"/proc/{known['pid']}").exists()
+        children = known["children"]
+        healthy = alive and all(c["state"] == "ready" for c in children.values())
+        return {"healthy": healthy, "address": self.address if alive else "", "children": children}
+
+    def backup(self, folder: Path) -> Path:
+        """Write one consistent cut."""
+        from province.adapters.backup import backup
+
+        return asyncio.run(backup(self.settings, Engines(self.settings), folder, progress=_progress))
+
+    def restore(self, source: Path, keys: Path) -> None:
+        """Restore into an empty home."""
+        from province.adapters.restore import restore
+
+        asyncio.run(restore(self.settings, source, keys, progress=_progress))
+
+    def migrate(self) -> list[int]:
+        """Apply migrations."""
+        from province.broker.database import connect
+        from province.broker.migrate import migrate
+
+        async def apply() -> list[int]:
+            pool = await connect(Engines(self.settings).database_dsn(), size=1, name="province migrate")
+            try:
+                async with pool.acquire() as connection:
+                    return await migrate(connection)
+            finally:
+                await pool.close()
+
+        return asyncio.run(apply())
+
+    def rotate_key(self) -> int:
+        """Rotate the master key."""
+        from province.broker.database import connect
+        from province.identity import vault
+        from province.identity.keys import KeyRing
+        from province.model.actor import system
+
+        async def rotate() -> int:
+            pool = await connect(Engines(self.settings).database_dsn(), size=2, name="province rotate-key")
+            try:
+                keys = KeyRing.create(self.settings.secrets / "master-key")
+                return await vault.rotate(pool, keys, system(self.settings.tenant, "operator"))
+            finally:
+                await pool.close()
+
+        return asyncio.run(rotate())
+
+    def client(self) -> Client:
+        """An HTTP client of the running server."""
+        s = self.settings
+        verify: bool | str = s.tls_certificate or True
+        return Client(s.url or self.address, s.token, tenant=s.tenant, verify=verify)
+
+
+async def _supervise(supervisor: Supervisor, greeting: str) -> None:
+    loop = asyncio.get_running_loop()
+
+    def greet() -> None:
+        if any(c.state != "ready" for c in supervisor.status().values()):
+            loop.call_later(0.05, greet)
+        else:
+            sys.stdout.write(greeting)
+            sys.stdout.flush()
+
+    loop.call_soon(greet)
+    await supervisor.run()
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a process until it ends or is told to: SIGTERM and SIGINT cancel it, which closes what it opened."""
+
+    async def until_told() -> None:
+        task = asyncio.ensure_future(main)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            return
+
+    import uvloop
+
+    uvloop.run(until_told())
+
+
+def _progress(done: int, total: int, what: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{what}: {done}/{total}\x1b[K" + ("\n" if done >= total else ""))
+        sys.stderr.flush()

@@ -1,0 +1,380 @@
+"""The console's services: each page's question, answered by the rooms that know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+
+from province.adapters import notices
+from province.adapters.files import FileStore
+from province.adapters.photo import Photos
+from province.app import letters
+from province.app.core import Core
+from province.app.declarations import TITLE_EN, TITLE_VI
+from province.broker.broker import Acted
+from province.console import services as console
+from province.errors import NotAllowed, NotFound, NotSignedIn, ProvinceError
+from province.identity import accounts, policy, roles, tokens
+from province.identity.authenticate import Authenticator, Caller
+from province.identity.limits import Limiter, address_key
+from province.identity.passwords import Passwords, generate
+from province.ingest import credentials
+from province.model.actor import Actor, system
+from province.model.label import Label
+from province.model.query import Query, Where
+from province.model.time import now
+from province.packs.reports.logic import hash_secret
+
+
+class Door:
+    """The broker as the pages see it: records and what was measured in one."""
+
+    def __init__(self, core: Core) -> None:
+        self.types = core.broker.types
+        self.packs = core.broker.packs
+        self.act = core.broker.act
+        self.get = core.broker.get
+        self.query = core.broker.query
+        self.type_counts = core.broker.type_counts
+        self.indicators = core.broker.indicators
+        self.history = core.measured.history
+        self.series = core.measured.series
+        self.silent = core.measured.silent
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the services share."""
+
+    core: Core
+    authenticator: Authenticator
+    hasher: Passwords
+    files: FileStore
+    photos: Photos
+    reports: Limiter
+    """Public reports and look-ups by secret, per address."""
+
+
+def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callable[[Request], str]) -> console.Services:
+    """All services of the console."""
+    core = desk.core
+    settings = core.settings
+
+    async def session(cookie: str, stranger: Actor) -> console.Session | None:
+        caller: Caller = await desk.authenticator.identify(
+            stranger.tenant, cookie=cookie, address=stranger.address, request=stranger.request
+        )
+        return console.Session(caller.actor, caller.must_change) if caller.actor.session else None
+
+    async def sign_in(login: str, password: str, stranger: Actor, former: str, agent: str) -> str:
+        opened = await desk.authenticator.sign_in(
+            stranger.tenant, login, password, address=stranger.address, user_agent=agent, request=stranger.request,
+            cookie=former or None,
+        )  # fmt: skip
+        return opened.cookie
+
+    def check_csrf(key: str, given: str) -> None:
+        if not core.keys.verify("csrf", key.encode(), given):
+            raise NotAllowed(
+                "the form is not from this page.", field="csrf", remedy="Reload the page and send it again."
+            )
+
+    return console.Services(
+        tenant=settings.tenant,
+        title=Label(TITLE_VI, TITLE_EN),
+        broker=Door(core),
+        status=status,
+        address=address,
+        may=lambda actor, permission: not policy.scope(actor, permission).nothing,
+        sign_in=sign_in,
+        session=session,
+        sign_out=lambda one: desk.authenticator.sign_out(one.actor),
+        change_password=lambda one, old, new: desk.authenticator.change_password(one.actor, old, new),
+        csrf_token=lambda key: core.keys.sign("csrf", key.encode()),
+        check_csrf=check_csrf,
+        events=_events(core),
+        engines=_engines(core),
+        inbox=_inbox(core),
+        mark_read=_mark_read(core),
+        store_file=_store_file(desk),
+        read_file=_read_file(desk),
+        submit=_submit(desk),
+        follow=_follow(desk),
+        disagree=_disagree(desk),
+        accounts=_accounts(desk),
+        tokens=_tokens(desk),
+        dead_letters=letters.build(core),
+        secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),
+    )
+
+
+def _events(core: Core) -> Callable[[Actor, int], Awaitable[Sequence[console.Happening]]]:
+    async def events(actor: Actor, limit: int) -> Sequence[console.Happening]:
+        async with core.pool.acquire() as connection:
+            rows = await connection.fetch(
+                "SELECT name, entity, type, at, actor FROM outbox WHERE tenant = $1 AND kind = 'event'"
+                " ORDER BY seq DESC LIMIT $2",
+                actor.tenant,
+                min(limit * 5, 500),
+            )
+        ids = tuple(dict.fromkeys(row["entity"] for row in rows))
+        if not ids:
+            return ()
+        page = await core.broker.query(Query(ids=ids, limit=1000, latest=False), actor)
+        seen = {e.id: e for e in page.items}
+        found = []
+        for row in rows:
+            entity = seen.get(row["entity"])
+            if entity is None:
+                continue
+            entity_type = core.broker.types.get(entity.type)
+            title = entity.value(entity_type.info.title) if entity_type and entity_type.info.title else None
+            found.append(console.Happening(
+                row["name"], entity.id, str(title or entity.id), entity.type, row["at"], row["actor"]
+            ))  # fmt: skip
+        return found[:limit]
+
+    return events
+
+
+def _engines(core: Core) -> Callable[[], Awaitable[Sequence[console.EngineState]]]:
+    async def engines() -> Sequence[console.EngineState]:
+        at = now()
+        states = []
+        async with core.pool.acquire() as connection:
+            version = await connection.fetchval("SHOW server_version")
+            row = await connection.fetchrow("SELECT max(sequence) AS sequence, max(at) AS at FROM lake_position")
+        states.append(console.EngineState("PostgreSQL", True, str(version), at))
+        connected = core.nats.is_connected
+        info = core.nats.connected_server_version
+        states.append(console.EngineState("NATS", connected, str(info) if connected else "", at))
+        if connected:
+            stream = await core.nats.jetstream().stream_info("OBS")
+            waiting = stream.state.messages
+            detail = f"{waiting} messages wait; written up to {row['sequence'] if row else None}"
+            states.append(console.EngineState("Lake", waiting < 10_000, detail, row["at"] if row and row["at"] else at))
+        return states
+
+    return engines
+
+
+def _inbox(core: Core) -> Callable[[Actor, int], Awaitable[Sequence[console.InboxNotice]]]:
+    async def inbox(actor: Actor, limit: int) -> Sequence[console.InboxNotice]:
+        async with core.pool.acquire() as connection:
+            found = await notices.inbox(connection, actor, limit=limit)
+        shown = [
+            console.InboxNotice(str(n.id), n.subject, n.body, n.about or "", n.at, n.read_at is not None) for n in found
+        ]
+        return sorted(shown, key=lambda n: n.read)
+
+    return inbox
+
+
+def _mark_read(core: Core) -> Callable[[Actor, str], Awaitable[None]]:
+    async def mark_read(actor: Actor, notice: str) -> None:
+        if not notice.isdecimal() or len(notice) > 18:
+            raise NotFound("there is no such notice.", field="notice")
+        async with core.pool.acquire() as connection:
+            await notices.mark_read(connection, actor, int(notice))
+
+    return mark_read
+
+
+def _store_file(desk: Desk) -> Callable[[bytes, str, Actor], Awaitable[str]]:
+    async def store_file(content: bytes, name: str, actor: Actor) -> str:
+        public = actor.kind == "anonymous"
+        if public:
+            desk.reports.take(address_key(actor.address), what="uploads")
+
+        async def once() -> Any:
+            yield content
+
+        stored = await desk.photos.store(desk.files, actor, once(), name=name, public=public)
+        return stored.full.sha256
+
+    return store_file
+
+
+def _read_file(desk: Desk) -> Callable[[str], Awaitable[tuple[bytes, str]]]:
+    async def read_file(sha256: str) -> tuple[bytes, str]:
+        async with desk.core.pool.acquire() as connection:
+            file = await desk.files.find(connection, desk.core.settings.tenant, sha256)
+        return await asyncio.to_thread(desk.files.path(file).read_bytes), file.media_type
+
+    return read_file
+
+
+def _submit(desk: Desk) -> Callable[[Mapping[str, Any], tuple[str, ...], Actor, str], Awaitable[console.Receipt]]:
+    async def submit(inputs: Mapping[str, Any], photos: tuple[str, ...], actor: Actor, key: str) -> console.Receipt:
+        if actor.kind == "anonymous":
+            desk.reports.take(address_key(actor.address), what="reports")
+        acted: Acted = await desk.core.broker.act("report.submit", actor, inputs=inputs, files=photos, key=key or None)
+        code = acted.changed[0].filled.get("code", "")
+        return console.Receipt(code, next((a.value for a in acted.answers if a.value), ""))
+
+    return submit
+
+
+async def _by_secret(desk: Desk, secret: str, actor: Actor) -> Any:
+    desk.reports.take(address_key(actor.address), what="look-ups")
+    where = (Where("secretHash", "==", hash_secret(secret)),)
+    page = await desk.core.broker.query(Query(types=("Report",), where=where, limit=1), system(actor.tenant, "follow"))
+    if not page.items:
+        raise NotFound("there is no report with this secret.", field="secret", remedy="Check the link you were given.")
+    return page.items[0]
+
+
+def _follow(desk: Desk) -> Callable[[str, Actor], Awaitable[console.Followed]]:
+    async def follow(secret: str, actor: Actor) -> console.Followed:
+        entity = await _by_secret(desk, secret, actor)
+        past = await desk.core.measured.history(entity.id, system(actor.tenant, "follow"), attrs=("status",))
+        steps = []
+        for record in past.records:
+            if record.attribute is None:
+                continue
+            note = record.attribute.meta.get("note")
+            steps.append((str(record.attribute.value), record.at, str(getattr(note, "value", "") or "")))
+        workflow = desk.core.broker.types["Report"].info.workflow
+        state = str(entity.value("status"))
+        disputable = workflow is not None and any(e.target == "disputed" for e in workflow.edges_from(state))
+        return console.Followed(entity, steps, disputable)
+
+    return follow
+
+
+def _disagree(desk: Desk) -> Callable[[str, str, Actor], Awaitable[None]]:
+    async def disagree(secret: str, reason: str, actor: Actor) -> None:
+        entity = await _by_secret(desk, secret, actor)
+        inputs = {"secret": secret, "reason": reason}
+        await desk.core.broker.act("report.dispute", actor, id=entity.id, inputs=inputs)
+
+    return disagree
+
+
+def _accounts(desk: Desk) -> console.Accounts:
+    pool = desk.core.pool
+
+    async def listed(actor: Actor, after: str) -> Sequence[console.AccountRow]:
+        policy.require_somewhere(actor, "account.read")
+        rows = []
+        async with pool.acquire() as connection:
+            for one in await accounts.list_page(connection, actor, after=after):
+                grants = await roles.granted(connection, actor, one.id)
+                current = tuple((g.id, g.role, g.agency) for g in grants if g.until is None or g.until > now())
+                rows.append(console.AccountRow(
+                    one.id, one.login, one.name, one.kind, one.agency, one.disabled_at is not None, one.created_at,
+                    current,
+                ))  # fmt: skip
+        return rows
+
+    async def names(actor: Actor) -> Sequence[console.RoleRow]:
+        async with pool.acquire() as connection:
+            rows = await connection.fetch(
+                "SELECT name, label_vi, label_en FROM role WHERE tenant = $1 ORDER BY name", actor.tenant
+            )
+        return [console.RoleRow(r["name"], Label(r["label_vi"], r["label_en"])) for r in rows]
+
+    async def create(actor: Actor, login: str, name: str, agency: str | None) -> tuple[str, str]:
+        password = generate()
+        async with pool.acquire() as connection:
+            made = await accounts.create(
+                connection, actor, desk.hasher, login=login, name=name, password=password, agency=agency,
+                must_change=True,
+            )  # fmt: skip
+        return made.id, password
+
+    async def reset(actor: Actor, account: str) -> str:
+        async with pool.acquire() as connection:
+            return await accounts.reset_password(connection, actor, desk.hasher, account)
+
+    async def disable(actor: Actor, account: str, disabled: bool) -> None:
+        async with pool.acquire() as connection:
+            await (accounts.disable if disabled else accounts.enable)(connection, actor, account)
+        desk.authenticator.forget(actor.tenant, account)
+
+    async def grant(actor: Actor, account: str, role: str, agency: str | None) -> None:
+        async with pool.acquire() as connection:
+            await roles.grant(connection, actor, account, role, agency=agency)
+        desk.authenticator.forget(actor.tenant, account)
+
+    async def withdraw(actor: Actor, grant_id: str) -> None:
+        async with pool.acquire() as connection:
+            await roles.withdraw(connection, actor, grant_id)
+
+    return console.Accounts(listed, names, create, reset, disable, grant, withdraw)
+
+
+def _tokens(desk: Desk) -> console.Tokens:
+    pool = desk.core.pool
+
+    def person(actor: Actor) -> Actor:
+        if not actor.session:
+            raise NotSignedIn("tokens belong to people who are signed in.", remedy="Sign in.")
+        return actor
+
+    async def listed(actor: Actor) -> Sequence[console.TokenRow]:
+        async with pool.acquire() as connection:
+            found = await tokens.list_of(connection, person(actor), actor.id)
+        return [
+            console.TokenRow(
+                t.id,
+                t.name,
+                t.purpose,
+                t.permissions,
+                t.created_at,
+                t.expires_at,
+                t.last_used,
+                t.revoked_at is not None,
+            )
+            for t in found
+        ]
+
+    async def issue(actor: Actor, name: str, purpose: str, permissions: tuple[str, ...], days: int | None) -> str:
+        until = None if days is None else now() + timedelta(days=days)
+        async with pool.acquire() as connection:
+            return await tokens.create(
+                connection, person(actor), actor.id, name=name, purpose=purpose, permissions=permissions or ("*",),
+                expires_at=until,
+            )  # fmt: skip
+
+    async def revoke(actor: Actor, token: str) -> None:
+        async with pool.acquire() as connection:
+            await tokens.revoke(connection, actor, token)
+
+    async def credentials_of(actor: Actor, device: str) -> Sequence[console.CredentialRow]:
+        policy.require_somewhere(actor, "credential.read")
+        async with pool.acquire() as connection:
+            rows = await connection.fetch(
+                "SELECT login, device, created_at, revoked_at FROM device_credential WHERE tenant = $1"
+                " AND ($2 = '' OR device = $2) ORDER BY created_at DESC LIMIT 100",
+                actor.tenant,
+                device,
+            )
+        return [
+            console.CredentialRow(r["login"], r["device"], r["created_at"], None, r["revoked_at"] is not None)
+            for r in rows
+        ]
+
+    async def issue_credential(actor: Actor, device: str) -> tuple[str, str]:
+        entity = await desk.core.broker.get(device, actor, latest=False)
+        policy.require(actor, "credential.create", agency=entity.agency, area=entity.area)
+        async with pool.acquire() as connection:
+            return await credentials.issue_credential(connection, actor.tenant, device, by=actor.id)
+
+    async def revoke_credential(actor: Actor, login: str) -> None:
+        async with pool.acquire() as connection:
+            device = await connection.fetchval(
+                "SELECT device FROM device_credential WHERE tenant = $1 AND login = $2", actor.tenant, login
+            )
+            if device is None:
+                raise NotFound("there is no such credential.", field="credential")
+            entity = await desk.core.broker.get(device, actor, latest=False)
+            policy.require(actor, "credential.delete", agency=entity.agency, area=entity.area)
+            await credentials.revoke_credential(connection, actor.tenant, login)
+
+    return console.Tokens(listed, issue, revoke, credentials_of, issue_credential, revoke_credential)
