@@ -271,20 +271,20 @@ def load_script() -> ModuleType:
 
 
 def copy_of_the_project(target: Path) -> Path:
-    """Sources, tests of packs, and settings of the tools, without anything generated."""
+    """Sources, the tests that name no pack, and settings of the tools, without anything generated."""
     without = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*_cache", "node_modules")
-    for name in ("src", "tests/conformance", "scripts"):
+    for name in ("src", "data", "scripts", "tests/conformance", "tests/territory", "tests/vocab"):
         shutil.copytree(ROOT / name, target / name, ignore=without)
-    for name in ("pyproject.toml", "tests/__init__.py"):
+    for name in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py", "tests/shared.py"):
         shutil.copy(ROOT / name, target / name)
     return target
 
 
 def conforms(root: Path) -> subprocess.CompletedProcess[str]:
-    """Run this file in a copy of the project, on the copy's sources."""
+    """Run those tests in a copy of the project, on the copy's sources."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow"]
     run = subprocess.run(
-        [*command, "tests/conformance/test_packs.py"],
+        [*command, "tests/conformance", "tests/territory", "tests/vocab"],
         cwd=root,
         env={"PYTHONPATH": str(root / "src"), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,

@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 
 from province.errors import DecodeError, InvalidInput
 from province.model.observation import SCHEMA
+from province.model.schema import describe
 from province.pack import Context
-from province.packs.devices.example import RHYTHMS
+from province.packs.devices.example import RHYTHMS, SILENT_GATEWAY, example, falls_silent, sensors
 from province.packs.devices.feeds import MAX_ENTITIES, from_smart_data_models
 from province.packs.devices.logic import KINDS, sensor_id
 from province.packs.devices.types import SENSORS
+from province.territory.example import read_facts
 from tests.shared import shared
+
+FOLDER = Path(__file__).parents[2] / "data" / "binh-duong"
 
 CONTEXT = Context(now=datetime(2026, 11, 24, 1, tzinfo=UTC), params={}, actor="device:x")
 
@@ -84,11 +88,26 @@ def test_id_never_reaches_beyond_its_topic(serial: str) -> None:
 def test_simulated_signals_are_declared_observed_fields_inside_their_range() -> None:
     assert set(RHYTHMS) <= set(SENSORS)
     assert set(KINDS) == {t.TYPE.name for t in SENSORS}  # type: ignore[attr-defined]
-    from province.model.schema import describe
-
     for record, rhythms in RHYTHMS.items():
         observed = {s.name: s.field for s in describe(record).observed}
         for name, rhythm in rhythms.items():
             field = observed[name]
             assert field.minimum is None or field.minimum <= rhythm.low
             assert field.maximum is None or rhythm.high <= field.maximum
+
+
+def test_invented_sensors_are_many_deterministic_and_marked() -> None:
+    facts = read_facts(FOLDER)
+    made = sensors(facts.areas, facts.positions)
+    assert made == sensors(reversed(facts.areas), facts.positions)
+    assert len(made) == 126
+    assert len({s.id for s in made}) == 126
+    assert all("(giả lập)" in (s.name or "") for s in made)
+    silent = [s for s in made if falls_silent(s)]
+    behind = [s for s in silent if s.gateway == SILENT_GATEWAY]
+    assert len(behind) > len(silent) / 2
+    assert len(silent) < len(made) / 3
+    for change in example(facts.areas, facts.agencies, facts.positions):
+        assert change.style == "fill"
+        assert change.agency is not None
+        assert {a.origin for a in change.attrs.values() if a} == {"simulated"}

@@ -12,7 +12,6 @@ import pytest
 
 from province.errors import ConfigurationError
 from province.model.geometry import contains, validate
-from province.packs.devices.example import SILENT_GATEWAY, example, falls_silent, sensors
 from province.territory.example import Facts, load, read_facts
 from province.vocab.area import LOCAL, in_force, local_area
 from tests.shared import shared
@@ -113,19 +112,3 @@ def test_broken_folder_is_named(tmp_path: Path) -> None:
     path.write_text(path.read_text("utf-8").replace(",handover", ",hearsay"), "utf-8")
     with pytest.raises(ConfigurationError, match="hearsay"):
         load(folder)
-
-
-def test_invented_sensors_are_many_deterministic_and_marked(facts: Facts) -> None:
-    made = sensors(facts.areas, facts.positions)
-    assert made == sensors(reversed(facts.areas), facts.positions)
-    assert len(made) == 126
-    assert len({s.id for s in made}) == 126
-    assert all("(giả lập)" in (s.name or "") for s in made)
-    silent = [s for s in made if falls_silent(s)]
-    behind = [s for s in silent if s.gateway == SILENT_GATEWAY]
-    assert len(behind) > len(silent) / 2
-    assert len(silent) < len(made) / 3
-    for change in example(facts.areas, facts.agencies, facts.positions):
-        assert change.style == "fill"
-        assert change.agency is not None
-        assert {a.origin for a in change.attrs.values() if a} == {"simulated"}

@@ -1,0 +1,57 @@
+"""A broker that knows every pack, over a database of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+
+from province.broker.broker import Broker
+from province.broker.committer import Committer
+from province.broker.database import Pool, connect
+from province.broker.migrate import ensure_indexes, migrate
+from province.model import parameters
+from province.model.schema import describe
+from province.model.time import Instant
+from province.packs import BUILT_IN
+from province.vocab import TYPES
+from tests.conformance.situation import folder
+
+KINDS = {describe(t).name: describe(t) for t in (*TYPES, *(t for p in BUILT_IN for t in p.types))}
+
+
+def parameters_at(pack: str, at: Instant) -> Mapping[str, Any]:
+    here = folder(next(p for p in BUILT_IN if p.name == pack))
+    return parameters.at(parameters.parse(here.joinpath("params.yaml").read_text("utf-8")), at)
+
+
+async def no_latest(*_: object) -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+async def pool(make_database: Any) -> AsyncIterator[Pool]:
+    made = await connect(make_database(), size=4)
+    async with made.acquire() as connection:
+        await migrate(connection)
+        await ensure_indexes(connection, list(KINDS.values()))
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="module")
+async def broker(pool: Pool) -> AsyncIterator[Broker]:
+    committer = Committer(pool, KINDS, lambda tenant, geometry: None)
+    committer.start()
+    yield Broker(
+        pool,
+        committer,
+        types=KINDS,
+        packs=BUILT_IN,
+        parameters=parameters_at,
+        read_latest=no_latest,
+        sign=lambda purpose, message: hashlib.sha256(purpose.encode() + message).hexdigest(),
+    )
+    await committer.stop()
