@@ -84,7 +84,7 @@ class DiskWatch:
             raise Unavailable(
                 f"the disk of {worst.path} is almost full ({_mib(worst.free_bytes)} MiB free); nothing was written.",
                 field="disk",
-                remedy=f"Operator: free at least {_mib(int(self._critical * _RECOVERY))} MiB; writing resumes by itself.",
+                remedy=f"Operator: free {_mib(int(self._critical * _RECOVERY))} MiB; writing resumes by itself.",
             )
 
     async def check(self) -> str:
