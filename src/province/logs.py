@@ -1,0 +1,155 @@
+"""Logs: one JSON object per line on standard error, with the request that caused it and without any secret.
+
+    {"time": "2026-11-24T00:00:00.123456Z", "level": "INFO", "process": "serve", "logger": "province.broker.relay",
+     "message": "…", "request": "…", "tenant": "…", …what the call gave as `extra`…, "exception": "…"}
+
+Secrets are removed when the line is written, wherever they stand: values of keys whose name speaks of a password,
+secret, token, authorisation or cookie; access tokens (`prv_…`); passwords inside connection strings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import math
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Final, TextIO
+
+from province.errors import ConfigurationError
+from province.settings import Settings
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""Id of the request that is being served, "" outside of one."""
+tenant_id: ContextVar[str] = ContextVar("tenant_id", default="")
+"""Tenant of that request, "" when it is not known (yet)."""
+
+REDACTED: Final = "[redacted]"
+_DEEPEST = 8
+_LONGEST = 16_384
+_WORDS = r"(?:password|passwd|passphrase|secret|token|authorization|cookie)"
+_KEY = re.compile(_WORDS, re.IGNORECASE)
+_QUOTED = r"""(?:"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)"""
+_HEADER = re.compile(r"""((?:authorization|cookie)["']?\s*[:=]\s*)([^\n]+)""", re.IGNORECASE)
+_PAIR = re.compile(rf"""({_WORDS}[\w.-]*["']?\s*[:=]\s*)({_QUOTED}\S*|\S+)""", re.IGNORECASE)
+_TOKEN = re.compile(r"prv_[\w-]*")
+_DSN = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)\S*@", re.IGNORECASE)
+_BEARER = re.compile(r"\b(bearer|basic)\s+\S+", re.IGNORECASE)
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OURS = frozenset(("time", "level", "process", "logger", "request", "tenant", "exception"))
+
+
+@contextlib.contextmanager
+def bind(*, request: str | None = None, tenant: str | None = None) -> Iterator[None]:
+    """Within the block, lines carry this request id and tenant. None leaves what is there."""
+    tokens = [
+        (variable, variable.set(value))
+        for variable, value in ((request_id, request), (tenant_id, tenant))
+        if value is not None
+    ]
+    try:
+        yield
+    finally:
+        for variable, token in reversed(tokens):
+            variable.reset(token)
+
+
+def redact(text: str) -> str:
+    """The text without tokens, without passwords of connection strings, without values of secret names."""
+    text = _DSN.sub(rf"\1{REDACTED}@", text)
+    text = _HEADER.sub(rf"\1{REDACTED}", text)
+    text = _PAIR.sub(rf"\1{REDACTED}", text)
+    text = _BEARER.sub(rf"\1 {REDACTED}", text)
+    return _TOKEN.sub(REDACTED, text)
+
+
+def clean(value: object, *, depth: int = 0) -> object:
+    """Any value as what JSON can hold, redacted, with texts cut off at 16,384 characters."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        # A lone surrogate (an undecodable file name) cannot be written as UTF-8.
+        text = redact(value.encode("utf-8", "backslashreplace").decode())
+        return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    if depth < _DEEPEST and isinstance(value, Mapping):
+        return {
+            str(clean(str(key))): REDACTED if _KEY.search(str(key)) else clean(item, depth=depth + 1)
+            for key, item in value.items()
+        }
+    if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
+        return [clean(item, depth=depth + 1) for item in value]
+    return clean(value.isoformat() if isinstance(value, datetime) else str(value))
+
+
+class JsonLine(logging.Formatter):
+    """Formats a record as one line of JSON."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # a wrong format string must not cost the line
+            message = f"{record.msg} {record.args!r}"
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "level": record.levelname,
+            "process": self._process,
+            "logger": record.name,
+            "message": clean(message),
+        }
+        for name, variable in (("request", request_id), ("tenant", tenant_id)):
+            if value := variable.get():
+                line[name] = clean(value)
+        for name, value in vars(record).items():
+            if name not in _STANDARD and not name.startswith("_"):
+                given = f"extra_{name}" if name in _OURS and name in line else name
+                line[given] = REDACTED if _KEY.search(name) else clean(value)
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = clean(self.formatException(record.exc_info))
+        if record.stack_info:
+            line["stack"] = clean(record.stack_info)
+        return json.dumps(line, ensure_ascii=False, allow_nan=False)
+
+
+def configure(settings: Settings, process: str, *, stream: TextIO | None = None) -> None:
+    """Send all logs of this process there, from `settings.log_level` on. process: `serve`, `ingest`, `work`, ….
+
+    The access log of uvicorn is silenced: the request log (`api.observe_requests`) writes one line per request.
+    Raises: ConfigurationError for an unknown level.
+    """
+    level = logging.getLevelNamesMapping().get(settings.log_level.upper())
+    if level is None:
+        raise ConfigurationError(
+            f"{settings.log_level!r} is no log level.",
+            field="PROVINCE_LOG_LEVEL",
+            remedy="Give DEBUG, INFO, WARNING or ERROR.",
+        )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLine(process))
+    root = logging.getLogger()
+    for former in root.handlers[:]:
+        root.removeHandler(former)
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    access = logging.getLogger("uvicorn.access")
+    access.handlers.clear()
+    access.propagate = False
+    # At INFO these libraries tell every request, job and poll.
+    for name in ("httpx", "httpcore", "procrastinate", "nats"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.captureWarnings(True)
