@@ -212,7 +212,7 @@ def entity_of(record: Record, *, origin: Origin = "measured", at: Instant | None
         value = getattr(record, name)
         if value is None or value == ():
             continue
-        plain = msgspec.to_builtins(value)
+        plain = msgspec.json.decode(msgspec.json.encode(value))
         observed = field_spec.field.observed
         attrs[name] = Attribute(
             type=field_spec.kind,
@@ -418,7 +418,7 @@ _NO_PARAMETERS: Parameters = {}
 
 
 def _words(entity: Entity) -> str:
-    return fold(" ".join(str(a.value) for a in entity.attrs.values()))
+    return fold(f"{entity.value('title')} {entity.value('name')}")
 
 
 def _holds(entity: Entity, term: Where) -> bool:
