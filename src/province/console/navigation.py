@@ -32,7 +32,7 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
         found += [(f"/list/{name}", label, mark("Registers")) for name, label in lists(services, actor)]
         if any(isinstance(p, Silent) for pack in services.broker.packs for p in pack.panels):
             found.append(("/silent", mark("Silent devices"), mark("Operations")))
-        if services.may(actor, "system.read"):
+        if services.may(actor, "letter.read"):
             found.append(("/dead-letters", mark("Dead letters"), mark("Operations")))
         if services.may(actor, "account.read"):
             found.append(("/admin/accounts", mark("Accounts"), mark("Administration")))
