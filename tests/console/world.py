@@ -189,7 +189,7 @@ PACK = Pack(
         Table(
             Case, Label("Phản ánh", "Cases"), columns=("code", "title", "category", "status", "office"), group="status"
         ),
-        Silent(Station, Label("Trạm mất tín hiệu", "Silent stations"), by=("gateway",), after_s=3600),
+        Silent(Station, Label("Trạm mất tín hiệu", "Silent stations"), by=("gateway", "height"), after_s=3600),
         Chart(Station, Label("PM2,5", "PM2.5"), "pm25"),
     ),
 )
@@ -212,7 +212,7 @@ def entity_of(record: Record, *, origin: Origin = "measured", at: Instant | None
         value = getattr(record, name)
         if value is None or value == ():
             continue
-        plain = msgspec.to_builtins(value)
+        plain = msgspec.json.decode(msgspec.json.encode(value))
         observed = field_spec.field.observed
         attrs[name] = Attribute(
             type=field_spec.kind,
@@ -382,17 +382,17 @@ class Memory:
     async def silent(self, panel: Silent, actor: Actor) -> Sequence[Group]:
         name = describe(panel.of).name
         kind = self.types[name]
-        groups: dict[tuple[Any, ...], list[Entity]] = {}
-        for e in self.entities.values():
-            if e.type == name:
-                groups.setdefault(tuple(e.value(b) for b in panel.by[:1]), []).append(e)
-        field_name = kind.observed[-1].name if kind.observed else ""
+        observed = [o.name for o in kind.observed]
+        found = [e for e in self.entities.values() if e.type == name]
         result = []
-        for values, members in groups.items():
-            quiet = [e for e in members if field_name not in e.attrs]
-            if quiet:
-                shown = tuple(Member(e.id, str(e.value("name") or e.id), None) for e in quiet)
-                result.append(Group(values, len(quiet), len(members), shown))
+        for position, shared in enumerate(panel.by):
+            for value in dict.fromkeys(e.value(shared) for e in found):
+                members = [e for e in found if e.value(shared) == value]
+                quiet = [e for e in members if not any(o in e.attrs for o in observed)]
+                if quiet:
+                    values = tuple(value if i == position else None for i in range(len(panel.by)))
+                    shown = tuple(Member(e.id, str(e.value("name") or e.id), None) for e in quiet)
+                    result.append(Group(values, len(quiet), len(members), shown))
         return result
 
     async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
@@ -418,7 +418,7 @@ _NO_PARAMETERS: Parameters = {}
 
 
 def _words(entity: Entity) -> str:
-    return fold(" ".join(str(a.value) for a in entity.attrs.values()))
+    return fold(f"{entity.value('title')} {entity.value('name')}")
 
 
 def _holds(entity: Entity, term: Where) -> bool:
@@ -655,11 +655,11 @@ class World:
         self.note("revoke_credential", credential)
 
     async def _list_letters(self, actor: Actor, after: str) -> tuple[Sequence[DeadLetter], str]:
-        policy.require(actor, "system.read")
+        policy.require(actor, "letter.read")
         return self.letters, ""
 
     async def _letter(self, actor: Actor, id: str) -> DeadLetter:
-        policy.require(actor, "system.read")
+        policy.require(actor, "letter.read")
         found = next((x for x in self.letters if x.id == id), None)
         if found is None:
             raise NotFound(f"there is no dead letter {id}.", field="id")

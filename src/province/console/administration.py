@@ -81,7 +81,7 @@ async def change_account(visit: Visit) -> Response:
 async def tokens(visit: Visit, **extra: Any) -> Response:
     """One's own tokens, and the credentials of devices for those who may see them."""
     device = visit.request.query_params.get("device", "").strip()
-    manage = visit.services.may(visit.actor, "device.credential")
+    manage = visit.services.may(visit.actor, "credential.read")
     values = {
         "tokens": await visit.services.tokens.list(visit.actor),
         "manage": manage,

@@ -77,7 +77,12 @@ async def render(
     """
     services, words = visit.services, visit.words
     entity_type = services.broker.types.get(found.type)
-    history = await services.broker.history(found.id, visit.actor, limit=HISTORY)
+    written = {s.name for s in entity_type.fields.values() if not s.field.observed} if entity_type else set()
+    written |= {split_key(key)[0] for key in found.attrs}
+    if entity_type is not None:
+        # Readings have their charts; leaving them out spares a look into the lake.
+        written -= {s.name for s in entity_type.observed}
+    history = await services.broker.history(found.id, visit.actor, attrs=sorted(written), limit=HISTORY)
     records = list(history.records)
     names = await services.people(visit.actor, sorted({r.actor for r in records}))
     specs = list(entity_type.fields.values()) if entity_type else []
@@ -99,7 +104,7 @@ async def render(
         "lines": sorted((x for x in lines if x.shown.text), key=lambda x: not x.observed),
         "unknown": [x.label for x in lines if not x.shown.text],
         "charts": [
-            {"name": s.name, "label": words.label(s.field.label)}
+            {"name": s.name, "label": words.label(s.field.label), "shown": show(found.attrs[s.name], words, spec=s)}
             for s in specs
             if s.field.observed and s.value in ("number", "integer") and s.name in found.attrs
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+import shapely
+import shapely.geometry
 from starlette.responses import Response
 
 from province.console.display import entity_href, show, title_of, unit_symbol
@@ -17,11 +20,12 @@ from province.console.navigation import panels, readable
 from province.console.visit import Visit
 from province.errors import InvalidInput, NotFound
 from province.model.entity import Entity
-from province.model.geometry import Box
+from province.model.geometry import Box, Geometry
 from province.model.query import Query, Where
 from province.model.schema import EntityType, FieldSpec
 from province.model.time import CIVIL_ZONE, now
 from province.pack import Map
+from province.vocab.area import LOCAL
 
 LIMIT: Final = 5000
 """Marks of one answer; more are cut off, and the page says so."""
@@ -29,6 +33,8 @@ PAGE: Final = 1000
 AREAS: Final = 500
 CATEGORIES: Final = 8
 STEPS: Final = 5
+TOLERANCE: Final = 0.0003
+"""Degrees, about 33 m: less than a pixel until a ward fills the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,22 +212,35 @@ async def areas(visit: Visit) -> Response:
     today = now().astimezone(CIVIL_ZONE).date().isoformat()
     query = Query(
         types=("Area",),
-        where=(Where("kind", "in", ["ward", "commune", "township"]), Where("validFrom", "<=", today)),
+        where=(Where("kind", "in", sorted(LOCAL)), Where("validFrom", "<=", today)),
         limit=AREAS,
     )
     page = await visit.services.broker.query(query, visit.actor)
     entity_type = visit.services.broker.types["Area"]
-    features = [
-        {
-            "type": "Feature",
-            "geometry": area.value("location"),
-            "properties": {"title": title_of(area, entity_type), "href": entity_href(area.id)},
-        }
+    shown = [
+        area
         for area in page.items
         if area.value("location") is not None and not (area.value("validTo") and area.value("validTo") <= today)
     ]
+    shapes = await asyncio.to_thread(simplify, [area.value("location") for area in shown])
+    features = [
+        {
+            "type": "Feature",
+            "geometry": shape,
+            "properties": {"title": title_of(area, entity_type), "href": entity_href(area.id)},
+        }
+        for area, shape in zip(shown, shapes, strict=True)
+    ]
     body = msgspec.json.encode({"type": "FeatureCollection", "features": features})
     return Response(body, media_type="application/geo+json", headers={"cache-control": "private, max-age=300"})
+
+
+def simplify(shapes: Sequence[Geometry]) -> list[Geometry]:
+    """Boundaries for drawing: at most about `TOLERANCE` degrees off, and neighbours still share their borders."""
+    if not shapes:
+        return []
+    drawn = shapely.coverage_simplify([shapely.geometry.shape(s) for s in shapes], TOLERANCE)
+    return [shapely.geometry.mapping(shapely.set_precision(s, 1e-5)) for s in drawn]
 
 
 def parse_box(text: str) -> Box | None:

@@ -8,7 +8,7 @@ from province.console.language import mark
 from province.console.services import Services
 from province.model.actor import Actor
 from province.model.label import Label
-from province.pack import Map, Pack, Silent, Table
+from province.pack import Action, Map, Pack, Silent, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,23 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
         found += [(f"/list/{name}", label, mark("Registers")) for name, label in lists(services, actor)]
         if any(isinstance(p, Silent) for pack in services.broker.packs for p in pack.panels):
             found.append(("/silent", mark("Silent devices"), mark("Operations")))
-        if services.may(actor, "system.read"):
+        if services.may(actor, "letter.read"):
             found.append(("/dead-letters", mark("Dead letters"), mark("Operations")))
         if services.may(actor, "account.read"):
             found.append(("/admin/accounts", mark("Accounts"), mark("Administration")))
         found.append(("/admin/tokens", mark("Tokens and devices"), mark("Administration")))
-    found.append(("/report", mark("Send a report"), mark("For residents")))
+    if public_action(services) is not None:
+        found.append(("/report", mark("Send a report"), mark("For residents")))
     return [Entry(href, text, _is_current(href, path), group) for href, text, group in found]
+
+
+def public_action(services: Services) -> Action | None:
+    """The action behind the form for residents, when a pack declares it."""
+    for pack in services.broker.packs:
+        for action in pack.actions:
+            if action.name == services.report_action and action.public:
+                return action
+    return None
 
 
 def lists(services: Services, actor: Actor) -> list[tuple[str, Label]]:

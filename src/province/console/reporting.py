@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from province.console import forms, uploads
 from province.console.display import Shown, file_hashes, plain, show, title_of
+from province.console.navigation import public_action
 from province.console.signin import problem
 from province.console.visit import Visit
 from province.errors import Conflict, InvalidInput, NotFound, RateLimited, TooLarge
@@ -20,10 +21,9 @@ from province.pack import Action
 
 def action_of(visit: Visit) -> Action:
     """The public action behind the form. Raises: NotFound when no pack declares it."""
-    for pack in visit.services.broker.packs:
-        for action in pack.actions:
-            if action.name == visit.services.report_action and action.public:
-                return action
+    action = public_action(visit.services)
+    if action is not None:
+        return action
     raise NotFound("reports are not taken here.", field="action", remedy="Ask the operators of this installation.")
 
 

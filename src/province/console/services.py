@@ -52,9 +52,10 @@ class Series(Protocol):
 
 
 class SilentGroup(Protocol):
-    """Silent entities that share `values` (one per field of `Silent.by`). members: the longest silent first.
+    """Silent entities that share a value. members: the longest silent first.
 
-    silent, total: how many of those that share the values are silent, and how many there are.
+    values: one per field of `Silent.by`, None where it is not the field that they share.
+    silent, total: how many of those that share the value are silent, and how many there are.
     """
 
     @property

@@ -96,6 +96,9 @@ def door(services: Services, handler: Handler, *, public: bool = False) -> Calla
             response = await _answer(visit, handler, public)
         except ProvinceError as error:
             response = errors.error_page(visit, error)
+        finally:
+            if visit.form is not None:
+                await visit.form.close()
         for name, value, max_age in visit.cookies:
             _set_cookie(response, services, name, value, max_age)
         return render.guard(response)

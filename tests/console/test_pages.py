@@ -1,0 +1,166 @@
+"""Every page, in both languages: whole, labelled, translated, and under the content security policy."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from province.console.language import translations
+from tests.console.conftest import Open, csrf
+from tests.console.markup import read
+from tests.console.world import World, world
+
+SIGNED_IN = (
+    "/",
+    "/account/password",
+    "/list/Station",
+    "/list/Station?q=thu+dau+mot&count=1&height=3&installed=2020-01-01T00:00",
+    "/list/Case?status=new&count=1",
+    "/list/Case?q=khong-co-gi",
+    "/entity/urn:ngsi-ld:Station:00001?range=7d",
+    "/entity/urn:ngsi-ld:Station:00003",
+    "/entity/urn:ngsi-ld:Case:00000",
+    "/map",
+    "/map?layer=Case",
+    "/silent",
+    "/dead-letters",
+    "/dead-letters/letter-1",
+    "/admin/accounts",
+    "/admin/tokens",
+    "/report",
+)
+PUBLIC = ("/sign-in", "/sign-in?next=/map", "/report", "/map", "/list/Station", "/r/" + "s" * 32)
+ERRORS = (("/list/Nothing", 404), ("/entity/urn:x:absent", 404), ("/list/Station?height=high", 400))
+_UNIQUE_ENGLISH = (
+    "Overview", "Sign in", "Search", "What can be done", "Attributes", "Registers", "no data", "Times are Vietnam time",
+)  # fmt: skip
+
+
+def check(html: str, language: str) -> None:
+    """The rules that hold on every page."""
+    page = read(html)
+    assert page.problems == []
+    assert page.lang == language
+    if language == "vi":
+        seen = " ".join(page.text)
+        assert not [w for w in _UNIQUE_ENGLISH if w in seen]
+    assert not re.search(r"%\(\w+\)s", html)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("path", SIGNED_IN)
+async def test_page_for_a_signed_in_person(browse: Open, small: World, path: str, language: str) -> None:
+    async with browse(small, language=language) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200
+    check(answer.text, language)
+    assert "Nguyễn Thị Ánh" in answer.text
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("path", PUBLIC)
+async def test_page_for_a_stranger(browse: Open, small: World, path: str, language: str) -> None:
+    async with browse(small, language=language, signed_in=False) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200
+    check(answer.text, language)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize(("path", "status"), ERRORS)
+async def test_error_page(browse: Open, small: World, path: str, status: int, language: str) -> None:
+    async with browse(small, language=language) as client:
+        answer = await client.get(path)
+    assert answer.status_code == status
+    check(answer.text, language)
+    assert re.search(r'class="mono">[0-9a-f]{16}<', answer.text), "the request id stands on the page"
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/map", "/list/Nothing", "/console/areas.geojson"])
+async def test_security_headers(browse: Open, small: World, path: str) -> None:
+    async with browse(small) as client:
+        answer = await client.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("count", [0, 1, 1000])
+@pytest.mark.parametrize("path", ["/", "/list/Station", "/list/Case?count=1", "/map", "/silent"])
+async def test_nothing_one_and_a_thousand(browse: Open, path: str, count: int) -> None:
+    async with browse(world(stations_count=count, cases_count=count)) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200
+    check(answer.text, "vi")
+
+
+async def test_empty_register_says_why(browse: Open) -> None:
+    empty = world(stations_count=0, cases_count=0)
+    async with browse(empty, language="en") as client:
+        register = await client.get("/list/Case")
+        filtered = await client.get("/list/Case?category=road")
+    assert "This register is empty" in register.text
+    assert "Nothing matches" in filtered.text
+
+
+async def test_stored_text_is_never_markup(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        answer = await client.get("/entity/urn:ngsi-ld:Case:00000")
+    assert "đường số 0 &lt;b&gt;" in answer.text
+    assert "số 0 <b>" not in answer.text
+
+
+async def test_simulated_values_are_flagged_and_missing_ones_are_said(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        measured = await client.get("/entity/urn:ngsi-ld:Station:00001")
+        never = await client.get("/entity/urn:ngsi-ld:Station:00003")
+    assert '<span class="badge simulated">mô phỏng</span>' in measured.text
+    assert "µg/m³" in measured.text
+    assert "không có dữ liệu:</span> PM2,5" in never.text
+    assert "badge simulated" not in never.text
+
+
+async def test_provenance_names_the_writer(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        answer = await client.get("/entity/urn:ngsi-ld:Case:00000")
+    assert "do người báo" in answer.text
+    assert "Nguyễn Thị Ánh" in answer.text
+
+
+async def test_language_switch_is_remembered_and_stays_on_the_site(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        switched = await client.get("/language/en", params={"next": "/list/Case?q=a"})
+        elsewhere = await client.get("/language/en", params={"next": "//evil.test/"})
+        unknown = await client.get("/language/xx")
+    assert switched.headers["location"] == "/list/Case?q=a"
+    assert "lang=en" in switched.headers["set-cookie"]
+    assert elsewhere.headers["location"] == "/"
+    assert unknown.status_code == 404
+
+
+async def test_menu_offers_only_what_rights_open(browse: Open) -> None:
+    clerk = world(permissions=("case.read",))
+    async with browse(clerk) as client:
+        answer = await client.get("/")
+        refused = await client.get("/admin/accounts")
+    assert "/list/Case" in answer.text
+    assert "/admin/accounts" not in answer.text
+    assert refused.status_code == 403
+    assert "account.read" in refused.text
+
+
+async def test_form_without_token_is_refused(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        answer = await client.post("/inbox/n-1/read", data={"csrf": "foreign"})
+        good = await client.post("/inbox/n-1/read", data={"csrf": csrf()})
+    assert answer.status_code == 403
+    assert good.status_code == 303
+    assert small.calls == [("mark_read", "n-1")]
+
+
+def test_vietnamese_is_loaded() -> None:
+    assert translations("vi").gettext("Overview") == "Tổng quan"
+    assert translations("en").gettext("Overview") == "Overview"
