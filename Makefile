@@ -1,0 +1,72 @@
+# The verbs of this project. `make run` and `make test` are all that a newcomer needs.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest -q
+FAST := not slow and not browser and not fault
+
+.PHONY: run test check lint fix docs bench bench-long demo new-pack install islands browser clean
+
+run: install islands  ## start everything with the example; Ctrl-C stops it
+	$(BIN)/province run
+
+test: install islands  ## the fast tests, about a minute
+	$(PYTEST) -n 2 -m "$(FAST)"
+
+check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests
+	$(PYTEST) -n 2 -m "$(FAST)"
+	$(PYTEST) -m "not ($(FAST))"
+
+lint: install  ## style, types, who may import whom, message catalogues
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd web && npm run --silent check
+
+fix: install  ## repair what can be repaired
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: install  ## write the generated reference pages
+	$(BIN)/python scripts/make_docs.py
+
+docs-check: install
+	$(BIN)/python scripts/make_docs.py --check
+
+bench: install  ## benchmarks; results in bench/results
+	$(BIN)/python -m bench
+
+bench-long: install
+	$(BIN)/python -m bench --long
+
+demo: install islands  ## the same as run, with a faster simulator
+	PROVINCE_HOME=$${PROVINCE_HOME:-var/demo} $(BIN)/province run --simulate
+
+new-pack: install  ## make new-pack NAME=x
+	@test -n "$(NAME)" || { echo "usage: make new-pack NAME=x" >&2; exit 2; }
+	$(BIN)/python scripts/new_pack.py $(NAME)
+
+browser:
+	@scripts/install-browser
+
+install: .venv/.installed
+
+.venv/.installed: requirements/dev.lock requirements/uv.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+islands: web/node_modules/.installed src/province/console/static/islands/.built
+
+web/node_modules/.installed: web/package-lock.json web/package.json
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+src/province/console/static/islands/.built: web/node_modules/.installed $(shell find web/src -type f 2>/dev/null) web/vite.config.ts
+	cd web && npm run --silent build
+	touch $@
+
+clean:
+	rm -rf .venv web/node_modules src/province/console/static/islands .mypy_cache .ruff_cache .pytest_cache

@@ -48,6 +48,8 @@ class Settings:
     """PROVINCE_STREAM_MAX_BYTES: room for observations that wait for the lake; full means refused, never dropped."""
     max_body_bytes: int = 16 * 1024**2
     file_quota_bytes: int = 20 * 1024**3
+    calls_per_second: int = 5_000
+    """PROVINCE_CALLS_PER_SECOND: calls of one account or token that one server process lets through."""
     example: str = ""
     """PROVINCE_EXAMPLE: not empty: load the Bình Dương example at start (`province run` sets it)."""
     log_level: str = "INFO"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from province.broker import stream
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool, connect
-from province.broker.jobs import Handler, Jobs, remove_old
+from province.broker.jobs import Jobs, remove_old
 from province.broker.known import Known
 from province.broker.measured import Measured
 from province.broker.migrate import ensure_indexes, migrate, schema_lock
@@ -31,7 +31,7 @@ from province.engines.facade import Engines
 from province.errors import Unavailable
 from province.history import latest
 from province.history.lake import Lake
-from province.identity import policy
+from province.identity import policy, sessions
 from province.identity.keys import KeyRing
 from province.model.actor import system
 from province.model.geometry import Geometry
@@ -171,7 +171,7 @@ def _assemble(
     )
     known = Known(pool)
     lake_of = Lakes(settings.lake_uri)
-    jobs = Jobs(engines.database_dsn(), {"remove_old": _remove_old(pool)})
+    jobs = Jobs(engines.database_dsn(), {}, nightly=_clean(pool))
     return Core(
         settings=settings,
         engines=engines,
@@ -196,11 +196,14 @@ async def _deliver(connection: Connection, tenant: str, notice: Mapping[str, Any
     await notices.deliver(connection, tenant, msgspec.convert(notice, Notice), str(event))
 
 
-def _remove_old(pool: Pool) -> Handler:
-    async def handle(tenant: str, arguments: Mapping[str, Any], event: str) -> None:
-        log.info("old rows removed", extra=await remove_old(pool, **arguments))
+def _clean(pool: Pool) -> Callable[[], Awaitable[None]]:
+    async def clean() -> None:
+        removed = await remove_old(pool)
+        async with pool.acquire() as connection:
+            removed["sessions"] = await sessions.purge(connection)
+        log.info("old rows removed", extra=removed)
 
-    return handle
+    return clean
 
 
 async def open_nats(engines: Engines) -> Client:

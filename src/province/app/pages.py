@@ -97,6 +97,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         change_password=lambda one, old, new: desk.authenticator.change_password(one.actor, old, new),
         csrf_token=lambda key: core.keys.sign("csrf", key.encode()),
         check_csrf=check_csrf,
+        people=_people(core),
         events=_events(core),
         engines=_engines(core),
         inbox=_inbox(core),
@@ -111,6 +112,24 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         dead_letters=letters.build(core),
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),
     )
+
+
+def _people(core: Core) -> Callable[[Actor, Sequence[str]], Awaitable[Mapping[str, str]]]:
+    async def people(actor: Actor, ids: Sequence[str]) -> Mapping[str, str]:
+        scope = policy.scope(actor, "account.read")
+        async with core.pool.acquire() as connection:
+            rows = await connection.fetch(
+                "SELECT id::text AS id, name FROM account WHERE tenant = $1 AND id::text = ANY($2::text[])"
+                " AND ($3 OR agency = ANY($4::text[]) OR id::text = $5)",
+                actor.tenant,
+                list(ids),
+                scope.all,
+                sorted(scope.agencies),
+                actor.id,
+            )
+        return {row["id"]: row["name"] for row in rows}
+
+    return people
 
 
 def _events(core: Core) -> Callable[[Actor, int], Awaitable[Sequence[console.Happening]]]:
@@ -347,7 +366,7 @@ def _tokens(desk: Desk) -> console.Tokens:
             await tokens.revoke(connection, actor, token)
 
     async def credentials_of(actor: Actor, device: str) -> Sequence[console.CredentialRow]:
-        policy.require_somewhere(actor, "credential.read")
+        policy.require_somewhere(actor, "system.provision")
         async with pool.acquire() as connection:
             rows = await connection.fetch(
                 "SELECT login, device, created_at, revoked_at FROM device_credential WHERE tenant = $1"
@@ -361,10 +380,10 @@ def _tokens(desk: Desk) -> console.Tokens:
         ]
 
     async def issue_credential(actor: Actor, device: str) -> tuple[str, str]:
-        entity = await desk.core.broker.get(device, actor, latest=False)
-        policy.require(actor, "credential.create", agency=entity.agency, area=entity.area)
+        await desk.core.broker.get(device, actor, latest=False)
         async with pool.acquire() as connection:
-            return await credentials.issue_credential(connection, actor.tenant, device, by=actor.id)
+            made = await credentials.issue_credential(connection, actor, device)
+        return made.login, made.secret
 
     async def revoke_credential(actor: Actor, login: str) -> None:
         async with pool.acquire() as connection:
@@ -373,8 +392,6 @@ def _tokens(desk: Desk) -> console.Tokens:
             )
             if device is None:
                 raise NotFound("there is no such credential.", field="credential")
-            entity = await desk.core.broker.get(device, actor, latest=False)
-            policy.require(actor, "credential.delete", agency=entity.agency, area=entity.area)
-            await credentials.revoke_credential(connection, actor.tenant, login)
+            await credentials.revoke_credential(connection, actor, device)
 
     return console.Tokens(listed, issue, revoke, credentials_of, issue_credential, revoke_credential)

@@ -64,6 +64,11 @@ class Committer:
                 await self._task
             self._task = None
 
+    @property
+    def waiting(self) -> int:
+        """Writes that wait for their turn."""
+        return len(self._queue)
+
     async def submit(self, write: Write) -> tuple[Changed, ...]:
         """Returns when the write is durable. Raises what refused it; Unavailable when the outcome is unknown."""
         if len(self._queue) >= MAX_QUEUE:

@@ -27,11 +27,19 @@ _TASK = "province.job"
 class Jobs:
     """Queue and worker. handlers: by job name, bound by the composition root."""
 
-    def __init__(self, dsn: str, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, dsn: str, handlers: Mapping[str, Handler], *, nightly: Callable[[], Awaitable[None]]) -> None:
+        """nightly: housekeeping, once a night whatever the number of workers."""
         self._handlers = dict(handlers)
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
         retry = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=3)
         self._task = self._app.task(name=_TASK, retry=retry)(self._run)
+
+        async def clean(timestamp: int) -> None:
+            await nightly()
+
+        self._app.periodic(cron="17 19 * * *", periodic_id="nightly")(  # 02:17 in Vietnam
+            self._app.task(name="province.nightly", queueing_lock="nightly")(clean)
+        )
 
     async def open(self) -> None:
         """Connect; create the queue's tables on the first run."""

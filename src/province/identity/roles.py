@@ -27,7 +27,7 @@ CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
     "viewer": (Label("Người xem", "Viewer"), ("*.read",)),
     "device-manager": (
         Label("Quản lý thiết bị", "Device manager"),
-        ("*.read", "*.observe", "device.*", "devicemodel.*"),
+        ("*.read", "*.observe", "*.provision", "device.*", "devicemodel.*"),
     ),
     "resident": (Label("Người dân", "Resident"), ("file.create",)),
 }

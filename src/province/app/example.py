@@ -1,0 +1,45 @@
+"""The Bình Dương example: facts of the province, and invented sensors that say so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from province.app.core import Core
+from province.errors import ConfigurationError
+from province.model.actor import system
+from province.model.change import Change
+from province.packs.devices.example import example as invented_sensors
+from province.territory.example import load as load_facts
+from province.territory.example import read_facts
+
+log = logging.getLogger(__name__)
+_PART = 500
+
+
+def folder() -> Path:
+    """`data/binh-duong` of the checkout. Raises: ConfigurationError when the product runs without it."""
+    found = Path(__file__).parents[3] / "data" / "binh-duong"
+    if not found.is_dir():
+        raise ConfigurationError(
+            f"the example is not at {found}.", field="PROVINCE_EXAMPLE", remedy="Start with --no-example."
+        )
+    return found
+
+
+async def load(core: Core) -> None:
+    """Bring the example in. What stands already and is the same is left as it is."""
+    tenant = core.settings.tenant
+    path = folder()
+    await _apply(core, load_facts(path))
+    await core.read_atlas(tenant)  # the sensors are placed in the areas that have just come in
+    facts = read_facts(path)
+    await _apply(core, invented_sensors(facts.areas, facts.agencies, facts.positions))
+
+
+async def _apply(core: Core, changes: Sequence[Change]) -> None:
+    actor = system(core.settings.tenant, "example")
+    for start in range(0, len(changes), _PART):
+        answers = await core.broker.apply(changes[start : start + _PART], actor)
+        log.info("example", extra={"entities": len(answers), "created": sum(a.created for a in answers)})

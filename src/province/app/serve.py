@@ -1,0 +1,161 @@
+"""The process `serve`: HTTP for people and programs."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import httpx
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from province.adapters.files import FileStore
+from province.adapters.outbound import Outbound
+from province.adapters.photo import Photos
+from province.api import door as api
+from province.api.errors import status_of
+from province.api.observe_requests import ObserveRequests
+from province.app import example, pages, wellbeing
+from province.app.address import Callers
+from province.app.core import Core, open_core
+from province.app.declarations import TITLE_EN, TITLE_VI
+from province.console import routes as console
+from province.errors import InvalidInput, NotAllowed, Unavailable
+from province.identity import bootstrap
+from province.identity.authenticate import Authenticator
+from province.identity.limits import Limiter
+from province.identity.passwords import Passwords
+from province.ingest import observations
+from province.model.actor import Actor
+from province.model.entity import Json
+from province.model.label import Label
+from province.settings import Settings
+
+CONTEXT_BYTES = 1024 * 1024
+
+
+async def main(settings: Settings) -> None:
+    """Serve until cancelled."""
+    async with open_core(settings, "serve", connections=16) as core:
+        hasher = Passwords()
+        await bootstrap.prepare(
+            core.pool,
+            hasher,
+            tenant=settings.tenant,
+            name=Label(TITLE_VI, TITLE_EN),
+            secrets=settings.secrets,
+            extra=core.declared.roles,
+        )
+        await core.jobs.open()
+        if settings.example:
+            await example.load(core)
+        outbound = Outbound(settings.outbound_allow)
+        try:
+            await _listen(settings, application(core, hasher, outbound))
+        finally:
+            await outbound.close()
+            await core.jobs.close()
+            hasher.close()
+
+
+def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
+    """The ASGI application: health, programs' door, pages; one log line per request around it."""
+    settings = core.settings
+    callers = Callers(settings.trusted_proxies)
+    authenticator = Authenticator(core.pool, hasher)
+    disk = wellbeing.disk_watch(core)
+    health, metrics = wellbeing.build(core, disk, authenticator)
+    strangers = Limiter(rate=20, burst=200)
+    known = Limiter(rate=settings.calls_per_second, burst=settings.calls_per_second * 2)
+
+    async def authenticate(request: Request) -> Actor:
+        tenant = request.headers.get("ngsild-tenant", settings.tenant)
+        caller = await authenticator.identify(
+            tenant,
+            authorization=request.headers.get("authorization"),
+            address=callers(request),
+            request=request.state.request_id,
+            purpose=request.headers.get("x-purpose", "")[:200],
+        )
+        limiter = strangers if caller.actor.kind == "anonymous" else known
+        for key in caller.limit_keys:
+            limiter.take(key)
+        request.state.actor = caller.actor
+        if caller.must_change:
+            raise NotAllowed("the password must be changed first.", remedy="Sign in to the console and change it.")
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            disk.require_space()
+        return caller.actor
+
+    async def fetch_context(url: str) -> Json:
+        try:
+            answer = await outbound.request(
+                "GET", url, headers={"Accept": "application/ld+json"}, largest=CONTEXT_BYTES
+            )
+            if answer.status != 200:
+                raise Unavailable(f"{url[:200]} answered {answer.status}.", field="@context")
+            return msgspec.json.decode(answer.content)
+        except msgspec.DecodeError:
+            raise InvalidInput(f"{url[:200]} is no JSON document.", field="@context") from None
+        except (httpx.HTTPError, OSError) as error:
+            raise Unavailable(f"{url[:200]} cannot be fetched: {error}", field="@context") from None
+
+    services = api.Services(
+        broker=pages.Door(core),
+        authenticate=authenticate,
+        fetch_context=fetch_context,
+        read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
+        observation_media=observations.MEDIA_TYPES,
+        max_body_bytes=settings.max_body_bytes,
+        public_url=settings.public_url,
+    )
+    desk = pages.Desk(
+        core=core,
+        authenticator=authenticator,
+        hasher=hasher,
+        files=FileStore(settings.home / "files", core.pool, quota=settings.file_quota_bytes),
+        photos=Photos(),
+        reports=Limiter(rate=0.5, burst=30),
+    )
+    site = pages.build(desk, status=status_of, address=callers)
+
+    async def missing(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(("/ngsi-ld/", "/api/")):
+            return await api.not_found(request, error)
+        return await console.not_found(site, request)
+
+    app = Starlette(
+        routes=[*health.routes(), *api.routes(services), *console.routes(site)],
+        exception_handlers={404: missing, **api.handlers()},
+    )
+    app.state.unused = HTTPException
+    return ObserveRequests(app, measure=metrics.measure)
+
+
+async def _listen(settings: Settings, app: ASGIApp) -> None:
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,  # `Callers` reads them, and only from trusted proxies
+        ssl_certfile=settings.tls_certificate or None,
+        ssl_keyfile=settings.tls_key or None,
+        ssl_version=ssl.PROTOCOL_TLS_SERVER,
+        timeout_graceful_shutdown=10,
+        backlog=4096,
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve(), name="http")
+    try:
+        await asyncio.shield(task)
+    finally:
+        server.should_exit = True
+        await task
