@@ -42,4 +42,4 @@ async def _apply(core: Core, changes: Sequence[Change]) -> None:
     actor = system(core.settings.tenant, "example")
     for start in range(0, len(changes), _PART):
         answers = await core.broker.apply(changes[start : start + _PART], actor)
-        log.info("example", extra={"entities": len(answers), "created": sum(a.created for a in answers)})
+        log.info("example", extra={"entities": len(answers), "new": sum(a.created for a in answers)})

@@ -183,7 +183,6 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
     uvloop.run(until_told())
 
 
-def _progress(done: int, total: int, what: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{what}: {done}/{total}\x1b[K" + ("\n" if done >= total else ""))
-        sys.stderr.flush()
+def _progress(what: str) -> None:
+    sys.stderr.write(f"{what}\n")
+    sys.stderr.flush()

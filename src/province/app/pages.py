@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 from starlette.requests import Request
 
 from province.adapters import notices
@@ -26,13 +27,14 @@ from province.identity.passwords import Passwords, generate
 from province.ingest import credentials
 from province.model.actor import Actor, system
 from province.model.label import Label
+from province.model.observation import Acknowledged
 from province.model.query import Query, Where
 from province.model.time import now
 from province.packs.reports.logic import hash_secret
 
 
 class Door:
-    """The broker as the pages see it: records and what was measured in one."""
+    """The broker as the doors see it: records and what was measured in one."""
 
     def __init__(self, core: Core) -> None:
         self.types = core.broker.types
@@ -45,6 +47,16 @@ class Door:
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.apply = core.broker.apply
+        self.apply_each = core.broker.apply_each
+        self.actions = core.broker.actions
+        self._observer = core.observer
+
+    async def observe(
+        self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
+    ) -> Acknowledged:
+        """Take in observations."""
+        return await self._observer.observe(table, actor, key=key, source=source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import httpx
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -18,8 +17,10 @@ from province.adapters.files import FileStore
 from province.adapters.outbound import Outbound
 from province.adapters.photo import Photos
 from province.api import door as api
+from province.api.contexts import Contexts
 from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
+from province.api.services import Services
 from province.app import example, pages, wellbeing
 from province.app.address import Callers
 from province.app.core import Core, open_core
@@ -99,16 +100,16 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
             )
             if answer.status != 200:
                 raise Unavailable(f"{url[:200]} answered {answer.status}.", field="@context")
-            return msgspec.json.decode(answer.content)
+            return msgspec.json.decode(answer.body)
         except msgspec.DecodeError:
             raise InvalidInput(f"{url[:200]} is no JSON document.", field="@context") from None
         except (httpx.HTTPError, OSError) as error:
             raise Unavailable(f"{url[:200]} cannot be fetched: {error}", field="@context") from None
 
-    services = api.Services(
+    services = Services(
         broker=pages.Door(core),
         authenticate=authenticate,
-        fetch_context=fetch_context,
+        contexts=Contexts(fetch_context),
         read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
         observation_media=observations.MEDIA_TYPES,
         max_body_bytes=settings.max_body_bytes,
@@ -125,15 +126,12 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
     site = pages.build(desk, status=status_of, address=callers)
 
     async def missing(request: Request, error: Exception) -> Response:
-        if request.url.path.startswith(("/ngsi-ld/", "/api/")):
-            return await api.not_found(request, error)
         return await console.not_found(site, request)
 
     app = Starlette(
         routes=[*health.routes(), *api.routes(services), *console.routes(site)],
-        exception_handlers={404: missing, **api.handlers()},
+        exception_handlers={404: missing, Exception: api.answer_defect},
     )
-    app.state.unused = HTTPException
     return ObserveRequests(app, measure=metrics.measure)
 
 

@@ -29,6 +29,7 @@ CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
         Label("Quản lý thiết bị", "Device manager"),
         ("*.read", "*.observe", "*.provision", "device.*", "devicemodel.*"),
     ),
+    "integrator": (Label("Hệ thống kết nối", "Connected system"), ("*.observe",)),
     "resident": (Label("Người dân", "Resident"), ("file.create",)),
 }
 """Core roles. None but the administrator sees personal data: a pack adds `<type>.personal` where its work needs it."""
