@@ -72,6 +72,8 @@ def compile_query(
     conditions.append(_rights(b, access))
     if query.ids:
         conditions.append(f"e.id = ANY({b.bind(list(query.ids))}::text[])")
+    if query.id_pattern:
+        conditions.append(f"e.id ~ {b.bind(_regex(query.id_pattern))}")
     if query.agency:
         conditions.append(f"e.agency = ANY({b.bind(list(query.agency))}::text[])")
     if query.area:

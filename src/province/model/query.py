@@ -65,6 +65,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Terms are joined by AND; an empty tuple asks nothing.
 
     text: words to find, diacritics ignored, prefix of the last word allowed.
+    id_pattern: regular expression that matches somewhere in the id.
     scope: groups joined by OR, each of regular expressions that must all match one of the entity's scopes.
     box: location touches it.  inside: location has `relation` to this geometry.  near: distance in metres.
     order: `id` (default), `-modified`, `name`, or a declared indexed attribute with an optional leading minus.
@@ -74,6 +75,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     types: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    id_pattern: str = ""
     where: tuple[Where | AnyOf, ...] = ()
     agency: tuple[str, ...] = ()
     area: tuple[str, ...] = ()

@@ -1,0 +1,59 @@
+"""The HTTP door as a whole: every route of the interface, for the composition root to serve."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from province.api import actions, observations
+from province.api.errors import unexpected_response
+from province.api.ngsild.table import ROUTES as NGSI_LD
+from province.api.openapi import document
+from province.api.request import request_id
+from province.api.route import JSON, Call, Param, Route, serve
+from province.api.services import Services
+from province.errors import AlreadyExists, Conflict, NotFound, RateLimited, TooLarge, Unavailable
+
+_log = logging.getLogger(__name__)
+PREFIXES: Final = ("/ngsi-ld", "/api")
+_NAME: Final = Param("name", "Name of the action, such as report.resolve.", {"type": "string"}, "path", True)
+_KEY: Final = Param("Idempotency-Key", "A request sent again with the same key is carried out once.", place="header")
+
+
+async def describe(call: Call) -> Response:
+    """This document."""
+    services = call.services
+    body = document(ROUTES, services.broker.types, services.broker.actions)
+    return Response(msgspec.json.encode(body), media_type=JSON)
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *NGSI_LD,
+    Route("POST", "/api/observations", "observations.observe", "Take in a batch of readings.", observations.observe,
+          "Observations", (_KEY,), {JSON: {}}, {200: ("What was taken and what refused.", {"type": "object"})},
+          (TooLarge, RateLimited, Unavailable), signed_in=True),
+    Route("GET", "/api/actions", "actions.list", "Every action with its inputs.", actions.list_actions, "Actions",
+          answers={200: ("The actions.", {"type": "array", "items": {"type": "object"}})}),
+    Route("POST", "/api/actions/{name}", "actions.act", "Carry out an action.", actions.act, "Actions",
+          (_NAME, _KEY), {JSON: {"type": "object"}}, {200: ("What it changed.", {"type": "object"})},
+          (NotFound, AlreadyExists, Conflict, TooLarge, RateLimited, Unavailable)),
+    Route("GET", "/api/openapi.json", "openapi.describe", "This document.", describe, "Description",
+          answers={200: ("The document.", {"type": "object"})}, signed_in=True),
+)  # fmt: skip
+
+
+def routes(services: Services) -> list[StarletteRoute]:
+    """All routes, and problems for whatever else lies below /ngsi-ld and /api. Put the more special ones before."""
+    return serve(ROUTES, services, prefixes=PREFIXES)
+
+
+async def answer_defect(request: Request, error: Exception) -> Response:
+    """Handler for `Starlette(exception_handlers={Exception: answer_defect})`: logs a defect, tells only its id."""
+    id = request_id(request)
+    _log.error("defect at %s, request %s", request.url.path, id, exc_info=error)
+    return unexpected_response(id)

@@ -1,0 +1,139 @@
+"""/entities/{id}/attrs: append, update, and single attributes."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from province.api.ngsild.entities import entity_id
+from province.api.ngsild.view import read_context, read_ld
+from province.api.ngsild.writing import RETRIES, again, needs_entity, require_attribute, write_fragment
+from province.api.route import Call, json_response, path_id
+from province.errors import Conflict, InvalidInput
+from province.model.entity import Attribute, Json, attribute_key, split_key
+from province.model.fragment import Fragment, decode_fragment
+from province.model.jsonld import Context, external
+
+
+async def append(call: Call) -> Response:
+    """Add attributes; those that exist are overwritten unless `options=noOverwrite`."""
+    body, context = await read_ld(call)
+    id = entity_id(call)
+    keep = "noOverwrite" in call.names("options")
+    types = call.services.broker.types
+    fragment = decode_fragment(body, context=context, types=types)
+    _require_attributes(fragment)
+    base = None
+    if keep or await needs_entity(call, [split_key(k)[0] for k in fragment.attrs]):
+        base = await call.services.broker.get(id, call.actor, latest=False)
+    kept = [k for k in fragment.attrs if keep and base is not None and k in base.attrs]
+    await write_fragment(call, id, fragment, base, style="fill" if keep else "set")
+    if not kept:
+        return Response(status_code=204)
+    return _partial(fragment, kept, context, "the attribute exists and noOverwrite was asked for.")
+
+
+async def update(call: Call) -> Response:
+    """Overwrite attributes that exist; others are reported as not updated."""
+    body, context = await read_ld(call, merge=True)
+    id = entity_id(call)
+    broker = call.services.broker
+    base = await broker.get(id, call.actor)
+    fragment = decode_fragment(body, context=context, types=broker.types, base=base)
+    _require_attributes(fragment)
+    missing = [k for k in fragment.attrs if k not in base.attrs]
+    present = {k: a for k, a in fragment.attrs.items() if k in base.attrs}
+    if present or fragment.scope is not None or fragment.types:
+        found = Fragment(types=fragment.types, attrs=present, scope=fragment.scope, based=fragment.based)
+        await write_fragment(call, id, found, base)
+    if not missing:
+        return Response(status_code=204)
+    return _partial(fragment, missing, context, "the entity has no such attribute.")
+
+
+async def update_one(call: Call) -> Response:
+    """Change parts of one attribute."""
+    body, context = await read_ld(call, merge=True)
+    id, name = entity_id(call), path_id(call, "attr")
+    broker = call.services.broker
+    key = _key(name, body, context)
+    for attempt in range(RETRIES):
+        base = await broker.get(id, call.actor, latest=False)
+        measured = await needs_entity(call, [split_key(key)[0]])
+        if not measured or key not in _measured(call, base.types):
+            require_attribute(base, key)
+        given = {name: _without_context(body)}
+        fragment = decode_fragment(given, context=context, types=broker.types, base=base)
+        try:
+            await write_fragment(call, id, fragment, base, style="set" if fragment.based else "deep")
+        except Conflict as error:
+            await again(error, attempt, call)
+        else:
+            break
+    return Response(status_code=204)
+
+
+async def replace_one(call: Call) -> Response:
+    """Replace one attribute."""
+    body, context = await read_ld(call)
+    id, name = entity_id(call), path_id(call, "attr")
+    broker = call.services.broker
+    base = await broker.get(id, call.actor, latest=False)
+    key = _key(name, body, context)
+    if key not in _measured(call, base.types):
+        require_attribute(base, key)
+    fragment = decode_fragment({name: _without_context(body)}, context=context, types=broker.types)
+    await write_fragment(call, id, fragment, base)
+    return Response(status_code=204)
+
+
+async def delete_one(call: Call) -> Response:
+    """Remove one attribute: the default instance, the one of `datasetId`, or with `deleteAll` all of them."""
+    context = await read_context(call)
+    id = entity_id(call)
+    name = context.name(path_id(call, "attr"), field="attr")
+    base = await call.services.broker.get(id, call.actor, latest=False)
+    if call.flag("deleteAll"):
+        keys = [k for k in base.attrs if split_key(k)[0] == name] or [name]
+    else:
+        given = call.text("datasetId")
+        keys = [attribute_key(name, None if given in ("", "@none") else given)]
+    removed: dict[str, Attribute | None] = dict.fromkeys(keys)
+    for key in keys:
+        if key not in _measured(call, base.types):
+            require_attribute(base, key)
+    await write_fragment(call, id, Fragment(attrs=removed), base)
+    return Response(status_code=204)
+
+
+def _measured(call: Call, types: tuple[str, ...]) -> frozenset[str]:
+    declared = call.services.broker.types.get(types[0])
+    return frozenset(s.name for s in declared.observed) if declared else frozenset()
+
+
+def _key(name: str, body: Json, context: Context) -> str:
+    dataset = body.get("datasetId") if isinstance(body, dict) else None
+    return attribute_key(
+        context.name(name, field="attr"), dataset if isinstance(dataset, str) and dataset != "@none" else None
+    )
+
+
+def _without_context(body: Json) -> Json:
+    return {k: v for k, v in body.items() if k != "@context"} if isinstance(body, dict) else body
+
+
+def _require_attributes(fragment: Fragment) -> None:
+    if not fragment.attrs and fragment.scope is None and not fragment.types:
+        raise InvalidInput("there is no attribute in the body.", field="body", remedy="Give at least one.")
+
+
+def _partial(fragment: Fragment, left: list[str], context: Context, reason: str) -> Response:
+    def shown(keys: list[str]) -> list[str]:
+        return list(dict.fromkeys(external(split_key(k)[0], context) for k in keys))
+
+    return json_response(
+        {
+            "updated": shown([k for k in fragment.attrs if k not in left]),
+            "notUpdated": [{"attributeName": name, "reason": reason} for name in shown(left)],
+        },
+        207,
+    )

@@ -1,0 +1,218 @@
+"""From the parameters of a query, or the body of one, to a `model.query.Query`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from province.api.ngsild.view import read_members
+from province.api.route import Call, Param
+from province.errors import InvalidInput, Unsupported
+from province.model.codec import read_types
+from province.model.entity import Entity, Json
+from province.model.jsonld import Context, is_iri
+from province.model.qlanguage import parse_place, parse_q, parse_scope_q
+from province.model.query import AnyOf, Query, Where
+
+MAX_LIMIT: Final = 1_000
+_PAGE: Final = 1_000
+_WHOLE = {"type": "integer", "minimum": 0}
+
+QUERY_PARAMS: Final = (
+    Param("id", "Ids, separated by commas."),
+    Param("type", "Type names, any of which may match: `Device,Station`."),
+    Param("idPattern", "Regular expression that the id must match."),
+    Param("attrs", "Entities with any of these attributes; only these are shown."),
+    Param("q", 'Conditions on attributes, such as `speed>50;status=="open"`.'),
+    Param("expandValues", "Attributes of `q` whose values are terms."),
+    Param("scopeQ", "Scopes, such as `/BinhDuong/#`."),
+    Param("georel", "near;maxDistance==METRES, within, intersects, contains, overlaps or equals."),
+    Param("geometry", "Kind of the geometry asked about, such as Polygon."),
+    Param("coordinates", "Coordinates of that geometry as JSON, longitude first."),
+    Param("geoproperty", "GeoProperty asked about: `location`, or the declared place of the type."),
+    Param("local", "true: also without any condition.", {"type": "boolean"}),
+    Param("orderBy", "`id`, `-modified`, `name`, or an indexed attribute with an optional leading minus."),
+)
+PAGE_PARAMS: Final = (
+    Param("limit", f"Entities per page, at most {MAX_LIMIT}.", {**_WHOLE, "maximum": MAX_LIMIT, "default": 20}),
+    Param("offset", "Entities to skip. Prefer following the `next` link, which costs the same at any depth.", _WHOLE),
+    Param("after", "Where the page begins: the token of the `next` link."),
+    Param("count", "true: count all matches into NGSILD-Results-Count.", {"type": "boolean"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query, the attributes to show (empty: all), and how many entities to skip."""
+
+    query: Query
+    attrs: frozenset[str] = frozenset()
+    offset: int = 0
+
+
+def read_question(call: Call, context: Context) -> Question:
+    """From the parameters of GET. Raises: InvalidInput naming the parameter, Unsupported."""
+    where: list[Where | AnyOf] = []
+    attrs = read_members(call, context, "attrs")
+    if attrs:
+        where.append(AnyOf(tuple((Where(a, "exists"),) for a in attrs)))
+    if call.text("q"):
+        where.extend(parse_q(call.text("q"), context, expand=call.names("expandValues")))
+    elif "q" in call.params:
+        raise InvalidInput("q is empty.", field="q")
+    count = call.flag("count") or "count" in call.names("options")
+    limit = call.number("limit", 20, most=MAX_LIMIT)
+    if limit == 0 and not count:
+        raise InvalidInput("limit=0 needs count=true.", field="limit")
+    query = Query(
+        types=read_type_names(call.text("type"), context) if "type" in call.params else (),
+        ids=read_ids(call.names("id")),
+        id_pattern=read_pattern(call.text("idPattern"), "idPattern"),
+        where=tuple(where),
+        scope=parse_scope_q(call.text("scopeQ")) if "scopeQ" in call.params else (),
+        order=call.text("orderBy", "id"),
+        after=call.text("after"),
+        limit=limit,
+        count=count,
+    )
+    if "georel" in call.params:
+        for needed in ("geometry", "coordinates"):
+            if needed not in call.params:
+                raise InvalidInput(f"georel needs {needed}.", field=needed, remedy="Add it.")
+        check_geoproperty(call, query, context.name(call.text("geoproperty", "location"), field="geoproperty"))
+        query = parse_place(call.text("georel"), call.text("geometry"), call.text("coordinates")).narrow(query)
+    if not (query.types or query.where or query.ids or query.scope or "georel" in call.params or call.flag("local")):
+        raise InvalidInput(
+            "a query needs one of type, attrs, q, georel.",
+            field="type",
+            remedy="Add one, or local=true for everything.",
+        )
+    offset = call.number("offset", 0, most=100_000_000)
+    if offset and query.after:
+        raise InvalidInput("offset and after exclude each other.", field="offset", remedy="Follow the next link alone.")
+    return Question(query, frozenset(attrs), offset)
+
+
+def read_body_question(call: Call, body: Json, context: Context) -> Question:
+    """From the body of `entityOperations/query`; pages come from the parameters. Raises: InvalidInput, Unsupported."""
+    if not isinstance(body, dict) or body.get("type") != "Query":
+        raise InvalidInput("the body is no Query.", field="type", remedy='Send {"type": "Query", …}.')
+    known = {"type", "entities", "attrs", "q", "geoQ", "scopeQ", "lang", "pick", "omit", "expandValues", "@context"}
+    for name in sorted(body.keys() - known):
+        raise Unsupported(f"the member {name[:40]!r} of a query is not offered.", field=name[:40])
+    types: list[str] = []
+    ids: list[str] = []
+    patterns: list[str] = []
+    for i, one in enumerate(_list(body.get("entities", []), "entities")):
+        if not isinstance(one, dict) or "type" not in one:
+            raise InvalidInput("an entity selector needs a type.", field=f"entities[{i}].type")
+        types.extend(read_type_names(one["type"], context, f"entities[{i}].type"))
+        ids.extend(read_ids(_list(one.get("id", []), f"entities[{i}].id")))
+        if "idPattern" in one:
+            patterns.append(read_pattern(one["idPattern"], f"entities[{i}].idPattern"))
+    where: list[Where | AnyOf] = []
+    attrs = [context.name(_text(a, "attrs"), field="attrs") for a in _list(body.get("attrs", []), "attrs")]
+    if attrs:
+        where.append(AnyOf(tuple((Where(a, "exists"),) for a in attrs)))
+    if "q" in body:
+        expand = [_text(a, "expandValues") for a in _list(body.get("expandValues", []), "expandValues")]
+        where.extend(parse_q(_text(body["q"], "q"), context, expand=expand))
+    count = call.flag("count") or "count" in call.names("options")
+    query = Query(
+        types=tuple(dict.fromkeys(types)),
+        ids=tuple(dict.fromkeys(ids)),
+        id_pattern="|".join(f"(?:{p})" for p in patterns),
+        where=tuple(where),
+        scope=parse_scope_q(_text(body["scopeQ"], "scopeQ")) if "scopeQ" in body else (),
+        after=call.text("after"),
+        limit=call.number("limit", 20, least=0 if count else 1, most=MAX_LIMIT),
+        count=count,
+    )
+    if "geoQ" in body:
+        geo = body["geoQ"]
+        if not isinstance(geo, dict) or not {"georel", "geometry", "coordinates"} <= geo.keys():
+            raise InvalidInput("geoQ needs georel, geometry and coordinates.", field="geoQ")
+        check_geoproperty(call, query, context.name(_text(geo.get("geoproperty", "location"), "geoQ"), field="geoQ"))
+        place = parse_place(_text(geo["georel"], "geoQ.georel"), _text(geo["geometry"], "geoQ"), geo["coordinates"])
+        query = place.narrow(query)
+    if not (query.types or query.where or query.scope or "geoQ" in body):
+        raise InvalidInput("a query needs one of entities, attrs, q, geoQ.", field="entities", remedy="Add one.")
+    return Question(query, frozenset(attrs), call.number("offset", 0, most=100_000_000))
+
+
+def check_geoproperty(call: Call, query: Query, name: str) -> None:
+    """Raises: Unsupported unless it is the place by which entities are indexed."""
+    declared = {
+        t.info.place for n in query.types if (t := call.services.broker.types.get(n)) is not None and t.info.place
+    }
+    if name != "location" and name not in declared:
+        raise Unsupported(
+            f"places are asked by location, not by {name[:60]!r}.", field="geoproperty", remedy="Leave geoproperty out."
+        )
+
+
+def read_type_names(given: Any, context: Context, field: str = "type") -> tuple[str, ...]:
+    """A list of types joined by `,` or `|`. Raises: InvalidInput, Unsupported for a conjunction."""
+    text = _text(given, field)
+    if ";" in text:
+        raise Unsupported("asking for several types at once of one entity is not offered.", field=field)
+    return read_types([t.strip("() ") for t in re.split(r"[,|]", text)], context)
+
+
+def read_ids(given: Iterable[Any]) -> tuple[str, ...]:
+    """Ids. Raises: InvalidInput."""
+    found = tuple(dict.fromkeys(given))
+    for id in found:
+        if not is_iri(id):
+            raise InvalidInput(
+                f"{str(id)[:80]!r} is not a URI.", field="id", remedy="Give ids such as urn:ngsi-ld:X:1."
+            )
+    return found
+
+
+def read_pattern(given: Any, field: str) -> str:
+    """A regular expression. Raises: InvalidInput."""
+    text = _text(given, field)
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise InvalidInput(f"{text[:60]!r} is not a regular expression: {error}.", field=field) from None
+    if len(text) > 150:
+        raise InvalidInput("the pattern is longer than 150 characters.", field=field)
+    return text
+
+
+async def find(call: Call, question: Question) -> tuple[list[Entity], str, int | None]:
+    """A page: its entities, the token of the next page, and the total if asked for."""
+    broker, query = call.services.broker, question.query
+    skip = question.offset
+    while skip:
+        step = min(skip, _PAGE)
+        passed = await broker.query(msgspec.structs.replace(query, limit=step, count=False, latest=False), call.actor)
+        if not passed.next:
+            if not query.count:
+                return [], "", None
+            counted = await broker.query(msgspec.structs.replace(query, limit=0, after=""), call.actor)
+            return [], "", counted.total
+        query = msgspec.structs.replace(query, after=passed.next)
+        skip -= step
+    page = await broker.query(query, call.actor)
+    return list(page.items), page.next, page.total
+
+
+def _list(value: Any, field: str) -> list[Any]:
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list):
+        raise InvalidInput("expected a list.", field=field)
+    return value
+
+
+def _text(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{str(value)[:60]!r} is not a text.", field=field)
+    return value

@@ -1,0 +1,132 @@
+"""The operations of /ngsi-ld/v1 that are offered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from province.api.ngsild import attributes, batch, entities, temporal, types
+from province.api.ngsild.question import PAGE_PARAMS, QUERY_PARAMS
+from province.api.ngsild.temporal import TEMPORAL_PARAMS
+from province.api.ngsild.view import JSON, LD, MERGE, VIEW_PARAMS
+from province.api.route import Handler, Method, Param, Route, Schema
+from province.errors import AlreadyExists, Conflict, NotFound, ProvinceError, TooLarge, Unavailable, Unsupported
+
+BASE: Final = "/ngsi-ld/v1"
+ENTITY: Final[Schema] = {"$ref": "#/components/schemas/Entity"}
+FRAGMENT: Final[Schema] = {"$ref": "#/components/schemas/Fragment"}
+ATTRIBUTE: Final[Schema] = {"$ref": "#/components/schemas/Attribute"}
+RESULT: Final[Schema] = {"$ref": "#/components/schemas/BatchResult"}
+_MANY: Final[Schema] = {"type": "array", "items": ENTITY}
+_ANY: Final[Schema] = {"type": "object"}
+ID: Final = Param("id", "Id of the entity.", {"type": "string", "format": "uri"}, "path", True)
+_ATTR: Final = Param("attr", "Name of the attribute.", {"type": "string"}, "path", True)
+_LINK: Final = Param("Link", "URL of the caller's JSON-LD context.", {"type": "string"}, "header")
+_KEY: Final = Param("Idempotency-Key", "A write sent again with the same key is carried out once.", place="header")
+_MATCH: Final = Param("If-Match", "Refuse unless the entity has this version (its ETag).", place="header")
+_OPTIONS: Final = Param("options", "See the summary.")
+_WRITE_ERRORS: Final = (NotFound, Conflict, TooLarge, Unsupported, Unavailable)
+_READ_ERRORS: Final = (NotFound, Unsupported, Unavailable)
+
+
+def _write(
+    method: Method,
+    path: str,
+    handler: Handler,
+    body: Schema | None,
+    answers: dict[int, tuple[str, Schema | None]],
+    *,
+    params: tuple[Param, ...] = (),
+    merge: bool = False,
+    errors: tuple[type[ProvinceError], ...] = _WRITE_ERRORS,
+) -> Route:
+    media = (JSON, LD, MERGE) if merge else (JSON, LD)
+    return Route(
+        method=method,
+        path=BASE + path,
+        name=_name(handler),
+        summary=_summary(handler),
+        handler=handler,
+        tag=_tag(handler),
+        params=(*params, _LINK),
+        body=dict.fromkeys(media, body) if body is not None else {},
+        answers=answers,
+        errors=errors,
+        ngsi_ld=True,
+        signed_in=True,
+    )
+
+
+def _read(path: str, handler: Handler, schema: Schema, params: tuple[Param, ...], *, signed_in: bool = False) -> Route:
+    return Route(
+        method="GET",
+        path=BASE + path,
+        name=_name(handler),
+        summary=_summary(handler),
+        handler=handler,
+        tag=_tag(handler),
+        params=(*params, _LINK),
+        answers={200: ("The answer.", schema)},
+        errors=_READ_ERRORS,
+        ngsi_ld=True,
+        signed_in=signed_in,
+    )
+
+
+def _tag(handler: Handler) -> str:
+    return "NGSI-LD " + handler.__module__.rsplit(".", 1)[1]
+
+
+def _name(handler: Handler) -> str:
+    return f"{handler.__module__.rsplit('.', 1)[1]}.{handler.__name__}"
+
+
+def _summary(handler: Handler) -> str:
+    return (handler.__doc__ or "").strip().splitlines()[0]
+
+
+_DONE: Final[dict[int, tuple[str, Schema | None]]] = {204: ("Done.", None)}
+_SOME: Final[dict[int, tuple[str, Schema | None]]] = {204: ("All done.", None), 207: ("Some were not.", RESULT)}
+_MADE: Final[dict[int, tuple[str, Schema | None]]] = {
+    201: ("Created; the ids.", {"type": "array", "items": {"type": "string"}}),
+    **_SOME,
+}
+_ATTRS_PARAM: Final = Param("attrs", "Attributes to show, separated by commas.")
+_DETAILS: Final = Param("details", "true: also what each has.", {"type": "boolean"})
+_ALL: Final = (
+    Param("datasetId", "The instance; the default one when left out."),
+    Param("deleteAll", "true: all instances.", {"type": "boolean"}),
+)
+
+ROUTES: Final[tuple[Route, ...]] = (
+    _write("POST", "/entities", entities.create, ENTITY, {201: ("Created; its address in Location.", None)},
+           params=(_KEY,), errors=(AlreadyExists, *_WRITE_ERRORS[1:])),
+    _read("/entities", entities.query, _MANY, (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS)),
+    _read("/entities/{id}", entities.retrieve, ENTITY, (ID, _ATTRS_PARAM, *VIEW_PARAMS)),
+    _write("PATCH", "/entities/{id}", entities.merge, FRAGMENT, _DONE, params=(ID, _KEY, _MATCH), merge=True),
+    _write("PUT", "/entities/{id}", entities.replace, ENTITY, _DONE, params=(ID, _KEY, _MATCH)),
+    _write("DELETE", "/entities/{id}", entities.delete, None, _DONE, params=(ID, _KEY, _MATCH)),
+    _write("POST", "/entities/{id}/attrs", attributes.append, FRAGMENT, _SOME, params=(ID, _OPTIONS, _KEY, _MATCH)),
+    _write("PATCH", "/entities/{id}/attrs", attributes.update, FRAGMENT, _SOME, params=(ID, _KEY, _MATCH), merge=True),
+    _write("PATCH", "/entities/{id}/attrs/{attr}", attributes.update_one, ATTRIBUTE, _DONE,
+           params=(ID, _ATTR, _KEY, _MATCH), merge=True),
+    _write("PUT", "/entities/{id}/attrs/{attr}", attributes.replace_one, ATTRIBUTE, _DONE,
+           params=(ID, _ATTR, _KEY, _MATCH)),
+    _write("DELETE", "/entities/{id}/attrs/{attr}", attributes.delete_one, None, _DONE,
+           params=(ID, _ATTR, *_ALL, _KEY, _MATCH)),
+    _write("POST", "/entityOperations/create", batch.create, _MANY, _MADE, params=(_KEY,)),
+    _write("POST", "/entityOperations/upsert", batch.upsert, _MANY, _MADE, params=(_OPTIONS, _KEY)),
+    _write("POST", "/entityOperations/update", batch.update, _MANY, _SOME, params=(_OPTIONS, _KEY)),
+    _write("POST", "/entityOperations/merge", batch.merge, _MANY, _SOME, params=(_KEY,), merge=True),
+    _write("POST", "/entityOperations/delete", batch.delete, {"type": "array", "items": {"type": "string"}}, _SOME),
+    Route("POST", f"{BASE}/entityOperations/query", "batch.query", _summary(batch.query), batch.query, _tag(batch.query),
+          (*PAGE_PARAMS, *VIEW_PARAMS, _LINK), {JSON: _ANY, LD: _ANY}, {200: ("The answer.", _MANY)}, _READ_ERRORS,
+          ngsi_ld=True),
+    _read("/temporal/entities", temporal.query, {"type": "array", "items": _ANY},
+          (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
+    _read("/temporal/entities/{id}", temporal.retrieve, _ANY, (ID, _ATTRS_PARAM, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
+    _read("/types", types.list_types, _ANY, (_DETAILS,)),
+    _read("/types/{type}", types.retrieve_type, _ANY, (Param("type", "Name.", {"type": "string"}, "path", True),)),
+    _read("/attributes", types.list_attributes, _ANY, (_DETAILS,)),
+    _read("/attributes/{attr}", types.retrieve_attribute, _ANY, (_ATTR,)),
+    _read("/info/sourceIdentity", types.identity, _ANY, (), signed_in=True),
+)  # fmt: skip

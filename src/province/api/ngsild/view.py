@@ -1,0 +1,188 @@
+"""How an answer of NGSI-LD looks: media type, form, members, language, context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from province.api.contexts import document, link_header, linked
+from province.api.request import media_type, parse_json, read_body, require_media
+from province.api.route import Call, Param
+from province.errors import InvalidInput
+from province.model.entity import Entity, Json
+from province.model.jsonld import Context
+from province.model.representation import Form, encode, encode_feature
+
+LD: Final = "application/ld+json"
+GEO: Final = "application/geo+json"
+JSON: Final = "application/json"
+MERGE: Final = "application/merge-patch+json"
+_OPTIONS: Final = frozenset(("keyValues", "simplified", "concise", "normalized", "sysAttrs"))
+_FORMS: Final[Mapping[str, Form]] = {
+    "normalized": "normalized",
+    "concise": "concise",
+    "simplified": "simplified",
+    "keyValues": "simplified",
+}
+
+VIEW_PARAMS: Final = (
+    Param("format", "Form of the answer.", {"type": "string", "enum": list(_FORMS)}),
+    Param("options", "Older spelling of `format`; also `sysAttrs` for createdAt and modifiedAt."),
+    Param("pick", "Members to show, separated by commas."),
+    Param("omit", "Members to leave out, separated by commas."),
+    Param("lang", "Show one language of language properties, such as `vi,en;q=0.5`."),
+    Param("datasetId", "Only these instances of attributes; `@none` is the default one."),
+    Param("geometryProperty", "GeoProperty that becomes the geometry of a GeoJSON feature; `location` by default."),
+    Param("sysAttrs", "Show createdAt and modifiedAt.", {"type": "boolean"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the caller wants to see, with stored names."""
+
+    context: Context
+    media: str = JSON
+    form: Form = "normalized"
+    sys_attrs: bool = False
+    pick: frozenset[str] = frozenset()
+    omit: frozenset[str] = frozenset()
+    lang: str = ""
+    datasets: frozenset[str] = frozenset()
+    geometry: str = "location"
+
+    def only(self, attrs: frozenset[str]) -> View:
+        """The same with these attributes alone, besides id, type and scope."""
+        return replace(self, pick=self.pick or frozenset((*attrs, "id", "type", "scope", "createdAt", "modifiedAt")))
+
+    def show(self, entity: Entity) -> dict[str, Json]:
+        """One entity in this view."""
+        options: dict[str, Any] = {
+            "sys_attrs": self.sys_attrs,
+            "pick": self.pick,
+            "omit": self.omit,
+            "lang": self.lang,
+            "datasets": self.datasets,
+        }
+        if self.media == GEO:
+            return encode_feature(entity, self.form, geometry_property=self.geometry, context=self.context, **options)
+        return encode(entity, self.form, context=self.context, **options)
+
+    def answer(self, body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """JSON with the context in a Link header, or JSON-LD and GeoJSON with it in the body."""
+        extra = dict(headers or {})
+        if self.media == JSON:
+            link = link_header(self.context)
+            if link:
+                extra["Link"] = f"{extra['Link']}, {link}" if "Link" in extra else link
+        elif isinstance(body, dict):
+            body = {**body, "@context": document(self.context)}
+        else:
+            body = [{**one, "@context": document(self.context)} for one in body]
+        return Response(msgspec.json.encode(body), status, extra, self.media)
+
+    def answer_many(self, entities: Sequence[Entity], headers: Mapping[str, str] | None = None) -> Response:
+        """A list of entities, or a FeatureCollection."""
+        shown = [self.show(e) for e in entities]
+        return self.answer(
+            {"type": "FeatureCollection", "features": shown} if self.media == GEO else shown, headers=headers
+        )
+
+
+def read_accept(call: Call, *, geo: bool = True) -> str:
+    """The media type to answer in: JSON, then JSON-LD, then GeoJSON. Raises: HTTPException 406."""
+    ranked: list[tuple[float, int, str]] = []
+    offered = (JSON, LD, GEO) if geo else (JSON, LD)
+    header = call.request.headers.get("accept", "*/*") or "*/*"
+    for part in header.split(","):
+        name, _, rest = part.strip().partition(";")
+        quality = 1.0
+        for parameter in rest.split(";"):
+            if parameter.strip().startswith("q="):
+                try:
+                    quality = float(parameter.strip()[2:])
+                except ValueError:
+                    raise InvalidInput(f"{part[:60]!r} is not a quality.", field="Accept") from None
+        for i, media in enumerate(offered):
+            if name.strip().lower() in (media, "*/*", "application/*") and quality > 0:
+                ranked.append((-quality, i, media))
+    if not ranked:
+        raise HTTPException(406, f"Not acceptable: this is offered as {', '.join(offered)}.")
+    return min(ranked)[2]
+
+
+async def read_context(call: Call) -> Context:
+    """The context of a request without a body. Raises: InvalidInput, Unavailable."""
+    return await call.services.contexts.read(linked(call.request.headers.get("link", "")))
+
+
+async def read_ld(call: Call, *, merge: bool = False) -> tuple[Json, Context]:
+    """The body and its context. Raises: InvalidInput for an @context in the wrong place, TooLarge, Unavailable."""
+    media = require_media(call.request, JSON, LD, *((MERGE,) if merge else ()))
+    body = parse_json(await read_body(call.request, call.services.max_body_bytes))
+    link = linked(call.request.headers.get("link", ""))
+    carriers = body if isinstance(body, list) else [body]
+    given = [c["@context"] for c in carriers if isinstance(c, dict) and "@context" in c]
+    if media == LD:
+        if link is not None:
+            raise InvalidInput(
+                "application/ld+json takes no context from the Link header.", field="Link", remedy="Put it in the body."
+            )
+        if not given and any(isinstance(c, dict) for c in carriers):
+            raise InvalidInput(
+                "application/ld+json needs an @context.", field="@context", remedy="Add it, or send application/json."
+            )
+        # In a list every element has its own; the batch operations read them one by one.
+        return body, await call.services.contexts.read(given[0] if given else None)
+    if given and media != MERGE:
+        raise InvalidInput(
+            "application/json takes no @context.",
+            field="@context",
+            remedy="Send application/ld+json, or a Link header.",
+        )
+    return body, await call.services.contexts.read(link if link is not None else (given[0] if given else None))
+
+
+def is_ld(call: Call) -> bool:
+    """Whether the body is JSON-LD."""
+    return media_type(call.request) == LD
+
+
+def read_view(call: Call, context: Context, *, geo: bool = True) -> View:
+    """What the parameters ask to see. Raises: InvalidInput, HTTPException 406."""
+    options = set(call.names("options"))
+    for unknown in options - _OPTIONS - {"count", "temporalValues", "aggregatedValues"}:
+        raise InvalidInput(f"the option {unknown[:40]!r} is not known.", field="options")
+    form: Form = next((_FORMS[o] for o in ("keyValues", "simplified", "concise") if o in options), "normalized")
+    given = call.text("format")
+    if given:
+        if given not in _FORMS and given not in ("temporalValues", "aggregatedValues"):
+            raise InvalidInput(
+                f"{given[:40]!r} is not a format.", field="format", remedy=f"One of: {', '.join(_FORMS)}."
+            )
+        form = _FORMS.get(given, "normalized")
+    pick, omit = (frozenset(read_members(call, context, p)) for p in ("pick", "omit"))
+    if pick & omit:
+        raise InvalidInput("pick and omit name the same member.", field="omit")
+    return View(
+        context=context,
+        media=read_accept(call, geo=geo),
+        form=form,
+        sys_attrs="sysAttrs" in options or call.flag("sysAttrs"),
+        pick=pick,
+        omit=omit,
+        lang=call.text("lang"),
+        datasets=frozenset(call.names("datasetId")),
+        geometry=context.name(call.text("geometryProperty", "location"), field="geometryProperty"),
+    )
+
+
+def read_members(call: Call, context: Context, param: str) -> list[str]:
+    """Names of members as stored. Raises: InvalidInput."""
+    own = ("id", "type", "scope")
+    return [n if n in own else context.name(n, field=param) for n in call.names(param)]

@@ -1,0 +1,98 @@
+"""Reading requests: ids, media types, bodies within limits, JSON whose errors name the place."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any, Final
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from province.errors import InvalidInput, TooLarge, Unavailable
+
+_ID = re.compile(r"[A-Za-z0-9_\-]{8,64}")
+_POSITION = re.compile(r"\(byte (\d+)\)")
+MAX_QUERY: Final = 16_000
+
+
+def request_id(request: Request) -> str:
+    """The id of a request: given by a proxy or client as X-Request-Id, else made here. Kept for the whole request."""
+    known = getattr(request.state, "request_id", None)
+    if isinstance(known, str):
+        return known
+    given = request.headers.get("x-request-id", "")
+    made = given if _ID.fullmatch(given) else uuid.uuid4().hex
+    request.state.request_id = made
+    return made
+
+
+def media_type(request: Request) -> str:
+    """The media type of the body without parameters, lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def require_media(request: Request, *allowed: str) -> str:
+    """The media type of the body, one of `allowed`. Raises: HTTPException 415; InvalidInput for a foreign charset."""
+    given = media_type(request)
+    if given not in allowed:
+        raise HTTPException(
+            415, f"Media type not supported: {given[:60] or 'none given'}; send {' or '.join(allowed)}."
+        )
+    charset = re.search(r"charset=\"?([\w\-]+)", request.headers.get("content-type", ""), re.IGNORECASE)
+    if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise InvalidInput(f"the charset {charset[1]} is not read.", field="body", remedy="Send UTF-8.")
+    return given
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body. Stops reading at `limit` bytes. Raises: TooLarge, InvalidInput."""
+    too_large = TooLarge(
+        f"the body is larger than {limit} bytes.", field="body", remedy="Send it in parts, or as observations."
+    )
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect:
+        raise Unavailable("the client went away before the whole body had come.", field="body") from None
+    return b"".join(parts)
+
+
+def parse_json(body: bytes) -> Any:
+    """Strict JSON in UTF-8. Raises: InvalidInput naming the byte."""
+    if not body.strip():
+        raise InvalidInput("the body is empty.", field="body", remedy="Send JSON.")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"the body is not UTF-8: byte {error.start} ({body[error.start]:#04x}) is wrong.",
+            field="body",
+            remedy="Send UTF-8 without any other encoding.",
+        ) from None
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        place = _POSITION.search(str(error))
+        where = f" at byte {place[1]}" if place else ""
+        raise InvalidInput(
+            f"the body is not JSON{where}: {str(error)[:120]}.",
+            field="body",
+            remedy="Check the quotes, commas, braces.",
+        ) from None
+    except RecursionError:
+        raise InvalidInput("the JSON is nested too deeply.", field="body", remedy="Flatten it.") from None
+
+
+async def read_json(request: Request, limit: int) -> Any:
+    """The body as JSON. Raises: as `read_body` and `parse_json`."""
+    return parse_json(await read_body(request, limit))

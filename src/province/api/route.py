@@ -1,0 +1,204 @@
+"""One table of routes, from which come both the serving and the OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from province.api.errors import http_problem, problem_response
+from province.api.request import MAX_QUERY, read_json, request_id, require_media
+from province.api.services import Services
+from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
+from province.model.actor import Actor
+from province.model.entity import Json
+
+Schema = Mapping[str, Any]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter. place: query, path or header.  schema: JSON schema."""
+
+    name: str
+    summary: str
+    schema: Schema = field(default_factory=lambda: {"type": "string"})
+    place: Literal["query", "path", "header"] = "query"
+    required: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way: its services, who calls, and its parameters, each checked to be given once."""
+
+    request: Request
+    services: Services
+    actor: Actor
+    params: Mapping[str, str]
+    id: str
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key that the caller gave. Raises: InvalidInput."""
+        given = self.request.headers.get("idempotency-key")
+        if given is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", given):
+            raise InvalidInput("the key is not 1 to 200 printable characters.", field="Idempotency-Key")
+        return given
+
+    async def json(self, *media: str) -> Json:
+        """The body. media: allowed types; `application/json` when none is given. Raises: InvalidInput, TooLarge."""
+        require_media(self.request, *(media or ("application/json",)))
+        return await read_json(self.request, self.services.max_body_bytes)
+
+    def text(self, name: str, default: str = "") -> str:
+        """A query parameter."""
+        return self.params.get(name, default)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A comma-separated query parameter. Raises: InvalidInput for empty members."""
+        given = self.params.get(name)
+        if given is None:
+            return ()
+        parts = tuple(p.strip() for p in given.split(","))
+        if not all(parts):
+            raise InvalidInput(
+                f"{given[:80]!r} has an empty member.", field=name, remedy="Separate names by one comma."
+            )
+        return parts
+
+    def number(self, name: str, default: int, *, least: int = 0, most: int) -> int:
+        """A whole number. Raises: InvalidInput outside least…most."""
+        given = self.params.get(name)
+        if given is None:
+            return default
+        if not re.fullmatch(r"\d{1,9}", given) or not least <= int(given) <= most:
+            raise InvalidInput(f"{given[:40]!r} is not a whole number of {least}…{most}.", field=name)
+        return int(given)
+
+    def flag(self, name: str) -> bool:
+        """true or false. Raises: InvalidInput."""
+        given = self.params.get(name, "false")
+        if given not in ("true", "false"):
+            raise InvalidInput(f"{given[:40]!r} is neither true nor false.", field=name)
+        return given == "true"
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. body: media type → schema.  answers: status → (meaning, schema or None).
+
+    errors: what it may raise besides InvalidInput, NotSignedIn and NotAllowed.
+    signed_in: strangers are refused before anything is read; elsewhere the broker shows them what is public.
+    """
+
+    method: Method
+    path: str
+    name: str
+    summary: str
+    handler: Handler
+    tag: str
+    params: Sequence[Param] = ()
+    body: Mapping[str, Schema] = field(default_factory=dict)
+    answers: Mapping[int, tuple[str, Schema | None]] = field(default_factory=dict)
+    errors: Sequence[type[ProvinceError]] = ()
+    ngsi_ld: bool = False
+    signed_in: bool = False
+
+
+JSON: Final = "application/json"
+
+
+def json_response(
+    body: Json, status: int = 200, headers: Mapping[str, str] | None = None, media: str = JSON
+) -> Response:
+    """An answer in JSON."""
+    return Response(msgspec.json.encode(body), status, headers, media)
+
+
+def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str]) -> list[StarletteRoute]:
+    """Routes for Starlette. What lies below `prefixes` and is no route answers a problem with 404 or 405."""
+    paths: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method] = route
+    served = [StarletteRoute(path, _endpoint(found, services), methods=list(found)) for path, found in paths.items()]
+    patterns = [(one.path_regex, list(found)) for one, found in zip(served, paths.values(), strict=True)]
+
+    async def nothing(request: Request) -> Response:
+        allowed = next((m for regex, m in patterns if regex.match(request.url.path)), None)
+        if allowed is None:
+            error = HTTPException(404, f"Not found: there is nothing at {request.url.path[:200]}.")
+        else:
+            error = HTTPException(405, f"Method not allowed: {request.method} is not offered here.")
+            error.headers = {"Allow": ", ".join(allowed)}
+        return http_problem(error, request_id(request))
+
+    every = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    served.extend(StarletteRoute(f"{prefix}/{{rest:path}}", nothing, methods=every) for prefix in prefixes)
+    return served
+
+
+def _endpoint(routes: Mapping[str, Route], services: Services) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        route = routes["GET" if request.method == "HEAD" else request.method]
+        id = request_id(request)
+        try:
+            params = _read_params(route, request)
+            actor = await services.authenticate(request)
+            _check_caller(route, request, actor)
+            answer = await route.handler(Call(request, services, actor, params, id))
+        except ProvinceError as error:
+            return problem_response(error, id, ngsi_ld=route.ngsi_ld)
+        except HTTPException as error:
+            return http_problem(error, id)
+        answer.headers["X-Request-Id"] = id
+        tenant = request.headers.get("ngsild-tenant")
+        if tenant and route.ngsi_ld:
+            answer.headers["NGSILD-Tenant"] = actor.tenant
+        return answer
+
+    return endpoint
+
+
+def _check_caller(route: Route, request: Request, actor: Actor) -> None:
+    if route.signed_in and actor.kind == "anonymous":
+        raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
+    tenant = request.headers.get("ngsild-tenant")
+    if tenant and tenant != actor.tenant:
+        raise NotFound(f"there is no tenant {tenant[:60]!r} for you.", field="NGSILD-Tenant", remedy="Leave it out.")
+
+
+def _read_params(route: Route, request: Request) -> dict[str, str]:
+    raw = request.scope["query_string"]
+    if len(raw) > MAX_QUERY:
+        raise InvalidInput(f"the query has {len(raw)} bytes.", field="query", remedy=f"At most {MAX_QUERY}.")
+    known = {p.name for p in route.params if p.place == "query"}
+    result: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            hint = f"Known here: {', '.join(sorted(known))}." if known else "None is known here."
+            raise InvalidInput(f"the parameter {name[:40]!r} is not known.", field=name[:40], remedy=hint)
+        if name in result:
+            raise InvalidInput(f"{name!r} is given twice.", field=name, remedy="Give it once.")
+        if "\ufffd" in value or "\x00" in value:
+            raise InvalidInput(f"{name!r} is not UTF-8 or holds a NUL.", field=name, remedy="Percent-encode UTF-8.")
+        result[name] = value
+    return result
+
+
+def path_id(call: Call, name: str = "id") -> str:
+    """A path parameter. Raises: InvalidInput when it holds what no id or name can."""
+    given: str = call.request.path_params[name]
+    if not given or len(given) > 1024 or any(c.isspace() or c in '<>"\\\x00\ufffd' for c in given):
+        raise InvalidInput(f"{given[:80]!r} is not an id.", field=name, remedy="Percent-encode the id.")
+    return given

@@ -1,0 +1,85 @@
+"""What the HTTP door needs from the rest of the product, injected by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+from starlette.requests import Request
+
+from province.api.contexts import Contexts
+from province.broker.broker import Acted
+from province.broker.history import History
+from province.errors import ProvinceError
+from province.model.actor import Actor
+from province.model.change import Change, Changed
+from province.model.entity import Entity, Json
+from province.model.observation import Acknowledged
+from province.model.query import Page, Query
+from province.model.schema import EntityType
+from province.model.time import Instant
+from province.pack import Action, Pack
+
+
+class Door(Protocol):
+    """The part of the broker that this door uses. Every method checks the actor."""
+
+    @property
+    def types(self) -> Mapping[str, EntityType]: ...
+    @property
+    def actions(self) -> Mapping[str, tuple[Pack, Action]]: ...
+    async def apply(
+        self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
+    ) -> tuple[Changed, ...]: ...
+    async def apply_each(self, changes: Sequence[Change], actor: Actor) -> list[Changed | ProvinceError]: ...
+    async def act(
+        self,
+        name: str,
+        actor: Actor,
+        *,
+        id: str | None = None,
+        inputs: Mapping[str, Json] | None = None,
+        files: tuple[str, ...] = (),
+        key: str | None = None,
+    ) -> Acted: ...
+    async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
+    async def query(self, query: Query, actor: Actor) -> Page: ...
+    async def history(
+        self,
+        id: str,
+        actor: Actor,
+        *,
+        attrs: Sequence[str] = (),
+        start: Instant | None = None,
+        end: Instant | None = None,
+        last: int | None = None,
+        limit: int = 10_000,
+    ) -> History: ...
+    async def observe(
+        self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
+    ) -> Acknowledged: ...
+    async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]: ...
+
+
+ReadObservations = Callable[[bytes, str], pa.Table]
+"""(body, media type) → columns of `model.observation.SCHEMA`. Raises: DecodeError, TooLarge. It may run in a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """authenticate: who calls; raises NotSignedIn, RateLimited.
+
+    contexts: of callers; built on a fetch that raises Unavailable with `field="@context"`.
+    read_observations: decoder of `POST /api/observations`; observation_media: what it reads.
+    """
+
+    broker: Door
+    authenticate: Callable[[Request], Awaitable[Actor]]
+    contexts: Contexts
+    read_observations: ReadObservations
+    observation_media: tuple[str, ...] = ("application/json",)
+    max_body_bytes: int = 16 * 1024**2
+    public_url: str = ""
+    source_id: str = "urn:ngsi-ld:ContextSource:province"
