@@ -75,7 +75,7 @@ def test_a_box_is_inside_the_world_or_refused(numbers: list[float]) -> None:
 
 
 def test_neighbours_keep_their_common_border() -> None:
-    wiggle = [(106.5 + (0.0001 if i % 2 else 0.0), 11 + i * 0.001) for i in range(101)]
+    wiggle = [(106.5 + (0.00002 if i % 2 else 0.0), 11 + i * 0.001) for i in range(101)]
     west = [*wiggle, (106.4, wiggle[-1][1]), (106.4, 11.0), wiggle[0]]
     east = [*wiggle, (106.6, wiggle[-1][1]), (106.6, 11.0), wiggle[0]]
     shapes = [{"type": "Polygon", "coordinates": [[list(p) for p in ring]]} for ring in (west, east)]
