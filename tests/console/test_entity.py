@@ -26,6 +26,14 @@ async def test_actions_follow_state_and_rights(browse: Open, small: World) -> No
     assert "/act/" not in powerless.text
 
 
+async def test_form_says_unit_range_and_what_may_stay_empty(browse: Open, small: World) -> None:
+    async with browse(small, language="en") as client:
+        page = (await client.get(CASE)).text
+    assert 'Length (m) <span class="soft">(optional)</span>' in page
+    assert 'type="number" value="" min="1" max="60" required' in page
+    assert '<option value="urn:ngsi-ld:Office:1">UBND phường Thủ Dầu Một</option>' in page
+
+
 async def test_action_moves_the_entity(browse: Open, small: World) -> None:
     async with browse(small) as client:
         answer = await client.post(f"{CASE}/act/case.start", data={"csrf": csrf(), "key": "once"})

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from province.console.maps import parse_box
+from province.console.maps import parse_box, simplify
 from province.errors import InvalidInput
 from tests.console.conftest import Open
 from tests.console.world import World, world
@@ -71,3 +72,20 @@ def test_a_box_is_inside_the_world_or_refused(numbers: list[float]) -> None:
     assert all(math.isfinite(v) for v in box)
     assert -180 <= box[0] <= box[2] <= 180
     assert -90 <= box[1] <= box[3] <= 90
+
+
+def test_neighbours_keep_their_common_border() -> None:
+    wiggle = [(106.5 + (0.00002 if i % 2 else 0.0), 11 + i * 0.001) for i in range(101)]
+    west = [*wiggle, (106.4, wiggle[-1][1]), (106.4, 11.0), wiggle[0]]
+    east = [*wiggle, (106.6, wiggle[-1][1]), (106.6, 11.0), wiggle[0]]
+    shapes = [{"type": "Polygon", "coordinates": [[list(p) for p in ring]]} for ring in (west, east)]
+    drawn = [shapely.geometry.shape(s) for s in simplify(shapes)]
+    assert all(shapely.get_num_coordinates(d) < 20 for d in drawn)
+    assert drawn[0].intersection(drawn[1]).area == 0
+    assert drawn[0].union(drawn[1]).area == pytest.approx(0.2 * 0.1, rel=0.001)
+
+
+async def test_areas_are_for_everybody_and_an_installation_may_have_none(browse: Open, small: World) -> None:
+    async with browse(small, signed_in=False) as client:
+        body = (await client.get("/console/areas.geojson")).json()
+    assert body == {"type": "FeatureCollection", "features": []}

@@ -6,7 +6,8 @@ import msgspec
 
 from province.console.silence import CUT, count_of
 from tests.console.conftest import Open
-from tests.console.world import Group, World
+from tests.console.memory import Group
+from tests.console.world import World
 
 
 async def test_groups_name_the_shared_value_and_flag_a_wholly_silent_one(browse: Open, small: World) -> None:

@@ -51,7 +51,9 @@ def controls(entity_type: EntityType, params: QueryParams, words: Words) -> list
     """The controls of a type's indexed fields with the values that the address holds."""
     found = []
     for spec in entity_type.fields.values():
-        if not spec.field.indexed or spec.field.observed or spec.many or spec.value in ("geometry", "json"):
+        if not spec.field.indexed or spec.field.observed or spec.field.personal or spec.many:
+            continue
+        if spec.value in ("geometry", "json"):
             continue
         control = Control(spec.name, words.label(spec.field.label), "text", unit=unit_symbol(spec.unit))
         options = options_of(spec, entity_type, words)

@@ -58,11 +58,14 @@ def form_of(
     action: Action, words: Words, bounds: Box, choices: Mapping[str, tuple[tuple[str, str], ...]]
 ) -> ActionForm:
     """The form of an action. choices: (id, name) of the entities that inputs with a `ref` may name, by type."""
-    fields = tuple(_field(i, words, bounds, choices.get(i.field.ref, ())) for i in inputs_of(action))
+    hints = typing.get_type_hints(action.do, include_extras=True)
+    fields = tuple(
+        _field(i, words, bounds, choices.get(i.field.ref, ()), _unit(hints[i.name])) for i in inputs_of(action)
+    )
     return ActionForm(action.name, words.label(action.title), fields, action.files)
 
 
-def _field(spec: Input, words: Words, bounds: Box, choices: tuple[tuple[str, str], ...]) -> FormField:
+def _field(spec: Input, words: Words, bounds: Box, choices: tuple[tuple[str, str], ...], unit: str) -> FormField:
     names = dict(spec.field.names)
     options = tuple((v, words.label(names[v]) if v in names else v) for v in spec.field.values) or choices
     kind = "choice" if options else _kind(spec)
@@ -76,7 +79,7 @@ def _field(spec: Input, words: Words, bounds: Box, choices: tuple[tuple[str, str
         hint=words.label(spec.field.hint) if spec.field.hint else "",
         required=spec.required,
         default=default,
-        unit=_unit(spec),
+        unit=unit,
         options=options,
         minimum=spec.field.minimum,
         maximum=spec.field.maximum,
@@ -84,8 +87,8 @@ def _field(spec: Input, words: Words, bounds: Box, choices: tuple[tuple[str, str
     )
 
 
-def _unit(spec: Input) -> str:
-    marks = getattr(spec, "marks", ())
+def _unit(hint: Any) -> str:
+    marks = getattr(hint, "__metadata__", ())
     return next((unit_symbol(m.code) for m in marks if isinstance(m, Unit)), "")
 
 

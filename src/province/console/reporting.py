@@ -41,7 +41,8 @@ async def report(visit: Visit) -> Response:
     except (InvalidInput, TooLarge, RateLimited) as error:
         values |= {"problem": problem(visit, error), "given": forms.given(visit.form)}
         return visit.page("report.html", values, status=visit.services.status(error))
-    link = str(visit.request.base_url) + f"r/{receipt.secret}"
+    site = visit.services.public_url or str(visit.request.base_url)
+    link = f"{site.rstrip('/')}/r/{receipt.secret}"
     return visit.page("receipt.html", {"receipt": receipt, "link": link})
 
 

@@ -339,6 +339,8 @@ class Services:
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""
+    public_url: str = ""
+    """Address that people type, without a slash at its end; empty: the one that the request was sent to."""
     report_action: str = "report.submit"
     """The public action behind the form for residents; without a pack that declares it the form is not offered."""
     bounds: tuple[float, float, float, float] = field(default=(106.32, 10.86, 106.97, 11.51))
