@@ -116,7 +116,8 @@ async def repeat(act: Callable[[int], Awaitable[int]], *, flying: int, seconds: 
         nonlocal total, n
         while time.perf_counter() < end:
             n += 1
-            total += await act(n)
+            done = await act(n)  # not `total += await …`: that reads the total before it waits
+            total += done
 
     await asyncio.gather(*(worker() for _ in range(flying)))
     return total / (time.perf_counter() - began)
@@ -127,7 +128,7 @@ async def acknowledged(stand: Stand, rows: int, flying: int, seconds: float) -> 
     made = batches(stand.entities, rows, 64)
     bytes_of = [stream.encode(one) for one in made]
     js = stand.client.jetstream(timeout=30)
-    purge = asyncio.create_task(_purging(js))
+    await js.purge_stream(stream.STREAM)
 
     async def ours(n: int) -> int:
         return (await stand.observer.observe(made[n % 64], ACTOR, source="http")).accepted
@@ -141,16 +142,8 @@ async def acknowledged(stand: Stand, rows: int, flying: int, seconds: float) -> 
     rates.append(
         (await repeat(ours, flying=flying, seconds=seconds), await repeat(bare, flying=flying, seconds=seconds))
     )
-    purge.cancel()
-    await asyncio.gather(purge, return_exceptions=True)
     mine, engine = (sum(r[k] for r in rates) / len(rates) for k in (0, 1))
     return [{"what": f"acknowledged durable, {rows}/batch, {flying} in flight", "per_s": mine, "bare_per_s": engine}]
-
-
-async def _purging(js: object) -> None:
-    while True:
-        await asyncio.sleep(1)
-        await js.purge_stream(stream.STREAM)  # type: ignore[attr-defined]
 
 
 async def queryable(stand: Stand, rows: int, seconds: float, *, values: bool) -> Row:
@@ -163,6 +156,7 @@ async def queryable(stand: Stand, rows: int, seconds: float, *, values: bool) ->
         await asyncio.gather(
             *(stand.observer.observe(made[n % 64], ACTOR, source="http") for n in range(start, min(start + 32, count)))
         )
+    last = (await js.stream_info(stream.STREAM)).state.last_seq
     lake = Lake(str(stand.folder / f"lake-{values}"))
     writer = Writer(
         stand.client, stand.pool, lambda tenant: lake, TYPES if values else {}, max_bytes=4 << 30,
@@ -171,7 +165,7 @@ async def queryable(stand: Stand, rows: int, seconds: float, *, values: bool) ->
     stop = asyncio.Event()
     began = time.perf_counter()
     task = asyncio.create_task(writer.run(stop))
-    while writer.counters.messages < count:
+    while writer.counters.position < last:
         await asyncio.sleep(0.01)
     spent = time.perf_counter() - began
     stop.set()
