@@ -1,7 +1,7 @@
 """Observations: batches of columns, acknowledged once durable in the stream.
 
 `Observer.observe` checks every reading against its declaration, the register and the caller's rights; refused readings
-are returned and kept as dead letters, the others go on. Calls overlap freely: each waits for its own acknowledgement.
+are returned and kept as dead letters, the others go on. Calls overlap freely, and share messages (`broker.publish`).
 """
 
 from __future__ import annotations
@@ -11,33 +11,26 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from typing import Protocol
-from urllib.parse import quote
 
-import nats.errors
 import numpy as np
 import pyarrow as pa
 from nats.aio.client import Client
-from nats.js import JetStreamContext
 from nats.js.api import PubAck
-from nats.js.errors import APIError, NoStreamResponseError
 
-from province.broker import deadletter, readings, stream
+from province.broker import deadletter, readings
 from province.broker.database import Pool
 from province.broker.known import Known
-from province.errors import NotAllowed, NotSignedIn, TooLarge, Unavailable
+from province.broker.publish import MESSAGE_ROWS, Publisher, Sender
+from province.errors import NotAllowed, NotSignedIn, TooLarge
 from province.model.actor import Actor
-from province.model.observation import SCHEMA, Acknowledged, Rejected
+from province.model.observation import Acknowledged, Rejected
 from province.model.schema import EntityType
 from province.model.time import now
 
 MAX_READINGS = 1_000_000
-MESSAGE_ROWS = 16_384
-"""Most readings per message; borders lie at fixed rows of the batch as given, so that a repeated batch with the same
-key is cut alike."""
 THREAD_FROM_ROWS = 20_000
 """Batches from this size are checked in a thread: they would hold up the loop for tens of milliseconds."""
 MAX_LETTERS = 1_000
-_ROOM_FOR_HEADERS = 2_048
 
 
 class Allowed(Protocol):
@@ -65,8 +58,7 @@ class Observer:
         allowed: Allowed,
         timeout_s: float = 10.0,
     ) -> None:
-        self._client = client
-        self._js: JetStreamContext = client.jetstream(timeout=timeout_s)
+        self._publisher = Publisher(client, timeout_s=timeout_s)
         self._pool = pool
         self._known = known
         self._types = types
@@ -177,64 +169,15 @@ class Observer:
     async def _publish(
         self, checked: readings.Checked, actor: Actor, source: str, key: str | None, mark: str
     ) -> list[PubAck]:
-        if not self._client.is_connected:
-            raise Unavailable("NATS is not connected; nothing was stored.", remedy="Try again in a few seconds.")
+        sender = Sender(actor.tenant, source, actor.id)
+        if key or mark or checked.table.num_rows > MESSAGE_ROWS:
+            name = _digest(actor, key) if key else ""
+            return await self._publisher.publish_alone(checked.table, checked.good, sender, key=name, mark=mark)
         good = checked.good
-        limit = self._client.max_payload - _ROOM_FOR_HEADERS
-        messages: list[tuple[str, bytes]] = []
-        for n, start in enumerate(range(0, checked.table.num_rows, MESSAGE_ROWS)):
-            part = checked.table.slice(start, MESSAGE_ROWS)
-            keep = good[start : start + MESSAGE_ROWS]
-            if not keep.all():
-                part = part.filter(pa.array(keep))
-            messages.extend(_cut(part, str(n), limit))
-        if mark and len(messages) > 1:
-            raise TooLarge(f"{len(messages)} messages for one mark.", remedy="Send fewer readings at once.")
-        headers = {"Tenant": quote(actor.tenant), "Source": quote(source), "Actor": quote(actor.id)}
-        if mark:
-            headers["Mark"] = mark
-        prefix = _digest(actor, key) if key else ""
-        subject = stream.subject(actor.tenant, source)
-        sends = [
-            self._js.publish(
-                subject, payload, stream=stream.STREAM,
-                headers={**headers, "Nats-Msg-Id": f"{prefix}/{part}"} if prefix else dict(headers),
-            )
-            for part, payload in messages
-        ]  # fmt: skip
-        try:
-            return list(await asyncio.gather(*sends))
-        except APIError as error:
-            full = error.err_code in (10077, 10047, 10023) or "maximum" in (error.description or "")
-            what = "the stream of observations is full" if full else f"the stream refused: {error.description}"
-            raise Unavailable(
-                f"{what}; nothing was acknowledged.",
-                remedy="Repeat later with the same Idempotency-Key. Operator: the lake writer is behind or stopped."
-                if full
-                else "Repeat later with the same Idempotency-Key.",
-            ) from error
-        except (NoStreamResponseError, nats.errors.Error, OSError) as error:
-            raise Unavailable(
-                f"the stream of observations does not answer ({type(error).__name__}); nothing was acknowledged.",
-                remedy="Repeat later with the same Idempotency-Key.",
-            ) from error
-
-
-def _cut(part: pa.Table, name: str, limit: int) -> list[tuple[str, bytes]]:
-    if part.num_rows == 0:
-        return []
-    payload = stream.encode(part)
-    if len(payload) <= limit:
-        return [(name, payload)]
-    if part.num_rows == 1:
-        raise TooLarge("one reading is larger than a message may be.", remedy="Shorten its id or text.")
-    half = part.num_rows // 2
-    return [*_cut(part.slice(0, half), f"{name}.0", limit), *_cut(part.slice(half), f"{name}.1", limit)]
+        table = checked.table if good.all() else checked.table.filter(pa.array(good))
+        return [await self._publisher.publish(table, sender)]
 
 
 def _digest(actor: Actor, key: str) -> str:
     """Keys are the caller's own: nobody can make another's batch look like a duplicate."""
     return hashlib.sha256(f"{actor.tenant}\0{actor.id}\0{key}".encode()).hexdigest()[:40]
-
-
-__all__ = ["MAX_READINGS", "SCHEMA", "Allowed", "Observer"]

@@ -106,9 +106,12 @@ def check_values(checked: Checked, types: Mapping[str, EntityType], now: datetim
     numbers = _array(number.combine_chunks().fill_null(np.nan)).astype(np.float64, copy=False)
     has_number = ~_mask(pc.is_null(number))
     has_text = ~_mask(pc.is_null(checked.table["text"]))
-    pairs, pair = np.unique(checked.type * len(attributes) + attribute, return_inverse=True)
-    for n, code in enumerate(pairs):
-        rows = np.ones(len(pair), np.bool_) if len(pairs) == 1 else pair == n
+    pair = checked.type * len(attributes) + attribute
+    possible = len(checked.types) * len(attributes)
+    # Counting is faster than sorting, unless somebody sends a new name with every reading.
+    pairs = np.flatnonzero(np.bincount(pair)) if possible <= 4 * len(pair) + 64 else np.unique(pair)
+    for code in pairs:
+        rows = pair == code
         type_name, name = checked.types[code // len(attributes)], attributes[code % len(attributes)]
         entity_type = types.get(type_name)
         spec = entity_type.fields.get(name) if entity_type else None
@@ -137,7 +140,8 @@ def check_owners(checked: Checked, codes: Sequence[int], owners: Sequence[Owner]
     code = np.asarray(codes, np.int64)
     checked.refuse(((code < 0) | ~allowed)[checked.entity], "entity", UNKNOWN)
     place = {name: n for n, name in enumerate(checked.types)}
-    expected = np.array([place.get(owners[c].type, -1) if c >= 0 else -1 for c in codes], np.int64)
+    by_owner = np.array([*(place.get(owner.type, -1) for owner in owners), -1], np.int64)  # the last one: unknown
+    expected = by_owner[code]
     wrong = expected[checked.entity] != checked.type
     checked.refuse(wrong, "type", "is not the type of the entity.")
 

@@ -101,7 +101,7 @@ def encode(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     options = _PACKED if table.nbytes >= COMPRESS_FROM_BYTES else _PLAIN
     with pa.ipc.new_stream(sink, SCHEMA, options=options) as writer:
-        writer.write_table(table.unify_dictionaries().combine_chunks())
+        writer.write_table(table.unify_dictionaries())
     return bytes(sink.getvalue())
 
 

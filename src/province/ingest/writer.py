@@ -20,6 +20,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from time import monotonic
 from typing import TypeVar
@@ -27,19 +28,24 @@ from typing import TypeVar
 import asyncpg
 import nats.errors
 import pyarrow as pa
+import pyarrow.compute as pc
 from nats.aio.client import Client
 from nats.js.errors import APIError
 
 from province.broker import deadletter, stream
 from province.broker.database import Connection, Pool
 from province.broker.stream import Envelope, Incarnation, Reader
-from province.errors import DecodeError, ProvinceError, Unavailable
+from province.errors import Conflict, DecodeError, ProvinceError, Unavailable
 from province.history import latest
+from province.history.compact import compact, vacuum
 from province.history.lake import Lake, arrange, stage
 from province.model.schema import EntityType
 
 log = logging.getLogger(__name__)
 
+MERGE_EVERY = 32
+"""Commits that touched a day, after which its small files are merged."""
+VACUUM_EVERY_S = 3600.0
 _LOCK = 0x4C414B45  # "LAKE": one writer at a time
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _LOST_CONNECTION = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError)
@@ -114,6 +120,8 @@ class Writer:
         self._on_step = on_step
         self._lakes: dict[str, Lake] = {}
         self._committed: dict[str, int | None] = {}
+        self._small: dict[tuple[str, date], int] = {}
+        self._vacuumed: dict[str, float] = {}
         self.counters = Counters()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -223,8 +231,25 @@ class Writer:
 
         await self._insist(lambda: asyncio.to_thread(commit), stop)
         self._committed[tenant] = last
+        if staged is not None:
+            await self._tidy(tenant, lake, pc.unique(staged["day"]).to_pylist())
         self.counters.commits += 1
         self.counters.readings += sum(table.num_rows for _, table in fresh)
+
+    async def _tidy(self, tenant: str, lake: Lake, days: list[date]) -> None:
+        """Merge the small files of a day now and then. Done here, between two commits, for one writer's peace."""
+        for day in days:
+            count = self._small[tenant, day] = self._small.get((tenant, day), 0) + 1
+            if count < MERGE_EVERY:
+                continue
+            del self._small[tenant, day]
+            try:
+                await asyncio.to_thread(compact, lake, day)
+                if monotonic() - self._vacuumed.get(tenant, -VACUUM_EVERY_S) >= VACUUM_EVERY_S:
+                    self._vacuumed[tenant] = monotonic()
+                    await asyncio.to_thread(vacuum, lake)
+            except (Conflict, Unavailable) as error:  # nothing was changed; the next turn comes
+                log.warning("small files stay for now", extra={"error": str(error)[:300], "day": day.isoformat()})
 
     async def _finish_all(
         self, incarnation: Incarnation, source: asyncio.Queue[_Batch | None], stop: asyncio.Event
