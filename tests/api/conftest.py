@@ -13,6 +13,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 
+from province.api.contexts import Contexts
 from province.api.door import routes
 from province.api.services import Services
 from province.broker.broker import Broker
@@ -189,7 +190,7 @@ async def http(broker: FullBroker) -> AsyncIterator[Client]:
     services = Services(
         broker=broker,
         authenticate=authenticate,
-        fetch_context=fetch,
+        contexts=Contexts(fetch),
         read_observations=read_observations,
         max_body_bytes=2_000_000,
     )

@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from province.api.contexts import Contexts
 from province.api.errors import http_problem, problem_response
 from province.api.request import MAX_QUERY, read_json, request_id, require_media
 from province.api.services import Services
@@ -38,11 +37,10 @@ class Param:
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way: services, known contexts, who calls, and the parameters, each given at most once."""
+    """One request on its way: its services, who calls, and the parameters, each given at most once."""
 
     request: Request
     services: Services
-    contexts: Contexts
     actor: Actor
     params: Mapping[str, str]
     id: str
@@ -130,13 +128,10 @@ def json_response(
 
 def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str]) -> list[StarletteRoute]:
     """Routes for Starlette. What lies below `prefixes` and is no route answers a problem with 404 or 405."""
-    contexts = Contexts(services.fetch_context)
     paths: dict[str, dict[str, Route]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = route
-    served = [
-        StarletteRoute(path, _endpoint(found, services, contexts), methods=list(found)) for path, found in paths.items()
-    ]
+    served = [StarletteRoute(path, _endpoint(found, services), methods=list(found)) for path, found in paths.items()]
     patterns = [(one.path_regex, list(found)) for one, found in zip(served, paths.values(), strict=True)]
 
     async def nothing(request: Request) -> Response:
@@ -153,9 +148,7 @@ def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str
     return served
 
 
-def _endpoint(
-    routes: Mapping[str, Route], services: Services, contexts: Contexts
-) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(routes: Mapping[str, Route], services: Services) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         route = routes["GET" if request.method == "HEAD" else request.method]
         id = request_id(request)
@@ -163,7 +156,7 @@ def _endpoint(
             params = _read_params(route, request)
             actor = await services.authenticate(request)
             _check_caller(route, request, actor)
-            answer = await route.handler(Call(request, services, contexts, actor, params, id))
+            answer = await route.handler(Call(request, services, actor, params, id))
         except ProvinceError as error:
             return problem_response(error, id, ngsi_ld=route.ngsi_ld)
         except HTTPException as error:

@@ -9,6 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 from starlette.requests import Request
 
+from province.api.contexts import Contexts
 from province.broker.broker import Acted
 from province.broker.history import History
 from province.errors import ProvinceError
@@ -70,13 +71,13 @@ ReadObservations = Callable[[bytes, str], pa.Table]
 class Services:
     """authenticate: who calls; raises NotSignedIn, RateLimited.
 
-    fetch_context: URL → JSON-LD document by the guarded client; raises Unavailable with `field="@context"`.
+    contexts: of callers; built on a fetch that raises Unavailable with `field="@context"`.
     read_observations: decoder of `POST /api/observations`; observation_media: what it reads.
     """
 
     broker: Door
     authenticate: Callable[[Request], Awaitable[Actor]]
-    fetch_context: Callable[[str], Awaitable[Json]]
+    contexts: Contexts
     read_observations: ReadObservations
     observation_media: tuple[str, ...] = ("application/json",)
     max_body_bytes: int = 16 * 1024**2
