@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from province.api import actions, observations
-from province.api.errors import unexpected_response
+from province.api.errors import http_problem, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
 from province.api.openapi import document
 from province.api.request import request_id
 from province.api.route import JSON, Call, Param, Route, serve
 from province.api.services import Services
 from province.errors import AlreadyExists, Conflict, NotFound, RateLimited, TooLarge, Unavailable
+
+__all__ = ["PREFIXES", "ROUTES", "Services", "answer_defect", "handlers", "not_found", "routes"]
 
 _log = logging.getLogger(__name__)
 PREFIXES: Final = ("/ngsi-ld", "/api")
@@ -52,8 +56,19 @@ def routes(services: Services) -> list[StarletteRoute]:
     return serve(ROUTES, services, prefixes=PREFIXES)
 
 
+async def not_found(request: Request, error: Exception) -> Response:
+    """Handler for what no route of the application answers."""
+    missing = HTTPException(404, f"Not found: there is nothing at {request.url.path[:200]}.")
+    return http_problem(error if isinstance(error, HTTPException) else missing, request_id(request))
+
+
 async def answer_defect(request: Request, error: Exception) -> Response:
-    """Handler for `Starlette(exception_handlers={Exception: answer_defect})`: logs a defect, tells only its id."""
+    """Handler for a defect of ours: logs it, and tells only the id under which it was logged."""
     id = request_id(request)
     _log.error("defect at %s, request %s", request.url.path, id, exc_info=error)
     return unexpected_response(id)
+
+
+def handlers() -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
+    """For `Starlette(exception_handlers=…)`: what the routes themselves do not turn into a problem."""
+    return {Exception: answer_defect}

@@ -6,12 +6,15 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+from urllib.parse import unquote
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
+from starlette.types import Scope
 
 from province.api.errors import http_problem, problem_response
 from province.api.request import MAX_QUERY, read_json, request_id, require_media
@@ -37,7 +40,7 @@ class Param:
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way: its services, who calls, and its parameters, each checked to be given once."""
+    """One request on its way: its services, who calls, and the parameters, each given at most once."""
 
     request: Request
     services: Services
@@ -126,12 +129,28 @@ def json_response(
     return Response(msgspec.json.encode(body), status, headers, media)
 
 
+_SLASH: Final = "\x1f"
+"""Stands for an encoded slash while a path is matched: the ids and names of NGSI-LD may be IRIs with slashes."""
+
+
+class _SlashRoute(StarletteRoute):
+    """A route whose parameters may hold `%2F`, which servers decode before anybody can see it."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        raw = scope.get("raw_path") or b""
+        if b"%2f" in raw.lower():
+            scope = {**scope, "path": unquote(re.sub("%2[fF]", _SLASH, raw.decode("latin-1")))}
+        return super().matches(scope)
+
+
 def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str]) -> list[StarletteRoute]:
     """Routes for Starlette. What lies below `prefixes` and is no route answers a problem with 404 or 405."""
     paths: dict[str, dict[str, Route]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = route
-    served = [StarletteRoute(path, _endpoint(found, services), methods=list(found)) for path, found in paths.items()]
+    served: list[StarletteRoute] = [
+        _SlashRoute(path, _endpoint(found, services), methods=list(found)) for path, found in paths.items()
+    ]
     patterns = [(one.path_regex, list(found)) for one, found in zip(served, paths.values(), strict=True)]
 
     async def nothing(request: Request) -> Response:
@@ -198,7 +217,7 @@ def _read_params(route: Route, request: Request) -> dict[str, str]:
 
 def path_id(call: Call, name: str = "id") -> str:
     """A path parameter. Raises: InvalidInput when it holds what no id or name can."""
-    given: str = call.request.path_params[name]
+    given: str = call.request.path_params[name].replace(_SLASH, "/")
     if not given or len(given) > 1024 or any(c.isspace() or c in '<>"\\\x00\ufffd' for c in given):
         raise InvalidInput(f"{given[:80]!r} is not an id.", field=name, remedy="Percent-encode the id.")
     return given

@@ -68,11 +68,13 @@ class Reading:
         """Count an attribute. Raises: TooLarge."""
         self.count += 1
         if self.count > MAX_ATTRIBUTES:
-            raise TooLarge(
-                f"the entity has more than {MAX_ATTRIBUTES} attributes (seen at {field[:80]}).",
-                field=field[:80],
-                remedy="Split it into several entities.",
-            )
+            raise _too_many(field[:80])
+
+
+def _too_many(field: str) -> TooLarge:
+    return TooLarge(
+        f"the entity has more than {MAX_ATTRIBUTES} attributes.", field=field, remedy="Split it into several entities."
+    )
 
 
 def decode(
@@ -83,6 +85,8 @@ def decode(
     types: declared types, whose units are checked.  id: what stands in the address, when the body may leave it out.
     Raises: InvalidInput naming the field as a path (`speed.observedAt`), TooLarge.
     """
+    if isinstance(data, dict) and len(data) > 2 * MAX_ATTRIBUTES:  # a million of them are not looked at one by one
+        raise _too_many("the body")
     check_json(data)
     body = members(data, context)
     found_id = body.pop("id", None) or id
@@ -353,6 +357,8 @@ def _read_object_type(value: Mapping[str, Any], kind: Kind, reading: Reading, fi
 
 def _read_meta(value: Mapping[str, Any], reading: Reading, field: str) -> dict[str, Attribute | list[Attribute]]:
     result: dict[str, Attribute | list[Attribute]] = {}
+    if value.keys() <= RESERVED:
+        return result
     for name, one in value.items():
         if name in RESERVED:
             continue

@@ -124,6 +124,7 @@ class Context:
         self.source = source
         """The @context as the caller gave it: None, a URL, an object or an array."""
         self.plain = not self.terms and self.vocabulary == VOCABULARY and not self.prefixes
+        self._names: dict[str, str] = {}
         self._short: dict[str, str] = {}
         for term, iri in sorted(self.terms.items(), key=lambda item: (len(item[0]), item[0])):
             self._short.setdefault(iri, term)
@@ -208,7 +209,12 @@ class Context:
 
     def name(self, given: str, *, field: str | None = None) -> str:
         """The stored name of what a caller with this context wrote. Raises: InvalidInput."""
-        return internal(self.expand(given, field=field))
+        known = self._names.get(given)
+        if known is None:
+            known = internal(self.expand(given, field=field))
+            if len(self._names) < MAX_TERMS:
+                self._names[given] = known
+        return known
 
 
 CORE: Final = Context()

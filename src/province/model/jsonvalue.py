@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Final
 
 from province.errors import InvalidInput
 from province.model.entity import Json
 
 MAX_DEPTH: Final = 32
+_LEAST: Final = -(2**63)
+_MOST: Final = 2**63 - 1
+_UNSOUND = re.compile("[\x00\ud800-\udfff]").search
 
 
 def check_json(data: Json) -> None:
@@ -16,6 +20,35 @@ def check_json(data: Json) -> None:
 
     Raises: InvalidInput naming the path.
     """
+    if not _is_sound(data):
+        _explain(data)
+
+
+def _is_sound(data: Json) -> bool:
+    """The same question without keeping track of paths, level by level: every body of every write comes by here."""
+    level = [data]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Json] = []
+        for node in level:
+            kind = type(node)
+            if kind is dict:
+                if any(map(_UNSOUND, node)):
+                    return False
+                below.extend(node.values())
+            elif kind is list:
+                below.extend(node)
+            elif kind is str:
+                if _UNSOUND(node):
+                    return False
+            elif (kind is float and not math.isfinite(node)) or (kind is int and not _LEAST <= node <= _MOST):
+                return False
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _explain(data: Json) -> None:
     stack: list[tuple[Json, tuple[Any, ...], int]] = [(data, (), 0)]
     while stack:
         node, path, depth = stack.pop()
@@ -33,16 +66,12 @@ def check_json(data: Json) -> None:
             _check_text(node, path)
         elif isinstance(node, float) and not math.isfinite(node):
             raise InvalidInput(f"{node} is not a finite number.", field=_path(path), remedy="Leave unknown values out.")
-        elif isinstance(node, int) and not -(2**63) <= node < 2**63:
+        elif isinstance(node, int) and not _LEAST <= node <= _MOST:
             raise InvalidInput("the whole number has more than 64 bits.", field=_path(path), remedy="Send it as text.")
 
 
 def _check_text(text: str, path: tuple[Any, ...]) -> None:
-    if text.isascii():
-        if "\x00" in text:
-            raise InvalidInput("the text holds a NUL character.", field=_path(path), remedy="Remove it.")
-        return
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    if _UNSOUND(text):
         raise InvalidInput("the text holds a NUL or half a surrogate pair.", field=_path(path), remedy="Remove it.")
 
 

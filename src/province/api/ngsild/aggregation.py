@@ -45,7 +45,7 @@ def aggregate(
     start: Instant | None,
     end: Instant | None,
 ) -> Aggregates:
-    """Aggregate instances in order of time. Periods begin at `start`, else at the first instance; empty ones are absent.
+    """Aggregate instances in order of time. Periods begin at `start`, else at the first instance; empty ones are left.
 
     Raises: TooLarge for more than MAX_PERIODS periods.
     """
@@ -82,7 +82,10 @@ def compute(method: str, values: Sequence[Json]) -> Json:
     numbers = [float(len(v)) if isinstance(v, list) else float(v) for v in values if isinstance(v, int | float | list)]
     if len(numbers) != len(values):
         return None
-    found = _NUMERIC[method](numbers)
+    try:
+        found = _NUMERIC[method](numbers)
+    except OverflowError:
+        return None
     return found if math.isfinite(found) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from province.api.ngsild.entities import entity_id
+from province.api.ngsild.entities import entity_id, names_of
 from province.api.ngsild.view import read_context, read_ld
 from province.api.ngsild.writing import RETRIES, again, needs_entity, require_attribute, write_fragment
 from province.api.route import Call, json_response, path_id
@@ -23,7 +23,7 @@ async def append(call: Call) -> Response:
     fragment = decode_fragment(body, context=context, types=types)
     _require_attributes(fragment)
     base = None
-    if keep or await needs_entity(call, [split_key(k)[0] for k in fragment.attrs]):
+    if keep or needs_entity(call, names_of(fragment), fragment.types):
         base = await call.services.broker.get(id, call.actor, latest=False)
     kept = [k for k in fragment.attrs if keep and base is not None and k in base.attrs]
     await write_fragment(call, id, fragment, base, style="fill" if keep else "set")
@@ -58,8 +58,7 @@ async def update_one(call: Call) -> Response:
     key = _key(name, body, context)
     for attempt in range(RETRIES):
         base = await broker.get(id, call.actor, latest=False)
-        measured = await needs_entity(call, [split_key(key)[0]])
-        if not measured or key not in _measured(call, base.types):
+        if key not in _measured(call, base.types):
             require_attribute(base, key)
         given = {name: _without_context(body)}
         fragment = decode_fragment(given, context=context, types=broker.types, base=base)

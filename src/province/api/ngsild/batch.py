@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -19,6 +20,7 @@ from province.model.entity import Entity, Json
 from province.model.jsonld import Context, is_iri
 
 MAX_ENTITIES: Final = 20_000
+_AT_ONCE: Final = 50
 
 
 async def create(call: Call) -> Response:
@@ -86,6 +88,8 @@ async def _write(call: Call, op: Operation, style: Style) -> Response:
     changes: list[Change] = []
     readings: dict[int, list[Reading]] = {}
     for i, one in enumerate(_entities(body)):
+        if i % _AT_ONCE == 0:
+            await asyncio.sleep(0)  # other requests go on between the entities of a large batch
         id = one.get("id") or one.get("@id") if isinstance(one, dict) else None
         try:
             entity = await _decode(call, one, context)

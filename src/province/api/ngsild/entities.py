@@ -21,8 +21,8 @@ from province.api.route import Call, path_id
 from province.errors import Conflict, InvalidInput, NotFound
 from province.model.change import Change
 from province.model.codec import decode
-from province.model.entity import Json
-from province.model.fragment import decode_fragment, needs_base
+from province.model.entity import Json, split_key
+from province.model.fragment import Fragment, decode_fragment, needs_base
 from province.model.jsonld import Context, is_iri
 
 BASE = "/ngsi-ld/v1"
@@ -99,11 +99,11 @@ async def merge(call: Call) -> Response:
 async def merge_one(call: Call, id: str, body: Json, context: Context) -> None:
     """Merge a fragment into an entity, reading it first only when needed. Raises: as apply and observe."""
     broker = call.services.broker
-    names = [context.name(n, field=n) for n in body if not n.startswith("@")] if isinstance(body, dict) else []
-    must_read = needs_base(body, context) or await needs_entity(call, names)
+    first = decode_fragment({} if needs_base(body, context) else body, context=context, types=broker.types)
+    must_read = needs_base(body, context) or needs_entity(call, names_of(first), first.types)
     for attempt in range(RETRIES):
         base = await broker.get(id, call.actor, latest=False) if must_read else None
-        fragment = decode_fragment(body, context=context, types=broker.types, base=base)
+        fragment = decode_fragment(body, context=context, types=broker.types, base=base) if base else first
         if fragment.id and fragment.id != id:
             raise InvalidInput(f"the body names {fragment.id}, the address {id}.", field="id")
         try:
@@ -140,6 +140,11 @@ async def delete(call: Call) -> Response:
     change = Change(op="delete", id=entity_id(call), type="", expect_version=expected_version(call))
     await call.services.broker.apply((change,), call.actor, key=call.key)
     return Response(status_code=204)
+
+
+def names_of(fragment: Fragment) -> list[str]:
+    """The names of the attributes that a fragment touches."""
+    return [split_key(k)[0] for k in fragment.attrs]
 
 
 def entity_id(call: Call) -> str:

@@ -125,33 +125,38 @@ async def _read(
     """Instances by attribute name, oldest first, and whether there were more than one answer holds."""
     broker = call.services.broker
     declared = broker.types.get(entity.type)
-    measured = {s.name for s in declared.observed} if declared else set()
+    measured = [f.name for f in declared.observed] if declared else []
     shown = list(names) or [n for n in view.pick if n not in ("id", "type", "scope")]
     wanted = [n for n in shown if n not in view.omit]
-    last = None if period.last is None else period.last
-    result: dict[str, list[Attribute]] = {}
-    cut = False
-    if not wanted or set(wanted) & measured:
-        history = await broker.history(
-            entity.id, call.actor, attrs=wanted, start=period.start, end=period.end, last=last, limit=MAX_INSTANCES
-        )
-        cut = history.readings.num_rows >= MAX_INSTANCES
-        _add_readings(result, history.readings, entity)
-    # Records are found by when they were written; a period of observedAt is looked up among all of them.
-    recorded = [n for n in (wanted or dict.fromkeys(split_key(k)[0] for k in entity.attrs)) if n not in measured]
-    if recorded or (not wanted and not measured):
-        bounded = period.property != "observedAt"
-        history = await broker.history(
+    if shown and not wanted:
+        return {}, False
+
+    async def ask(attrs: Sequence[str], *, bounded: bool = True) -> History:
+        return await broker.history(
             entity.id,
             call.actor,
-            attrs=recorded,
+            attrs=attrs,
             start=period.start if bounded else None,
             end=period.end if bounded else None,
-            last=last if bounded or not period.relation else None,
+            last=period.last if bounded else None,
             limit=MAX_INSTANCES,
         )
-        cut = cut or len(history.records) >= MAX_INSTANCES
-        _add_records(result, history, period)
+
+    if period.property != "observedAt" or not period.relation:
+        parts = [await ask(wanted)]
+    else:
+        # Records are found by when they were written; those observed in a period are looked for among all of them.
+        present = dict.fromkeys(split_key(k)[0] for k in entity.attrs)
+        recorded = [n for n in wanted or present if n not in measured]
+        asked = [n for n in measured if not wanted or n in wanted]
+        parts = [await ask(asked)] if asked else []
+        if recorded:
+            parts.append(await ask(recorded, bounded=False))
+    result: dict[str, list[Attribute]] = {}
+    for part in parts:
+        _add_readings(result, part.readings, entity)
+        _add_records(result, part)
+    cut = any(len(p.records) >= MAX_INSTANCES or p.readings.num_rows >= MAX_INSTANCES for p in parts)
     kept = {}
     for name, instances in result.items():
         held = [
@@ -189,7 +194,7 @@ def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: E
         )
 
 
-def _add_records(result: dict[str, list[Attribute]], history: History, period: Period) -> None:
+def _add_records(result: dict[str, list[Attribute]], history: History) -> None:
     for one in history.records:
         if one.attribute is None:
             continue

@@ -151,7 +151,8 @@ async def write_fragment(call: Call, id: str, fragment: Fragment, base: Entity |
     broker = call.services.broker
     types = base.types if base is not None else fragment.types
     parts = split(id, types, fragment.attrs, broker.types, call.actor)
-    if parts.record or fragment.scope is not None or fragment.types or not parts.readings:
+    added = set(fragment.types) - set(base.types) if base is not None else set()
+    if parts.record or fragment.scope is not None or added or not parts.readings:
         version = expected_version(call)
         if version is None and fragment.based and base is not None:
             version = base.version
@@ -169,9 +170,13 @@ async def write_fragment(call: Call, id: str, fragment: Fragment, base: Entity |
     await observe_all(call, parts.readings)
 
 
-async def needs_entity(call: Call, names: Sequence[str]) -> bool:
-    """Whether an attribute might be measured, so that the type of the entity must be known."""
-    return bool(measured_names(call.services.broker.types) & set(names))
+def needs_entity(call: Call, names: Sequence[str], types: Sequence[str] = ()) -> bool:
+    """Whether an attribute might be measured, so that the entity must be read for its type.
+
+    types: what the body says. Devices, which may not read, say it; a wrong one is refused by broker and observer.
+    """
+    declared = call.services.broker.types
+    return not any(t in declared for t in types) and bool(measured_names(declared) & set(names))
 
 
 RETRIES = 3

@@ -1,0 +1,128 @@
+"""Histories over HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from province.api.ngsild.aggregation import compute, read_duration
+from province.errors import InvalidInput, Unsupported
+
+from .conftest import Client
+from .test_entities import V1, sid, station
+
+
+async def fill(http: Client, n: object = 1) -> str:
+    await http.post(f"{V1}/entities", json=station(n, height=1))
+    for hour in range(6):
+        body = {"temperature": {"value": hour * 10, "observedAt": f"2026-01-01T{hour:02}:00:00Z"}}
+        assert (await http.patch(f"{V1}/entities/{sid(n)}", json=body)).status_code == 204
+    await http.patch(f"{V1}/entities/{sid(n)}", json={"height": 2})
+    return f"{V1}/temporal/entities/{sid(n)}"
+
+
+async def get(http: Client, url: str, **params: Any) -> Any:
+    answer = await http.get(url, params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_history_of_records_and_readings(http: Client) -> None:
+    url = await fill(http)
+    full = await get(http, url)
+    assert [i["value"] for i in full["temperature"]] == [0, 10, 20, 30, 40, 50]
+    assert full["temperature"][0]["unitCode"] == "CEL"
+    assert [i["value"] for i in full["height"]] == [1, 2]
+    between = {"timerel": "between", "timeAt": "2026-01-01T01:00:00Z", "endTimeAt": "2026-01-01T03:00:00Z"}
+    some = await get(http, url, attrs="temperature", **between)
+    assert [i["value"] for i in some["temperature"]] == [10, 20]
+    assert "height" not in await get(http, url, **between)
+    pairs = await get(http, url, attrs="temperature", lastN=2, options="temporalValues")
+    assert pairs["temperature"]["values"] == [[40, "2026-01-01T04:00:00Z"], [50, "2026-01-01T05:00:00Z"]]
+    later = await get(
+        http, url, timerel="after", timeAt="2020-01-01T00:00:00Z", timeproperty="modifiedAt", attrs="height"
+    )
+    assert [i["value"] for i in later["height"]] == [1, 2]
+    assert "modifiedAt" in later["height"][0]
+    assert (await http.get(f"{V1}/temporal/entities/{sid('gone')}")).status_code == 404
+
+
+async def test_aggregates(http: Client) -> None:
+    url = await fill(http)
+    found = await get(
+        http, url, attrs="temperature", format="aggregatedValues", aggrMethods="avg,max,totalCount",
+        aggrPeriodDuration="PT2H", timerel="after", timeAt="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+    assert found["temperature"]["avg"] == [
+        [5.0, "2026-01-01T00:00:00Z", "2026-01-01T02:00:00Z"],
+        [25.0, "2026-01-01T02:00:00Z", "2026-01-01T04:00:00Z"],
+        [45.0, "2026-01-01T04:00:00Z", "2026-01-01T06:00:00Z"],
+    ]
+    whole = await get(
+        http, url, attrs="temperature", format="aggregatedValues", aggrMethods="sum", aggrPeriodDuration="PT0S"
+    )
+    assert whole["temperature"]["sum"][0][0] == 150
+
+
+async def test_many_histories(http: Client) -> None:
+    await fill(http, 1)
+    await fill(http, 2)
+    found = await get(http, f"{V1}/temporal/entities", type="Station", attrs="temperature", lastN=1)
+    assert [e["temperature"][0]["value"] for e in found] == [50, 50]
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"timerel": "after"}, "timeAt"),
+        ({"timeAt": "2026-01-01T00:00:00Z"}, "timerel"),
+        ({"timerel": "around", "timeAt": "2026-01-01T00:00:00Z"}, "timerel"),
+        ({"timerel": "between", "timeAt": "2026-01-01T00:00:00Z"}, "endTimeAt"),
+        ({"timerel": "after", "timeAt": "yesterday"}, "timeAt"),
+        ({"timerel": "between", "timeAt": "2026-01-02T00:00:00Z", "endTimeAt": "2026-01-01T00:00:00Z"}, "endTimeAt"),
+        ({"lastN": "0"}, "lastN"),
+        ({"timeproperty": "x"}, "timeproperty"),
+        ({"format": "aggregatedValues"}, "aggrMethods"),
+        ({"format": "aggregatedValues", "aggrMethods": "median"}, "aggrMethods"),
+        ({"format": "aggregatedValues", "aggrMethods": "avg", "aggrPeriodDuration": "1h"}, "aggrPeriodDuration"),
+    ],
+)
+async def test_bad_parameters(http: Client, params: dict[str, str], field: str) -> None:
+    await http.post(f"{V1}/entities", json=station(1))
+    answer = await http.get(f"{V1}/temporal/entities/{sid(1)}", params=params)
+    assert (answer.status_code, answer.json()["field"]) == (400, field), answer.text
+
+
+def test_durations() -> None:
+    assert read_duration("PT0S") == timedelta(0)
+    assert read_duration("P1DT2H3M4.5S") == timedelta(days=1, hours=2, minutes=3, seconds=4.5)
+    assert read_duration("P2W") == timedelta(weeks=2)
+    for bad in ("", "P", "PT", "P1DT", "1D", "P-1D", "P999999999999D"):
+        with pytest.raises(InvalidInput):
+            read_duration(bad)
+    for unfixed in ("P1M", "P1Y", "P1Y2M"):
+        with pytest.raises(Unsupported):
+            read_duration(unfixed)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
+def test_aggregates_agree_with_each_other(values: list[float]) -> None:
+    n = compute("totalCount", values)
+    assert compute("min", values) <= compute("avg", values) + 1e-6 <= compute("max", values) + 2e-6
+    assert compute("sum", values) == pytest.approx(compute("avg", values) * n, abs=1e-3)
+    spread = compute("sumsq", values) / n - compute("avg", values) ** 2
+    assert compute("stddev", values) ** 2 == pytest.approx(max(0.0, spread), rel=1e-3, abs=1e-1 + 1e-6 * abs(spread))
+
+
+def test_aggregates_of_other_kinds() -> None:
+    assert compute("distinctCount", ["a", "b", "a"]) == 2
+    assert compute("max", ["a", "b"]) == "b"
+    assert compute("avg", ["a"]) is None
+    assert compute("avg", [True, False]) == 0.5
+    assert compute("sum", [{"a": 1}]) is None
+    assert compute("totalCount", [{"a": 1}]) == 1
+    assert compute("sum", [1e308, 1e308]) is None
