@@ -56,14 +56,14 @@ async def test_a_backup_under_load_restores_to_one_consistent_cut(one: Running, 
     ring = KeyRing(one.settings.secrets / "master-key")
     sealed = ring.encrypt("t/smtp", b"a secret of the database")
     async with one.writing(), one.load():
-        await asyncio.sleep(1.5)
+        async with asyncio.timeout(60):
+            while len(one.acknowledged) < 50 or len(one.sent) < 150:
+                await asyncio.sleep(0.05)
         records, readings = list(one.acknowledged), list(one.sent)
         source = await backup(one.settings, one.engines, place / "backups", progress=said.append)
         assert len(one.acknowledged) > len(records), "records went on while the backup was taken"
         assert len(one.sent) > len(readings), "readings too"
     manifest = verify(source)
-    assert len(records) > 50
-    assert len(readings) > 100
     assert manifest.files == 1
     assert manifest.missing == []
     assert any("passphrase" in text for text in said)

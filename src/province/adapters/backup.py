@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+import asyncpg
 import msgspec
 import nats
 import nats.errors
@@ -195,6 +196,7 @@ async def _collect(
         await backup_database.dump(program, engines.database_dsn(), cut.snapshot, partial / "database")
     copied, tables, replay = await _readings(js, lake, partial, progress)
     if devices is not None:
+        await _require_unambiguous(engines, devices, partial)
         devices.position = max(devices.position, (await js.stream_info(gateway.STREAM)).state.last_seq)
     progress(f"Copying {len(cut.files)} files.")
     contents, files = await asyncio.to_thread(backup_files.copy_contents, store, partial / "files", cut.files)
@@ -221,6 +223,28 @@ async def _drain(js: JetStreamContext, partial: Path, progress: Progress) -> Cop
     if devices is not None and devices.messages:
         progress(f"Ingest does not work; {devices.messages} messages of devices were copied.")
     return devices
+
+
+async def _require_unambiguous(engines: Engines, devices: Copied, partial: Path) -> None:
+    """What was copied from the gateway is in no message of the stream: marks say how far each tenant's batches reach.
+
+    Ingest that was killed between the stream's acknowledgement and its own leaves messages that are in both.
+    """
+    if not devices.messages:
+        return
+    connection = await asyncpg.connect(engines.database_dsn())
+    try:
+        marks = [row["mark"] for row in await connection.fetch("SELECT mark FROM source_mark")]
+    finally:
+        await connection.close()
+    if (partial / STREAM_FILE).exists():
+        marks += [m.headers.get("Mark", "") for m in backup_stream.read(partial / STREAM_FILE)]
+    places = [mark.partition("/")[2] for mark in marks if mark.partition("/")[0] == devices.life]
+    if any(int(place) >= devices.first for place in places):
+        raise Unavailable(
+            "ingest was stopped in the middle of a batch: some messages of devices are in the stream already.",
+            remedy="Start ingest, and repeat the backup.",
+        )
 
 
 async def _readings(

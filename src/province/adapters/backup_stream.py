@@ -21,6 +21,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
+from province.engines.gateway import life_of
 from province.errors import Conflict, InvalidInput, Unavailable
 
 _BATCH: Final = 200
@@ -44,7 +45,8 @@ class Copied(msgspec.Struct, kw_only=True):
     """A stream at its cut. first, last: sequences at the cut; gaps: ranges in between that were purged meanwhile.
 
     position: what the numbers of a stream made from this copy must lie above.
-    config: the stream's configuration as the server gives it.  readers: those of its durable consumers.
+    config: the stream's configuration as the server gives it.
+    life: name of this life of the stream.  readers: configurations of its durable consumers.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Copied(msgspec.Struct, kw_only=True):
     gaps: list[tuple[int, int]]
     position: int
     config: dict[str, Any]
+    life: str = ""
     readers: list[dict[str, Any]] = []
 
 
@@ -178,7 +181,7 @@ async def drain(js: JetStreamContext, name: str, target: Path, *, patience_s: fl
                 frames.write(Message(sequence, found.subject or "", dict(found.headers or {}), found.data or b""))
     return Copied(
         name=name, first=floor + 1, last=goal, messages=frames.count, gaps=frames.gaps, position=goal,
-        config=_config(info.config), readers=[_reader(one.config) for one in readers],
+        config=_config(info.config), life=life_of(info), readers=[_reader(one.config) for one in readers],
     )  # fmt: skip
 
 
