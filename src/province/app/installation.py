@@ -41,9 +41,11 @@ class Installation:
 
     def run(self, *, simulate: bool | None, example: bool) -> None:
         """Supervise engines and processes until a signal."""
+        from province.adapters.restore import require_complete
         from province.app.address import serves
 
         s = self.settings
+        require_complete(s.home)
         for folder, mode in ((s.home, 0o711), (s.secrets, 0o700)):
             folder.mkdir(parents=True, exist_ok=True, mode=mode)
         engines = Engines(s)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from datetime import UTC
 from typing import Any
 
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
@@ -21,6 +22,11 @@ STREAM = "$MQTT_msgs"
 RETAINED = "$MQTT_rmsgs"
 PREFIX = "$MQTT.msgs."
 """A message to MQTT topic `devices/x/data` lies in the stream under this prefix and `devices.x.data`."""
+
+
+def life_of(info: Any) -> str:
+    """Name of one life of a stream, from its information: a stream made anew counts from the beginning."""
+    return info.created.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f") if info.created else "0"
 
 
 async def open_gateway(

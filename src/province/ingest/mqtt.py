@@ -35,7 +35,7 @@ from province.broker import deadletter, stream
 from province.broker.database import Pool
 from province.broker.known import Known
 from province.broker.observe import Observer
-from province.engines.gateway import PREFIX, STREAM, open_gateway
+from province.engines.gateway import PREFIX, STREAM, life_of, open_gateway
 from province.errors import DecodeError, ProvinceError, TooLarge, Unavailable
 from province.ingest.payload import Row, read_payload
 from province.model.actor import system
@@ -174,7 +174,7 @@ class Intake:
         )
         self._open = True
         info = await self._js.stream_info(STREAM)
-        self._life = info.created.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f") if info.created else "0"
+        self._life = life_of(info)
         self._marks.clear()
         await self._js.reset_consumer(STREAM, DURABLE)
         inbox = await self._client.subscribe(self._client.new_inbox(), pending_msgs_limit=-1, pending_bytes_limit=-1)
