@@ -169,7 +169,7 @@ def _assemble(
         read_latest=latest.read,
         sign=keys.sign,
     )
-    known = Known(pool)
+    known = Known(pool, max_age_s=30.0)  # a change of owner counts within this time
     lake_of = Lakes(settings.lake_uri)
     jobs = Jobs(engines.database_dsn(), {}, nightly=_clean(pool))
     return Core(

@@ -253,7 +253,10 @@ def _observed(b: _Builder, spec: FieldSpec, term: Where) -> str:
         ):
             raise InvalidInput(f"{term.value!r} is not a number.", field=spec.name)
         cast = "float8" if spec.value in ("number", "integer") else "text"
-        value = float(term.value) if cast == "float8" else str(term.value)
+        if isinstance(term.value, bool):
+            value: float | str = "true" if term.value else "false"  # as `history.latest` stores it
+        else:
+            value = float(term.value) if cast == "float8" else str(term.value)
         test = f"{operator} {b.bind(value)}::{cast}"
     found = f"EXISTS (SELECT 1 FROM {table} l WHERE l.tenant = e.tenant AND l.entity = e.id AND {column} {test})"  # noqa: S608
     return f"NOT {found}" if term.op == "absent" else found
