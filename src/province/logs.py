@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, TextIO
 
 from province.errors import ConfigurationError
@@ -39,6 +40,7 @@ _PAIR = re.compile(rf"""({_WORDS}[\w.-]*["']?\s*[:=]\s*)({_QUOTED}\S*|\S+)""", r
 _TOKEN = re.compile(r"prv_[\w-]*")
 _DSN = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)\S*@", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|basic)\s+\S+", re.IGNORECASE)
+_SUSPECT = re.compile(rf"{_WORDS}|prv_|://|bearer|basic", re.IGNORECASE)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OURS = frozenset(("time", "level", "process", "logger", "request", "tenant", "exception"))
@@ -59,8 +61,15 @@ def bind(*, request: str | None = None, tenant: str | None = None) -> Iterator[N
             variable.reset(token)
 
 
+@lru_cache(1024)
+def _is_secret(name: str) -> bool:
+    return _KEY.search(name) is not None
+
+
 def redact(text: str) -> str:
     """The text without tokens, without passwords of connection strings, without values of secret names."""
+    if not _SUSPECT.search(text):  # nearly every text of nearly every line
+        return text
     text = _DSN.sub(rf"\1{REDACTED}@", text)
     text = _HEADER.sub(rf"\1{REDACTED}", text)
     text = _PAIR.sub(rf"\1{REDACTED}", text)
@@ -80,7 +89,7 @@ def clean(value: object, *, depth: int = 0) -> object:
         return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
     if depth < _DEEPEST and isinstance(value, Mapping):
         return {
-            str(clean(str(key))): REDACTED if _KEY.search(str(key)) else clean(item, depth=depth + 1)
+            str(clean(str(key))): REDACTED if _is_secret(str(key)) else clean(item, depth=depth + 1)
             for key, item in value.items()
         }
     if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
@@ -114,7 +123,7 @@ class JsonLine(logging.Formatter):
         for name, value in vars(record).items():
             if name not in _STANDARD and not name.startswith("_"):
                 given = f"extra_{name}" if name in _OURS and name in line else name
-                line[given] = REDACTED if _KEY.search(name) else clean(value)
+                line[given] = REDACTED if _is_secret(name) else clean(value)
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = clean(self.formatException(record.exc_info))
         if record.stack_info:
