@@ -1,0 +1,14 @@
+"""`make bench`: every benchmark of the product, one after the other. Results in bench/results."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SHORT, LONG = "6", "20"
+
+if __name__ == "__main__":
+    seconds = LONG if "--long" in sys.argv else SHORT
+    for module in ("bench.records", "bench.doors", "bench.observe"):
+        print(f"\n== {module}", flush=True)
+        subprocess.run([sys.executable, "-m", module, "--seconds", seconds], check=True)
