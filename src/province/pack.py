@@ -85,7 +85,7 @@ class Decode(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A way in: HTTP `POST /api/feeds/<name>`, MQTT topic `feeds/<name>/…`, a file. needs: permission of the sender."""
+    """A way in: HTTP `POST /api/feeds/<name>`. needs: permission of the sender."""
 
     name: str
     decode: Decode

@@ -19,6 +19,7 @@ from province.api.services import Services
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
+from province.broker.feeds import Feeds
 from province.broker.history import History, read_instances
 from province.broker.migrate import ensure_indexes, migrate
 from province.errors import DecodeError, NotFound, Unavailable
@@ -195,6 +196,7 @@ async def http(broker: FullBroker) -> AsyncIterator[Client]:
         authenticate=authenticate,
         contexts=Contexts(fetch),
         read_observations=read_observations,
+        feeds=Feeds(broker, None, (), lambda pack, at: {}),  # type: ignore[arg-type]  # no feed is declared here
         max_body_bytes=2_000_000,
     )
     async with client_of(Starlette(routes=routes(services)), "root") as client:

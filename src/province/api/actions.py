@@ -42,7 +42,10 @@ async def act(call: Call) -> Response:
     return json_response(
         {
             "changed": [msgspec.to_builtins(c) for c in done.changed],
-            "answers": [{"subject": _label(n.subject), "body": _label(n.body), "about": n.about} for n in done.answers],
+            "answers": [
+                {"subject": _label(n.subject), "body": _label(n.body), "about": n.about, "value": n.value}
+                for n in done.answers
+            ],
         }
     )
 

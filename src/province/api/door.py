@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from province.api import actions, observations
+from province.api import actions, feeds, observations
 from province.api.errors import http_problem, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
 from province.api.openapi import document
@@ -26,6 +26,7 @@ __all__ = ["PREFIXES", "ROUTES", "Services", "answer_defect", "handlers", "not_f
 _log = logging.getLogger(__name__)
 PREFIXES: Final = ("/ngsi-ld", "/api")
 _NAME: Final = Param("name", "Name of the action, such as report.resolve.", {"type": "string"}, "path", True)
+_FEED: Final = Param("name", "Name of the feed, such as open311.", {"type": "string"}, "path", True)
 _KEY: Final = Param("Idempotency-Key", "A request sent again with the same key is carried out once.", place="header")
 
 
@@ -46,6 +47,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/api/actions/{name}", "actions.act", "Carry out an action.", actions.act, "Actions",
           (_NAME, _KEY), {JSON: {"type": "object"}}, {200: ("What it changed.", {"type": "object"})},
           (NotFound, AlreadyExists, Conflict, TooLarge, RateLimited, Unavailable)),
+    Route("GET", "/api/feeds", "feeds.list", "Every feed that packs read.", feeds.list_feeds, "Feeds",
+          answers={200: ("The feeds.", {"type": "array", "items": {"type": "object"}})}, signed_in=True),
+    Route("POST", "/api/feeds/{name}", "feeds.take", "Take in one message of a feed.", feeds.take, "Feeds",
+          (_FEED, _KEY), {JSON: {}}, {200: ("What it changed, and what was refused.", {"type": "object"})},
+          (NotFound, TooLarge, RateLimited, Unavailable), signed_in=True),
     Route("GET", "/api/openapi.json", "openapi.describe", "This document.", describe, "Description",
           answers={200: ("The document.", {"type": "object"})}, signed_in=True),
 )  # fmt: skip

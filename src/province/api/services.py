@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from province.api.contexts import Contexts
 from province.broker.broker import Acted
+from province.broker.feeds import Feeds
 from province.broker.history import History
 from province.errors import ProvinceError
 from province.model.actor import Actor
@@ -79,6 +80,7 @@ class Services:
     authenticate: Callable[[Request], Awaitable[Actor]]
     contexts: Contexts
     read_observations: ReadObservations
+    feeds: Feeds
     observation_media: tuple[str, ...] = ("application/json",)
     max_body_bytes: int = 16 * 1024**2
     public_url: str = ""

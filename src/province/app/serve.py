@@ -24,7 +24,8 @@ from province.api.services import Services
 from province.app import example, pages, wellbeing
 from province.app.address import Callers
 from province.app.core import Core, open_core
-from province.app.declarations import TITLE_EN, TITLE_VI
+from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
+from province.broker.feeds import Feeds
 from province.console import routes as console
 from province.errors import InvalidInput, NotAllowed, Unavailable
 from province.identity import bootstrap
@@ -111,6 +112,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         authenticate=authenticate,
         contexts=Contexts(fetch_context),
         read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
+        feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),
         observation_media=observations.MEDIA_TYPES,
         max_body_bytes=settings.max_body_bytes,
         public_url=settings.public_url,

@@ -88,16 +88,18 @@ class Broker:
             return ()
         return await self._committer.submit(Write(tuple(changes), actor, self._checker(actor), key=_scoped(actor, key)))
 
-    async def apply_each(self, changes: Sequence[Change], actor: Actor) -> list[Changed | ProvinceError]:
-        """Apply every change on its own; the answers are in the order of the changes."""
+    async def apply_each(
+        self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
+    ) -> list[Changed | ProvinceError]:
+        """Apply every change on its own; the answers are in the order of the changes. key: of the whole call."""
 
-        async def one(change: Change) -> Changed | ProvinceError:
+        async def one(number: int, change: Change) -> Changed | ProvinceError:
             try:
-                return (await self.apply((change,), actor))[0]
+                return (await self.apply((change,), actor, key=f"{key}/{number}" if key else None))[0]
             except ProvinceError as error:
                 return error
 
-        return list(await asyncio.gather(*(one(c) for c in changes)))
+        return list(await asyncio.gather(*(one(n, c) for n, c in enumerate(changes))))
 
     def _checker(self, actor: Actor) -> Callable[[Change, Entity | None, str | None], None]:
         def check(change: Change, before: Entity | None, owner: str | None) -> None:
@@ -344,7 +346,7 @@ def _scoped(actor: Actor, key: str | None) -> str | None:
     """Idempotency keys of different callers never meet."""
     if key is None:
         return None
-    if not 0 < len(key) <= 200:
+    if not 0 < len(key) <= 220:
         raise InvalidInput("an Idempotency-Key has 1 to 200 characters.", field="Idempotency-Key")
     return f"{actor.id} {actor.address if actor.kind == 'anonymous' else ''} {key}"
 
