@@ -81,7 +81,7 @@ class Limits:
 
     messages: int = 512
     max_bytes: int = 64 * 1024**2
-    linger_s: float = 0.5
+    linger_s: float = 1.0
 
 
 @dataclass(slots=True)
