@@ -1,6 +1,7 @@
 """Vietnamese and English. Messages are written in English in code and templates; `locale/vi` translates them.
 
-The catalogue is read from its .po text once per process, so there is no compiled file that could be out of date.
+The catalogues are read from their .po text once per process, so there is no compiled file that could be out of date.
+One file per group of pages; a message that several of them say stands in `console.po`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -17,7 +19,7 @@ from starlette.requests import Request
 
 LANGUAGES: Final = ("vi", "en")
 COOKIE: Final = "lang"
-CATALOGUE: Final = Path(__file__).parent / "locale" / "vi" / "LC_MESSAGES" / "console.po"
+CATALOGUES: Final = Path(__file__).parent / "locale" / "vi" / "LC_MESSAGES"
 
 
 @cache
@@ -25,12 +27,24 @@ def translations(language: str) -> NullTranslations:
     """The catalogue of a language; English is the source and needs none."""
     if language == "en":
         return NullTranslations()
-    with CATALOGUE.open("rb") as file:
-        catalogue = read_po(file, locale=language)
     compiled = BytesIO()
-    write_mo(compiled, catalogue)
+    write_mo(compiled, catalogue(language))
     compiled.seek(0)
     return Translations(compiled)
+
+
+def catalogue(language: str) -> Catalog:
+    """All messages of a language. Raises: ValueError when two files translate one message."""
+    whole = Catalog(locale=language)
+    for path in sorted(CATALOGUES.glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                if not message.id:
+                    continue
+                if message.id in whole:
+                    raise ValueError(f"{path.name}: {message.id!r} stands in another catalogue too.")
+                whole[message.id] = message
+    return whole
 
 
 def choose(request: Request) -> str:
