@@ -34,7 +34,18 @@ SIGNED_IN = (
     "/admin/tokens",
     "/report",
 )
-PUBLIC = ("/", "/search?q=tram", "/help", "/help/Station", "/sign-in", "/sign-in?next=/map", "/report", "/map", "/list/Station", "/r/" + "s" * 32)
+PUBLIC = (
+    "/",
+    "/search?q=tram",
+    "/help",
+    "/help/Station",
+    "/sign-in",
+    "/sign-in?next=/map",
+    "/report",
+    "/map",
+    "/list/Station",
+    "/r/" + "s" * 32,
+)
 ERRORS = (("/list/Nothing", 404), ("/entity/urn:x:absent", 404), ("/list/Station?height=high", 400))
 _UNIQUE_ENGLISH = (
     "Overview", "Sign in", "Search", "What can be done", "Attributes", "Registers", "no data", "Times are Vietnam time",
