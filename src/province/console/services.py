@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from starlette.requests import Request
 
 from province.broker.broker import Acted
@@ -17,7 +19,7 @@ from province.errors import ProvinceError
 from province.model.actor import Actor
 from province.model.entity import Attribute, Entity
 from province.model.label import Label
-from province.model.query import Page, Query
+from province.model.query import Page, Query, Where
 from province.model.schema import EntityType
 from province.model.time import Instant
 from province.pack import Indicator, Pack, Silent
@@ -79,6 +81,33 @@ class SilentMember(Protocol):
     def last(self) -> Instant | None: ...
 
 
+class Marks(Protocol):
+    """The marks of a map layer as numpy columns of equal length; see `broker.marks.Marks`."""
+
+    @property
+    def ids(self) -> tuple[str, ...]: ...
+    @property
+    def lon(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def lat(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def extended(self) -> npt.NDArray[np.bool_]: ...
+    @property
+    def code(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def number(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def at(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def flagged(self) -> npt.NDArray[np.bool_]: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def read_at(self) -> float: ...
+
+
 class Door(Protocol):
     """The part of the broker that the pages use."""
 
@@ -113,6 +142,7 @@ class Door(Protocol):
         self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, points: int = 800
     ) -> Series: ...
     async def silent(self, panel: Silent, actor: Actor) -> Sequence[SilentGroup]: ...
+    async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks: ...
     async def type_counts(self, actor: Actor) -> Sequence[tuple[str, int, tuple[str, ...]]]: ...
     async def indicators(self, actor: Actor) -> Sequence[tuple[Indicator, float | None, Instant]]: ...
 
