@@ -37,8 +37,9 @@ class Marks:
     """Columns of equal length, by id. lon, lat: middle of the place, degrees.  extended: the place is no point.
 
     code: place of the value in `names`, 0 for no value, when the field is a text; `number` then is NaN.
-    number: the value of a numeric field, NaN for none.  at: when it was measured, seconds since 1970, NaN unless observed.
-    flagged: simulated, estimated or forecast.  field: the field that was read, "" for none.  read_at: seconds since 1970.
+    number: the value of a numeric field, NaN for none.  at: when it was measured, NaN unless the field is observed.
+    flagged: simulated, estimated or forecast.  field: the field that was read, "" for none.
+    read_at, at: seconds since 1970.
     """
 
     ids: tuple[str, ...]
@@ -120,7 +121,9 @@ def _sql(entity_type: EntityType, spec: FieldSpec | None, count_sql: str) -> str
         value, origin = f"e.attrs -> '{name}' ->> 'value'", f"e.attrs -> '{name}' ->> 'origin'"
     chosen = f"SELECT e.id, e.bounds, e.attrs FROM {count_sql.partition(' FROM ')[2]} AND e.bounds IS NOT NULL"  # noqa: S608
     numeric = spec is not None and spec.value in ("number", "integer")
-    packed = "string_agg(float8send(coalesce(v::float8, 'NaN')), '')" if numeric else "string_agg(coalesce(v, ''), E'\\x1f')"
+    packed = (
+        "string_agg(float8send(coalesce(v::float8, 'NaN')), '')" if numeric else "string_agg(coalesce(v, ''), E'\\x1f')"
+    )
     return (
         "SELECT string_agg(id, E'\\x1f'), string_agg(float8send(x), ''), string_agg(float8send(y), ''),"  # noqa: S608
         f" string_agg(boolsend(wide), ''), {packed}, string_agg(float8send(coalesce(at, 'NaN')), ''),"
@@ -135,7 +138,8 @@ def _decode(entity_type: EntityType, spec: FieldSpec | None, row: tuple[Any, ...
     ids, lon, lat, wide, values, at, origins, _ = row
     n = len(lon or b"") // 8
     numeric = spec is not None and spec.value in ("number", "integer")
-    code, names = np.zeros(n, np.int64), ("",)
+    code = np.zeros(n, np.int64)
+    names: tuple[str, ...] = ("",)
     number = np.full(n, np.nan)
     if n and numeric:
         number = _floats(values)

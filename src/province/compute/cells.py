@@ -32,13 +32,12 @@ class Cells:
     index: Integers
 
 
-def gather(
-    lon: Floats, lat: Floats, code: Integers, *, zoom: float, cell_px: float = 44.0, apart: int = 150
-) -> Cells:
+def gather(lon: Floats, lat: Floats, code: Integers, *, zoom: float, cell_px: float = 44.0, apart: int = 150) -> Cells:
     """Gather points into square cells of `cell_px` pixels at `zoom`; up to `apart` points stay single.
 
-    lon, lat: (points,) degrees, finite.  code: (points,) ≥ 0.  Cells are anchored to the world, so that panning does not
-    shuffle them; two near points on both sides of an edge stay apart.
+    lon, lat: (points,) degrees, finite.  code: (points,) ≥ 0.
+    Cells are anchored to the world, so that panning does not shuffle them; two near points on both sides of an edge
+    stay apart.
     """
     n = len(lon)
     if n <= apart:

@@ -1,7 +1,7 @@
 """The map: layers from the packs' panels, gathered for the screen by the server; shapes, popups, and what to find.
 
-A layer is answered as a few columns for the window that is looked at: a mark per entity, or per cell of the screen where
-there are many. So a hundred thousand lamps cost a phone as little as a hundred.
+A layer is answered as a few columns for the window that is looked at: a mark per entity, or per cell of the screen
+where there are many. So a hundred thousand lamps cost a phone as little as a hundred.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,7 +23,6 @@ from starlette.responses import Response
 from province.compute.cells import gather
 from province.console.display import entity_href, show, title_of, unit_symbol
 from province.console.filters import options_of
-from province.console.language import mark
 from province.console.navigation import panels, readable
 from province.console.search import note, rank
 from province.console.services import Marks
@@ -138,10 +137,8 @@ def texts(visit: Visit) -> dict[str, Any]:
         "simulated": _("simulated values"),
         "stale": _("old values"),
         "failed": _("cannot be loaded"),
-        "shown": _("shown"),
         "cut": _("only the first shapes are shown: zoom in"),
         "entities": _("entities"),
-        "mostly": _("mostly"),
         "zoomIn": _("Zoom in"),
         "zoomOut": _("Zoom out"),
         "noWebGl": _("This browser cannot draw the map. The lists beside it hold the same."),
@@ -280,7 +277,10 @@ def _categories(visit: Visit, entity_type: EntityType, spec: FieldSpec, found: M
     order += sorted((n for n in present if n not in declared), key=lambda n: -counts[found.names.index(n)])
     places = {name: place for place, name in enumerate(order)}
     table = np.array([places.get(name, len(order)) for name in found.names], np.int64)
-    shades = {name: f"c{min(list(declared).index(name) if name in declared else i, CATEGORIES - 1)}" for i, name in enumerate(order)}
+    shades = {
+        name: f"c{min(list(declared).index(name) if name in declared else i, CATEGORIES - 1)}"
+        for i, name in enumerate(order)
+    }
     classes = [{"key": n, "label": declared.get(n, n), "shade": shades[n]} for n in order]
     return Scale(table[found.code], [*classes, none])
 
@@ -369,14 +369,20 @@ async def find(visit: Visit) -> Response:
         )
     )
     ranked = sorted(
-        ((rank(title_of(e, t), text), bool(e.value("validTo")), e, t) for t, p in zip(types, pages, strict=True) for e in p.items),
+        (
+            (rank(title_of(e, t), text), bool(e.value("validTo")), e, t)
+            for t, p in zip(types, pages, strict=True)
+            for e in p.items
+        ),
         key=lambda x: (x[1], x[0]),
     )
-    body = []
+    body: list[list[Any]] = []
     for _, _, entity, entity_type in ranked:
         place = _place(visit, entity)
         if place is not None and len(body) < FOUND:
-            told = " · ".join(x for x in (visit.words.label(entity_type.info.label), note(visit, entity, entity_type)) if x)
+            told = " · ".join(
+                x for x in (visit.words.label(entity_type.info.label), note(visit, entity, entity_type)) if x
+            )
             body.append([entity.id, place["title"], told, place["lon"], place["lat"], place["box"]])
     return Response(msgspec.json.encode(body), media_type="application/json")
 
