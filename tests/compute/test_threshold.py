@@ -116,11 +116,13 @@ def test_a_source_without_a_limit_never_leaves_normal() -> None:
 
 
 def test_a_steady_source_keeps_its_state() -> None:
-    state = Latches.empty(1, 1)
-    for n in range(20):
-        before = state.take(np.array([0]))
-        _, state = evaluate(
-            np.zeros(1, np.int64), np.array([n + 1]), np.array([1.0]), np.full((1, 1), 10.0), np.zeros(1), state,
-            readings=3,
-        )  # fmt: skip
-        assert bool(state.differs(before)[0]) == (n < 3)
+    for value, changes in ((1.0, 0), (11.0, 3)):
+        state, seen = Latches.empty(1, 1), 0
+        for n in range(20):
+            before = state.take(np.array([0]))
+            _, state = evaluate(
+                np.zeros(1, np.int64), np.array([n + 1]), np.array([value]), np.full((1, 1), 10.0), np.zeros(1), state,
+                readings=3,
+            )  # fmt: skip
+            seen += bool(state.differs(before)[0])
+        assert seen == changes, "far from the limit never; beyond it until the latch has closed"

@@ -27,8 +27,8 @@ class Latches:
 
     closed: (sources, limits) bool.  beyond, inside: length of the current run at or beyond the limit, or back inside,
     counted up to `readings`.  beyond_us, inside_us: time of the run's first reading.
-    Runs and times that cannot matter (a single reading is enough) are kept at 0, so that a source whose readings
-    change nothing has a state that does not change either.
+    A run that cannot matter is kept at 0 (of an open latch only the run beyond can, of a closed one only the run
+    inside; with a single reading none), so that a source far from every limit has the state of a new one.
     """
 
     closed: Bools
@@ -121,11 +121,15 @@ def evaluate(
         after[:, limit] = np.where(own, closing[np.maximum(decided, 0)], state.closed[source, limit])
         since[:, limit] = np.where(after[:, limit], beyond_t, inside_t)
         following.closed[touched, limit] = after[last, limit]
-        for name, values in (("beyond", beyond_n), ("inside", inside_n)):
-            ends = np.minimum(values[last], readings) if counted else 0
-            getattr(following, name)[touched, limit] = ends
-        for name, values, runs in (("beyond_us", beyond_t, beyond_n), ("inside_us", inside_t, inside_n)):
-            getattr(following, name)[touched, limit] = np.where(runs[last] > 0, values[last], 0) if counted else 0
+        if counted:
+            shut = after[last, limit]
+            for name, runs, begun, matters in (
+                ("beyond", beyond_n, beyond_t, ~shut),
+                ("inside", inside_n, inside_t, shut),
+            ):
+                going = matters & (runs[last] > 0)
+                getattr(following, name)[touched, limit] = np.where(going, np.minimum(runs[last], readings), 0)
+                getattr(following, f"{name}_us")[touched, limit] = np.where(going, begun[last], 0)
     level = _level(after)
     before = np.empty_like(level)
     before[1:] = level[:-1]
