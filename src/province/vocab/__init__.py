@@ -19,10 +19,13 @@ from province.vocab.environment import (
 )
 from province.vocab.indoor import IndoorEnvironmentObserved
 from province.vocab.industry import ThreePhaseAcMeasurement
+from province.vocab.park import IndustrialPark
 from province.vocab.person import Person
+from province.vocab.road import Road
 from province.vocab.sensing import Device, Sensor
 from province.vocab.tourism import CrowdFlowObserved
 from province.vocab.traffic import TrafficFlowObserved
+from province.vocab.waterway import Waterway
 
 SENSORS: Final[tuple[type[Sensor], ...]] = (
     Device,
@@ -39,7 +42,17 @@ SENSORS: Final[tuple[type[Sensor], ...]] = (
 )
 """Every shared kind of sensor."""
 
-TYPES: Final[tuple[type[Record], ...]] = (Area, Agency, Asset, Person, Alert, *SENSORS)
+TYPES: Final[tuple[type[Record], ...]] = (
+    Area,
+    Agency,
+    Asset,
+    IndustrialPark,
+    Person,
+    Road,
+    Waterway,
+    Alert,
+    *SENSORS,
+)
 """Every shared type; the composition root registers them before those of the packs."""
 
-__all__ = ["SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "Person"]
+__all__ = ["SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "IndustrialPark", "Person", "Road", "Waterway"]
