@@ -172,7 +172,9 @@ def in_a_browser(product: Product, client: httpx.Client) -> list[dict[str, objec
         frames = sorted(page.evaluate("window.frames_"))
         began = time.perf_counter()
         drawn = int(page.evaluate("Number(document.querySelector('[data-map]').dataset.drawn)"))
-        page.wait_for_function(f"Number(document.querySelector('[data-map]').dataset.drawn) >= {drawn + 1}", timeout=8000)
+        page.wait_for_function(
+            f"Number(document.querySelector('[data-map]').dataset.drawn) >= {drawn + 1}", timeout=8000
+        )
         after = (time.perf_counter() - began) * 1000
         browser.close()
     return [

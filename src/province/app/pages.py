@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from starlette.requests import Request
 
-from province.adapters import notices
+from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
 from province.app import letters
@@ -124,6 +124,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        views=_views(core),
         public_url=settings.public_url,
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),
     )
@@ -341,6 +342,22 @@ def _accounts(desk: Desk) -> console.Accounts:
             await roles.withdraw(connection, actor, grant_id)
 
     return console.Accounts(listed, names, create, reset, disable, grant, withdraw)
+
+
+def _views(core: Core) -> console.Views:
+    async def listed(actor: Actor, type_name: str) -> Sequence[console.SavedView]:
+        async with core.pool.acquire() as connection:
+            return await views.views(connection, actor, type_name)
+
+    async def save(actor: Actor, type_name: str, name: str, query: str, share: bool) -> None:
+        async with core.pool.acquire() as connection:
+            await views.save(connection, actor, type_name, name, query, share=share)
+
+    async def remove(actor: Actor, view: int) -> None:
+        async with core.pool.acquire() as connection:
+            await views.remove(connection, actor, view)
+
+    return console.Views(listed, save, remove)
 
 
 def _tokens(desk: Desk) -> console.Tokens:

@@ -133,6 +133,8 @@ async def entities(visit: Visit) -> Response:
         "orders": _orders(entity_type, words),
         "tabs": await _tabs(visit, panel, entity_type, query, kept),
         "total": page.total,
+        "views": await visit.services.views.list(visit.actor, name) if visit.session else (),
+        "asked": urlencode(kept),
         "first_href": _href(name, kept),
         "next_href": _href(name, [*kept, ("after", page.next)]) if page.next else "",
         "count_href": _href(name, [*kept, ("count", "1")]),

@@ -21,6 +21,7 @@ from province.console import (
     signin,
     silence,
     tour,
+    views,
 )
 from province.console.render import STATIC
 from province.console.services import Services
@@ -48,6 +49,8 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/console/pick/{type}", search.pick, public=True),
         at("/help", guidance.index, public=True),
         at("/help/{type}", guidance.of_type, public=True),
+        at("/list/{type}/views", views.save, "POST"),
+        at("/list/{type}/views/{view}/remove", views.remove, "POST"),
         at("/list/{type}", lists.entities, public=True),
         at("/entity/{id:path}/act/{action}", entity.act, "POST"),
         at("/entity/{id:path}/file/{hash}", entity.file, public=True),

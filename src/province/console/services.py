@@ -272,6 +272,33 @@ class Accounts:
     """(actor, grant)."""
 
 
+class SavedView(Protocol):
+    """A view of a list under a name. query: as in the address.  mine: the reader may remove it.  shared: an agency's."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def query(self) -> str: ...
+    @property
+    def mine(self) -> bool: ...
+    @property
+    def shared(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Saved views of lists."""
+
+    list: Callable[[Actor, str], Awaitable[Sequence[SavedView]]]
+    """(actor, type) → one's own and those of one's agency."""
+    save: Callable[[Actor, str, str, str, bool], Awaitable[None]]
+    """(actor, type, name, query, share). Raises: InvalidInput, TooLarge."""
+    remove: Callable[[Actor, int], Awaitable[None]]
+    """(actor, view). Raises: NotFound."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """Tokens of the signed-in person, and credentials of devices. Secrets are returned once."""
@@ -366,6 +393,7 @@ class Services:
     accounts: Accounts
     tokens: Tokens
     dead_letters: DeadLetters
+    views: Views
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""
