@@ -160,7 +160,8 @@ def in_a_browser(product: Product, client: httpx.Client) -> list[dict[str, objec
         assert box is not None
         page.evaluate(
             "() => { window.frames_ = []; let last = performance.now(); const tick = (now) => {"
-            " window.frames_.push(now - last); last = now; requestAnimationFrame(tick); }; requestAnimationFrame(tick); }"
+            " window.frames_.push(now - last); last = now; requestAnimationFrame(tick); };"
+            " requestAnimationFrame(tick); }"
         )
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         page.mouse.move(x, y)

@@ -273,7 +273,7 @@ class Accounts:
 
 
 class SavedView(Protocol):
-    """A view of a list under a name. query: as in the address.  mine: the reader may remove it.  shared: an agency's."""
+    """A view of a list. query: as in the address.  mine: the reader may remove it.  shared: with an agency."""
 
     @property
     def id(self) -> int: ...
