@@ -25,6 +25,7 @@ SIGNED_IN = (
     "/map?layer=Case",
     "/silent",
     "/search",
+    "/wall",
     "/search?q=thu+dau+mot",
     "/help",
     "/help/Case",
@@ -36,6 +37,7 @@ SIGNED_IN = (
 )
 PUBLIC = (
     "/",
+    "/wall",
     "/search?q=tram",
     "/help",
     "/help/Station",
@@ -253,3 +255,17 @@ async def test_help_is_made_from_the_declarations(browse: Open, small: World) ->
     assert "µg/m³" in page
     assert 'id="pm25"' in page
     assert "60 minutes" in page
+
+
+async def test_the_wall_shows_alone_what_its_account_may_see(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        staff = (await client.get("/wall?seconds=30")).text
+        one = (await client.get("/wall?board=numbers")).text
+        never = await client.get("/wall?seconds=0")
+    async with browse(small, signed_in=False) as client:
+        stranger = (await client.get("/wall")).text
+    assert 'data-wall="30"' in staff
+    assert [b in staff for b in ('data-board="map"', 'data-board="numbers"', 'data-board="work"')] == [True] * 3
+    assert [b in one for b in ('data-board="map"', 'data-board="numbers"')] == [False, True]
+    assert 'data-board="work"' not in stranger
+    assert never.status_code == 400
