@@ -16,7 +16,9 @@ async def main(settings: Settings) -> None:
     """Take in and write until cancelled; what was read is finished first."""
     async with open_core(settings, "ingest", connections=8) as core:
         stop = asyncio.Event()
-        writer = Writer(core.nats, core.pool, core.lake_of, core.broker.types, max_bytes=settings.stream_max_bytes)
+        writer = Writer(
+            core.nats, core.pool, core.lake_of, core.broker.types, max_bytes=settings.stream_max_bytes, known=core.known
+        )
         intake = Intake(
             core.nats,
             core.pool,

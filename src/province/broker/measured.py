@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from province.broker.broker import Broker
 from province.broker.history import History, read_instances
 from province.errors import InvalidInput, NotFound
+from province.history import correction
+from province.history.correction import Correction
 from province.history.lake import COLUMNS, LAKE, Lake, Span
 from province.history.silent import silent as find_silent
 from province.model.actor import Actor
@@ -87,11 +89,18 @@ class Measured:
             return History(records, _empty())
         span = Span(entities=[id], attributes=asked, start=start, end=end)
         lake = self._lake_of(actor.tenant)
+        said = await self._corrections(actor.tenant, [id], start, end)
         if last is not None:
-            readings = await asyncio.to_thread(lake.last, span, last)
+            readings = await asyncio.to_thread(lake.last, span, last, corrections=said)
         else:
-            readings = await asyncio.to_thread(lake.read, span, limit=limit)
+            readings = await asyncio.to_thread(lake.read, span, limit=limit, corrections=said)
         return History(records, readings)
+
+    async def _corrections(
+        self, tenant: str, entities: Sequence[str] | None, start: Instant | None, end: Instant | None
+    ) -> tuple[Correction, ...]:
+        async with self._broker.pool.acquire() as connection:
+            return await correction.read(connection, tenant, entities=entities, start=start, end=end)
 
     async def series(
         self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, points: int = 800
@@ -109,7 +118,10 @@ class Measured:
             raise NotFound(f"{entity.type} has no measured attribute {attr!r}.", field="attr")
         span = Span(entities=[id], attributes=[attr], start=start, end=end, datasets=(None,))
         rows = await asyncio.to_thread(
-            self._lake_of(actor.tenant).read, span, columns=("observed_at", "number", "seq", "row")
+            self._lake_of(actor.tenant).read,
+            span,
+            columns=("entity", "attribute", "dataset", "observed_at", "number", "seq", "row"),
+            corrections=await self._corrections(actor.tenant, [id], start, end),
         )
         return await asyncio.to_thread(bucket, rows, start, end, points)
 
