@@ -76,6 +76,10 @@ class Stand:
             hour = row["observed_at"].replace(minute=0, second=0, microsecond=0)
             expected.setdefault(hour, []).append(row["number"])
         found = await self.sums()
+        span = {"start": START - timedelta(days=900), "end": END}
+        for stored in (True, False):
+            hours = await self.measured.area_hours("Station", "temperature", OPERATOR, stored=stored, **span)  # type: ignore[arg-type]
+            assert {h.start: h.readings for h in hours} == {h: len(v) for h, v in expected.items()}
         assert {h: n for h, (n, _) in found.items()} == {h: len(v) for h, v in expected.items()}
         assert all(math.isclose(found[h][1], math.fsum(v), abs_tol=1e-6) for h, v in expected.items())
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 import asyncpg
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -30,6 +32,8 @@ Place = tuple[str | None, str | None]
 HOUR_US = 3_600_000_000
 PART: Final = 1_000_000
 """Rows held at once while sums are made again."""
+_HOUR = timedelta(hours=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOLD = 0x484F4C44
 _READ: Final = ("entity", "type", "attribute", "dataset", "observed_at", "number", "origin", "seq")
 
@@ -187,6 +191,33 @@ async def read(
         tenant, type, attribute, start, end, None if origins is None else list(origins), everything,
         list(agencies or ()), list(areas or ()), [a for a, _ in pairs], [b for _, b in pairs],
     )  # fmt: skip
+
+
+def from_readings(
+    lake: Lake, span: Span, type: str, areas: Mapping[str, str], corrections: Sequence[Correction], *,
+    origins: Sequence[int] | None = None,
+) -> list[tuple[datetime, str, int, float, float]]:  # fmt: skip
+    """(start, area, readings, total, squares) per hour and area, computed from the readings of a span.
+
+    areas: by entity; others do not count.  corrections: all that touch the span.
+    """
+    spoken_of = sorted({c.entity for c in corrections})
+    columns = ["entity", "type", "observed_at", "number", "origin"]
+    placed = pa.table({"entity": pa.array(areas.keys(), pa.string()), "area": pa.array(areas.values(), pa.string())})
+    amended = lake.read(replace(span, entities=spoken_of), columns=columns, corrections=corrections)
+    with duckdb.connect(":memory:") as connection:
+        connection.register("untouched", lake.batches(span, columns, without=spoken_of))
+        connection.register("amended", amended)
+        connection.register("placed", placed)
+        among = "" if origins is None else f" AND origin IN ({', '.join(str(int(o)) for o in origins)})"
+        found = connection.execute(
+            f"SELECT epoch_us(observed_at) // {HOUR_US} AS hour, p.area, count(*), sum(number), sum(number * number)"  # noqa: S608
+            f" FROM (SELECT {', '.join(columns)} FROM untouched UNION ALL SELECT {', '.join(columns)} FROM amended) r"
+            f" JOIN placed p ON p.entity = r.entity WHERE type = ? AND number IS NOT NULL{among}"
+            " GROUP BY hour, p.area ORDER BY hour, p.area",
+            [type],
+        ).fetchall()
+    return [(_EPOCH + hour * _HOUR, area, n, total, squares) for hour, area, n, total, squares in found]
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[list[str], npt.NDArray[np.int64]]:

@@ -95,7 +95,7 @@ class Delta:
         expected: Mapping[str, int | None] | None = None,
         predicate: str | None = None,
     ) -> None:
-        """Append rows together with new positions. predicate: rows in place of those that it names.
+        """Append rows together with new positions. predicate: in place of the rows that it names; "": in place of all.
 
         expected: the positions that the caller believes the table to be at.
         Raises: Conflict when somebody else was faster or is further; Unavailable when the storage refuses (full, gone):
@@ -111,7 +111,7 @@ class Delta:
                     )
             properties = CommitProperties(app_transactions=[Transaction(a, n) for a, n in positions.items()])
             how: dict[str, Any] = {"mode": "append"} if predicate is None else {"mode": "overwrite"}
-            if predicate is not None:
+            if predicate:
                 how["predicate"] = predicate
             try:
                 write_deltalake(table, rows, writer_properties=WRITER, commit_properties=properties, **how)
@@ -127,6 +127,11 @@ class Delta:
         with self._lock:
             table = self._refresh()
             return None if table is None else int(table.version())
+
+    def files(self) -> pa.Table:
+        """Log entries of the live files: path, size_bytes, num_records, partition.…, min.…, max.…"""
+        files = self._list()
+        return pa.table({"path": pa.array([], pa.string())}) if files is None else files
 
     def look(self, applications: Sequence[str] = ()) -> tuple[int, dict[str, int | None], pa.Table]:
         """(version, positions, live files) at one moment; version −1 and no files before the first commit."""

@@ -107,7 +107,7 @@ class Lake(Delta):
         files: of an earlier version (`look`); None: of the newest.
         """
         wanted = list(dict.fromkeys((*columns, *_ORDER, "dataset")))
-        table = self._retry(lambda: self._dataset(span, files).to_table(columns=wanted, filter=_filter(span)))
+        table = self._retry(lambda: self._dataset(span, files).to_table(columns=wanted, filter=filter_of(span)))
         table = _once(table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in _ORDER])))
         return amend(table, corrections).select(list(columns)).slice(0, limit)
 
@@ -132,10 +132,7 @@ class Lake(Delta):
 
         without: entities that are left out.
         """
-        chosen = _filter(span)
-        if without:
-            others = ~pc.field("entity").isin(pa.array(without, pa.string()))
-            chosen = others if chosen is None else chosen & others
+        chosen = filter_of(span, without)
         return self._retry(lambda: self._dataset(span).scanner(columns=list(columns), filter=chosen).to_reader())
 
     def parts(
@@ -158,26 +155,24 @@ class Lake(Delta):
         if span is None:
             files = self._list()
             return 0 if files is None else int(pc.sum(files["num_records"]).as_py() or 0)
-        return int(self._retry(lambda: self._dataset(span).count_rows(filter=_filter(span))))
+        return int(self._retry(lambda: self._dataset(span).count_rows(filter=filter_of(span))))
 
     def days(self, span: Span | None = None) -> list[datetime]:
         """UTC days that have files which may hold readings of the span, newest first, as midnight instants."""
         files = self._list()
         if files is None:
             return []
-        chosen = files if span is None else files.filter(_may_hold(files, span))
+        chosen = files if span is None else files.filter(may_hold(files, span))
         return sorted({_midnight(value) for value in chosen["partition.day"].to_pylist()}, reverse=True)
 
     def files(self, span: Span | None = None) -> pa.Table:
         """Log entries of the live files that may hold readings of the span: path, size_bytes, num_records, …"""
-        files = self._list()
-        if files is None:
-            return pa.table({"path": pa.array([], pa.string())})
-        return files if span is None else files.filter(_may_hold(files, span))
+        files = super().files()
+        return files if span is None or not files.num_rows else files.filter(may_hold(files, span))
 
     def _dataset(self, span: Span, files: pa.Table | None = None) -> pads.Dataset:
         files = self._list() if files is None else files
-        return self.dataset([] if files is None else files.filter(_may_hold(files, span))["path"].to_pylist())
+        return self.dataset([] if files is None else files.filter(may_hold(files, span))["path"].to_pylist())
 
 
 def stage(parts: Sequence[tuple[int, pa.Table]]) -> pa.Table:
@@ -243,16 +238,19 @@ def ranks(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     return found
 
 
-def _filter(span: Span) -> pads.Expression | None:
+def filter_of(span: Span, without: Sequence[str] = (), *, at: str = "observed_at") -> pads.Expression | None:
+    """The condition on rows. without: entities that are left out.  at: name of the column with the instant."""
     terms: list[pads.Expression] = []
+    if without:
+        terms.append(~pc.field("entity").isin(pa.array(without, pa.string())))
     if span.entities is not None:
         terms.append(_among("entity", span.entities))
     if span.attributes is not None:
         terms.append(_among("attribute", span.attributes))
     if span.start is not None:
-        terms.append(pc.field("observed_at") >= pa.scalar(span.start, pa.timestamp("us", tz="UTC")))
+        terms.append(pc.field(at) >= pa.scalar(span.start, pa.timestamp("us", tz="UTC")))
     if span.end is not None:
-        terms.append(pc.field("observed_at") < pa.scalar(span.end, pa.timestamp("us", tz="UTC")))
+        terms.append(pc.field(at) < pa.scalar(span.end, pa.timestamp("us", tz="UTC")))
     if span.datasets is not None:
         named = pc.field("dataset").isin(pa.array([d for d in span.datasets if d is not None], pa.string()))
         terms.append(named | pc.field("dataset").is_null() if None in span.datasets else named)
@@ -270,7 +268,7 @@ def _among(name: str, values: Sequence[str]) -> pads.Expression:
     return inside & (pc.field(name) >= min(values)) & (pc.field(name) <= max(values)) if values else inside
 
 
-def _may_hold(files: pa.Table, span: Span) -> pa.ChunkedArray:
+def may_hold(files: pa.Table, span: Span) -> pa.ChunkedArray:
     """Which files can hold readings of the span. A file without statistics can."""
     keep = pa.chunked_array([pa.array(np.ones(files.num_rows, np.bool_))])
 
