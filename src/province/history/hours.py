@@ -325,7 +325,8 @@ def _rebuild(hours: Hours, version: int, files: pa.Table, corrections: Sequence[
         if last:
             newest = max((c.id for c in corrections), default=0)
             reached |= {"lake": version, "stamp": _stamp(lake, version), "corrections": newest}
-        hours.commit(rows, reached, predicate="" if first else None)
+        # What is older than the lake was removed by retention: its roll-ups stay.
+        hours.commit(rows, reached, predicate=f"day >= '{days[0]}'" if first and days else "" if first else None)
         first = False
 
     days = sorted(set(files["partition.day"].cast(pa.string()).to_pylist())) if files.num_rows else []
