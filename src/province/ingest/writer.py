@@ -36,6 +36,7 @@ from province.broker import arrivals, deadletter, stream
 from province.broker.database import Connection, Pool
 from province.broker.known import Known
 from province.broker.stream import Envelope, Incarnation, Reader
+from province.broker.streaming import Outcome, Watcher
 from province.errors import DecodeError, ProvinceError, Unavailable
 from province.history import area_hours, correction, latest
 from province.history.lake import Lake, arrange, stage
@@ -89,13 +90,16 @@ class _Batch:
     last: int
     marks: dict[tuple[str, str], str]
     staged: dict[str, pa.Table] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    """What streaming rules made of it; saved with the position."""
 
 
 class Writer:
     """client: connected to NATS as a service.  lake_of: tenant → its lake.  types: declared types by name.
 
     known: where entities stand, for the hourly sums per area; without it one of the writer's own.
-    on_step: called after each step with its name (`appended`, `latest`, `purged`); for metrics and fault tests.
+    watcher: streaming rules that see every batch.
+    on_step: called after each step with its name (`appended`, `watched`, `latest`, `purged`); for metrics and tests.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class Writer:
         max_bytes: int,
         limits: Limits | None = None,
         known: Known | None = None,
+        watcher: Watcher | None = None,
         on_step: Callable[[str], None] = lambda step: None,
     ) -> None:
         self._client = client
@@ -117,6 +122,7 @@ class Writer:
         self._types = types
         self._max_bytes = max_bytes
         self._limits = limits or Limits()
+        self._watcher = watcher
         self._on_step = on_step
         self._lakes: dict[str, Lake] = {}
         self._committed: dict[str, int | None] = {}
@@ -161,6 +167,8 @@ class Writer:
         incarnation = await reconcile(self._client, self._pool, self._lake_of)
         self._lakes.clear()
         self._committed.clear()
+        if self._watcher is not None:
+            self._watcher.forget()
         position = await _position(self._pool, incarnation)
         info = await self._js.stream_info(stream.STREAM)
         start = max(position, incarnation.floor) + 1
@@ -258,6 +266,11 @@ class Writer:
     ) -> None:
         while (batch := await source.get()) is not None:
             began = monotonic()
+            if self._watcher is not None:
+                for tenant, rows in batch.staged.items():
+                    outcome = await self._insist(partial(self._watcher.evaluate, tenant, rows), stop)
+                    batch.outcomes.append(outcome)
+            self._on_step("watched")
             try:
                 await self._insist(partial(self._finish, incarnation, batch), stop)
             except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
@@ -288,6 +301,8 @@ class Writer:
             await deadletter.bury(connection, batch.spoilt)
             if batch.parts:
                 await arrivals.record(connection, incarnation.name, batch.last, batch.parts)
+            for outcome in batch.outcomes:
+                await outcome.save(connection)
             await _keep(connection, incarnation, batch)
         self.counters.latest_rows += sent
 
