@@ -1,9 +1,10 @@
-"""The process `work`: rules, notices, jobs."""
+"""The process `work`: rules, notices, jobs, and the daily values of the plan."""
 
 from __future__ import annotations
 
 import asyncio
 
+from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.settings import Settings
 
@@ -16,5 +17,6 @@ async def main(settings: Settings) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
                 group.create_task(core.jobs.work())
+                group.create_task(keep_always(Annex(core)))
         finally:
             await core.jobs.close()

@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 from province.console import (
     administration,
+    annex,
     entity,
     letters,
     lists,
@@ -33,7 +34,11 @@ def routes(services: Services) -> list[BaseRoute]:
 
     return [
         Mount("/static", _Static(directory=STATIC), name="static"),
-        at("/", overview.overview),
+        at("/", annex.front, public=True),
+        at(annex.HOME, annex.plan, public=True),
+        at(annex.HOME + "/bao-cao/{year:int}.pdf", annex.report_pdf, public=True),
+        at(annex.HOME + "/bao-cao/{year:int}", annex.report, public=True),
+        at(annex.HOME + "/{code}", annex.line, public=True),
         at("/inbox/{notice}/read", overview.mark_read, "POST"),
         at("/sign-in", signin.sign_in, "GET", "POST", public=True),
         at("/sign-out", signin.sign_out, "POST", public=True),

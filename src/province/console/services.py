@@ -15,6 +15,7 @@ from starlette.requests import Request
 from province.broker.broker import Acted
 from province.errors import ProvinceError
 from province.model.actor import Actor
+from province.model.annex import AnnexView, ReportView
 from province.model.entity import Attribute, Entity
 from province.model.label import Label
 from province.model.query import Page, Query
@@ -270,6 +271,17 @@ class DeadLetters:
 
 
 @dataclass(frozen=True, slots=True)
+class Annex:
+    """The plan. day: a civil day, or "" for today."""
+
+    view: Callable[[Actor, str], Awaitable[AnnexView]]
+    report: Callable[[Actor, int], Awaitable[ReportView]]
+    """(actor, year). Raises: NotFound."""
+    print: Callable[[ReportView, str], Awaitable[bytes]]
+    """(report, language) → PDF. Raises: RateLimited."""
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page."""
 
@@ -336,6 +348,8 @@ class Services:
     accounts: Accounts
     tokens: Tokens
     dead_letters: DeadLetters
+    annex: Annex | None = None
+    """None: the plan is not installed, and strangers begin at the sign-in page."""
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""
