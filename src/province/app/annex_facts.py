@@ -15,7 +15,8 @@ def load(folder: Path, agencies: Iterable[Agency]) -> list[Change]:
     """The changes that bring the plan in. Raises: ConfigurationError naming file and row."""
     credits = {
         name: Credit(
-            source=" ".join(source.title.split()),
+            source=" ".join((source.title_vi or source.title).split()),
+            source_en=" ".join(source.title.split()),
             date=source.date.isoformat(),
             confirmed=source.confidence == "read",
         )

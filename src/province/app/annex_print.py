@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from province.console.annex import Writer, chapters
 from province.console.display import Words
 from province.model.annex import LineView, ReportView, TargetView
+from province.model.goal import Outcome
 from province.model.label import Label
 from province.model.time import CIVIL_ZONE, parse_instant
 
 TEMPLATE: Final = "annual_report"
-_OUTCOMES: Final = {
+_OUTCOMES: Final[Mapping[Outcome, Label]] = {
     "met": Label("Đạt", "Met"),
     "not_met": Label("Chưa đạt", "Not met yet"),
     "no_data": Label("Chưa có", "Not yet measured"),
@@ -38,6 +39,7 @@ _DTI: Final = (
     (Label("Cách đơn vị dẫn đầu", "Gap to the leader"), 2),
     (Label("Nguồn", "Source"), 5),
 )
+_SOURCES: Final = ((Label("Văn bản", "Edition"), 2), (Label("Ngày", "Day"), 1), (Label("Nguồn", "Source"), 7))
 _NOTHING: Final = Label("chưa có", "no data")
 Cell = list[dict[str, Any]]
 
@@ -63,9 +65,7 @@ class _Page:
         counts = annex.counts()
         lines = self.say("dòng của Phụ lục XIV", "lines of Annex XIV")
         sums = [{"figure": str(len(annex.lines)), "label": lines}]
-        sums += [
-            {"figure": str(counts[o]), "label": label.in_(self.language).lower()} for o, label in _OUTCOMES.items()
-        ]
+        sums += [{"figure": str(counts[o]), "label": said.in_(self.language).lower()} for o, said in _OUTCOMES.items()]
         sections = [
             self._section(f"{c.code}. {c.name.in_(self.language)}", [self._row(one) for one in c.lines])
             for c in chapters(annex)
@@ -73,6 +73,7 @@ class _Page:
         commitments = self.say("Cam kết trong nội dung quy hoạch", "Commitments of the chapter")
         sections.append(self._section(commitments, [self._row(one) for one in annex.commitments]))
         sections += self._indices(report)
+        sections.append(self._sources(report))
         return {
             "lang": self.language,
             "title": self.say(
@@ -143,10 +144,7 @@ class _Page:
                 soft=True,
             )
         if not target.from_plan:
-            yield _text(
-                self.say(f"Theo: {target.said.source}", f"Set by: {target.said.source}"),
-                soft=True,
-            )
+            yield _text(self.say(f"Theo {target.edition}", f"Set by {target.edition}"), soft=True)
 
     def _work(self, line: LineView) -> Iterable[dict[str, Any]]:
         for p in line.projects:
@@ -168,7 +166,7 @@ class _Page:
                     [_text(self.words.number(y.score, 4))],
                     [_text(f"{y.rank} / {y.units}")],
                     [_text(_NOTHING.in_(self.language) if y.gap is None else self.words.number(y.gap, 4))],
-                    [_text(f"{y.said.source} ({self.write.day(y.said.date)})", soft=True)],
+                    [_text(f"{y.said.source.in_(self.language)} ({self.write.day(y.said.date)})", soft=True)],
                 ]
                 for y in series.years
                 if y.year <= report.year
@@ -182,6 +180,19 @@ class _Page:
                 _DTI,
                 self.say("Không nối với ấn bản khác.", "Not joined with other editions."),
             )
+
+    def _sources(self, report: ReportView) -> dict[str, Any]:
+        """Every document that a target of the report comes from."""
+        said = {
+            (t.edition, t.said.date, t.said.source.in_(self.language)): t
+            for line in report.annex.everything
+            for t in line.targets
+        }
+        rows = [
+            [[_text(edition)], [_text(self.write.day(date))], [_text(source, soft=True)]]
+            for edition, date, source in sorted(said)
+        ]
+        return self._section(self.say("Nguồn của các chỉ tiêu", "Sources of the targets"), rows, _SOURCES)
 
 
 def _text(text: str, *, strong: bool = False, soft: bool = False) -> dict[str, Any]:

@@ -71,7 +71,8 @@ class Writer:
 
     def quantity(self, value: float, unit: str) -> str:
         """A value with its unit."""
-        return f"{self._words.number(value, 2)} {unit_symbol(unit)}".rstrip()
+        name = self._words(mark("days")) if unit == "DAY" else unit_symbol(unit)
+        return f"{self._words.number(value, 2)} {name}".rstrip()
 
     def goal(self, goal: Goal) -> str:
         """A goal: comparator, value and unit."""
@@ -113,8 +114,9 @@ async def line(visit: Visit) -> Response:
     everything = view.everything
     position = next((i for i, one in enumerate(everything) if one.code == code), None)
     if position is None:
-        if any(one.row == code for one in everything):
-            return visit.see(HOME + f"#{code}")
+        first = next((one.code for one in everything if one.row == code), None)
+        if first is not None:
+            return visit.see(f"{HOME}#{first}")
         raise NotFound(f"the plan has no line {code[:40]!r}.", field="code", remedy="Choose one of the list.")
     one = everything[position]
     values = {

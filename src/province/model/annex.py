@@ -21,7 +21,7 @@ series has no value of that day."""
 class Said(msgspec.Struct, frozen=True, kw_only=True):
     """Where a row comes from. confirmed: read in a public source; else general knowledge, to be confirmed."""
 
-    source: str
+    source: Label
     date: str
     confirmed: bool = True
 

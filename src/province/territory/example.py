@@ -27,9 +27,10 @@ AREA_FILES: Final = ("provinces.csv", "districts-2024-05.csv", "wards-2025-07.cs
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a row stands on. confidence: `read` in a public source, or `general` knowledge."""
+    """What a row stands on. confidence: `read` in a public source, or `general` knowledge. title_vi: in Vietnamese."""
 
     title: str
+    title_vi: str = ""
     date: date
     confidence: str
 

@@ -131,14 +131,14 @@ def _line(
     *,
     live: bool,
 ) -> LineView:
-    own = [t for t in records.targets if t.line == line.code]
+    own = sorted((t for t in records.targets if t.line == line.code), key=lambda t: (t.position, t.code))
     owners = [_owner(o, records.names) for o in sorted(_of(line.code, records.owners), key=lambda o: o.validFrom)]
     common: dict[str, Any] = {
         "code": line.code,
         "row": line.row,
         "position": line.position,
         "text": Label(line.text, line.textEn),
-        "said": Said(source=line.source, date=line.sourceDate),
+        "said": _said(line),
         "check": _check(line.row, own, known),
         "owners": tuple(o for o in owners if in_force(o.valid_from, o.valid_to, day)),
         "all_owners": tuple(owners),
@@ -193,7 +193,7 @@ def _target(
         goal=goal,
         edition=target.edition,
         from_plan=target.fromPlan,
-        said=Said(source=target.source, date=target.sourceDate, confirmed=target.confirmed),
+        said=_said(target),
         indicator_title=indicator.title if indicator else None,
         formula=formula(indicator) if indicator else None,
         measured=measured,
@@ -243,6 +243,14 @@ def _term(where: Any) -> str:
     return f"`{where.name} {where.op}" + (f" {where.value}`" if where.op not in ("exists", "absent") else "`")
 
 
+def _said(row: PlanLine | Commitment | PlanTarget | PlanOwner | PlanPlace | TransformationIndex) -> Said:
+    return Said(
+        source=Label(row.source, row.sourceEn or row.source),
+        date=row.sourceDate,
+        confirmed=getattr(row, "confirmed", True),
+    )
+
+
 def _owner(owner: PlanOwner, names: Mapping[str, str]) -> OwnerView:
     return OwnerView(
         agency=owner.agency,
@@ -250,7 +258,7 @@ def _owner(owner: PlanOwner, names: Mapping[str, str]) -> OwnerView:
         role=owner.role,
         valid_from=owner.validFrom,
         valid_to=owner.validTo,
-        said=Said(source=owner.source, date=owner.sourceDate, confirmed=owner.confirmed),
+        said=_said(owner),
     )
 
 
@@ -259,7 +267,7 @@ def _places(places: Iterable[PlanPlace], parts: Mapping[str, Sequence[str]], day
     rows = list(places)
     followed = {p.succeeds for p in rows if p.succeeds}
     for place in rows:
-        said = Said(source=place.source, date=place.sourceDate, confirmed=place.confirmed)
+        said = _said(place)
         if in_force(place.validFrom, place.validTo, day):
             yield PlaceView(name=place.name, written=place.succeeds or place.name, area=place.area, said=said)
         elif place.validTo is not None and place.validTo <= day and place.name not in followed:
@@ -315,7 +323,7 @@ def _index(rows: Iterable[TransformationIndex], edition: str) -> IndexSeries:
             units=r.units,
             leader=r.leader or "",
             gap=None if r.leaderScore is None else round(r.leaderScore - r.score, 6),
-            said=Said(source=r.source, date=r.sourceDate),
+            said=_said(r),
         )
         for r in sorted(rows, key=lambda r: r.year)
         if r.edition == edition

@@ -32,6 +32,7 @@ class Credit(msgspec.Struct, frozen=True, kw_only=True):
     """A source by its key: its words, its day, and whether it was read in public."""
 
     source: str
+    source_en: str
     date: str
     confirmed: bool
 
@@ -48,7 +49,7 @@ def records(
         made.append(_commitment(row, _credit(row, credits, f"commitments[{n}]")))
     codes = {r.code for r in made if isinstance(r, PlanLine | Commitment)}
     for n, row in enumerate(tables["targets"], 1):
-        made.append(_target(row, _credit(row, credits, f"targets[{n}]")))
+        made.append(_target(n, row, _credit(row, credits, f"targets[{n}]")))
     for n, row in enumerate(tables["owners"], 1):
         made += _owners(row, _credit(row, credits, f"owners[{n}]"), alive, f"owners[{n}]")
     for n, row in enumerate(tables["places"], 1):
@@ -91,6 +92,7 @@ def _line(row: Row, said: Credit) -> PlanLine:
         text=row["text"],
         textEn=row["text_en"],
         source=said.source,
+        sourceEn=said.source_en,
         sourceDate=said.date,
     )
 
@@ -105,11 +107,12 @@ def _commitment(row: Row, said: Credit) -> Commitment:
         text=row["text"],
         textEn=row["text_en"],
         source=said.source,
+        sourceEn=said.source_en,
         sourceDate=said.date,
     )
 
 
-def _target(row: Row, said: Credit) -> PlanTarget:
+def _target(position: int, row: Row, said: Credit) -> PlanTarget:
     goal: dict[str, Any] = {
         "comparator": row["comparator"],
         "value": float(row["value"]),
@@ -122,6 +125,7 @@ def _target(row: Row, said: Credit) -> PlanTarget:
     return PlanTarget(
         id=f"urn:ngsi-ld:PlanTarget:{row['code']}",
         code=row["code"],
+        position=position,
         line=row["line"],
         title=row["title"],
         titleEn=row["title_en"],
@@ -132,6 +136,7 @@ def _target(row: Row, said: Credit) -> PlanTarget:
         fromPlan=row["from_plan"] == "yes",
         confirmed=said.confirmed,
         source=said.source,
+        sourceEn=said.source_en,
         sourceDate=said.date,
     )
 
@@ -156,6 +161,7 @@ def _owners(row: Row, said: Credit, alive: Mapping[str, Agency], place: str) -> 
             validTo=until,
             confirmed=said.confirmed,
             source=said.source,
+            sourceEn=said.source_en,
             sourceDate=said.date,
         )
         for line in row["lines"].split()
@@ -176,6 +182,7 @@ def _places(row: Row, said: Credit) -> list[Record]:
             validTo=row["valid_to"] or None,
             confirmed=said.confirmed,
             source=said.source,
+            sourceEn=said.source_en,
             sourceDate=said.date,
         )
         for line in row["lines"].split()
@@ -193,5 +200,6 @@ def _index(row: Row, said: Credit) -> TransformationIndex:
         leader=row["leader"] or None,
         leaderScore=float(row["leader_score"]) if row["leader_score"] else None,
         source=said.source,
+        sourceEn=said.source_en,
         sourceDate=said.date,
     )

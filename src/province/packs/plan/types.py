@@ -21,6 +21,7 @@ APPROVED_ON: Final = "2024-08-03"
 """Day on which the Prime Minister approved the plan."""
 
 _SOURCE = Field(Label("Nguồn", "Source"), public=True)
+_SOURCE_EN = Field(Label("Nguồn (tiếng Anh)", "Source, English"), public=True)
 _SOURCE_DATE = Field(Label("Ngày của nguồn", "Date of the source"), public=True)
 _CONFIRMED = Field(Label("Đã đọc trong nguồn công khai", "Read in a public source"), public=True)
 _LINE = Field(Label("Dòng", "Line"), indexed=True, public=True)
@@ -50,6 +51,7 @@ class PlanLine(Record, frozen=True, kw_only=True):
     text: Annotated[str, Field(Label("Phương án dự kiến", "As planned"), search=True, public=True)]
     textEn: Annotated[str, Field(Label("Phương án (tiếng Anh)", "As planned, English"), search=True, public=True)]
     source: Annotated[str, _SOURCE]
+    sourceEn: Annotated[str, _SOURCE_EN] = ""
     sourceDate: Annotated[str, _SOURCE_DATE]
 
 
@@ -67,6 +69,7 @@ class Commitment(Record, frozen=True, kw_only=True):
     text: Annotated[str, Field(Label("Nội dung", "As written"), search=True, public=True)]
     textEn: Annotated[str, Field(Label("Nội dung (tiếng Anh)", "English"), search=True, public=True)]
     source: Annotated[str, _SOURCE]
+    sourceEn: Annotated[str, _SOURCE_EN] = ""
     sourceDate: Annotated[str, _SOURCE_DATE]
 
 
@@ -82,6 +85,7 @@ class PlanTarget(Record, frozen=True, kw_only=True):
     )
 
     code: Annotated[str, Field(Label("Mã", "Code"), indexed=True, public=True)]
+    position: Annotated[int, Field(Label("Thứ tự", "Position"), public=True), Unit("C62")] = 0
     line: Annotated[str, _LINE]
     title: Annotated[str, Field(Label("Chỉ tiêu", "Target"), search=True, public=True)]
     titleEn: Annotated[str, Field(Label("Chỉ tiêu (tiếng Anh)", "Target, English"), search=True, public=True)]
@@ -99,6 +103,7 @@ class PlanTarget(Record, frozen=True, kw_only=True):
     fromPlan: Annotated[bool, Field(Label("Do quy hoạch nêu", "Stated by the plan"), indexed=True, public=True)]
     confirmed: Annotated[bool, _CONFIRMED] = False
     source: Annotated[str, _SOURCE]
+    sourceEn: Annotated[str, _SOURCE_EN] = ""
     sourceDate: Annotated[str, _SOURCE_DATE]
 
 
@@ -116,6 +121,7 @@ class PlanOwner(Record, frozen=True, kw_only=True):
     validTo: Annotated[str | None, _UNTIL] = None
     confirmed: Annotated[bool, _CONFIRMED] = False
     source: Annotated[str, _SOURCE]
+    sourceEn: Annotated[str, _SOURCE_EN] = ""
     sourceDate: Annotated[str, _SOURCE_DATE]
 
 
@@ -138,6 +144,7 @@ class PlanPlace(Record, frozen=True, kw_only=True):
     validTo: Annotated[str | None, _UNTIL] = None
     confirmed: Annotated[bool, _CONFIRMED] = False
     source: Annotated[str, _SOURCE]
+    sourceEn: Annotated[str, _SOURCE_EN] = ""
     sourceDate: Annotated[str, _SOURCE_DATE]
 
 
@@ -178,6 +185,7 @@ class TransformationIndex(Record, frozen=True, kw_only=True):
         None
     )
     source: Annotated[str, _SOURCE]
+    sourceEn: Annotated[str, _SOURCE_EN] = ""
     sourceDate: Annotated[str, _SOURCE_DATE]
 
 
