@@ -7,7 +7,7 @@ from pathlib import Path
 
 from province.model.change import Change
 from province.packs.plan.facts import TABLES, Credit, changes, records
-from province.territory.example import _read_sources, _rows
+from province.territory.rows import read_rows, read_sources, words
 from province.vocab.agency import Agency
 
 
@@ -15,12 +15,12 @@ def load(folder: Path, agencies: Iterable[Agency]) -> list[Change]:
     """The changes that bring the plan in. Raises: ConfigurationError naming file and row."""
     credits = {
         name: Credit(
-            source=" ".join((source.title_vi or source.title).split()),
-            source_en=" ".join(source.title.split()),
+            source=" ".join(source.title_vi.split()) or words(source),
+            source_en=words(source),
             date=source.date.isoformat(),
             confirmed=source.confidence == "read",
         )
-        for name, source in _read_sources(folder / "sources.yaml").items()
+        for name, source in read_sources(folder).items()
     }
-    tables = {name: _rows(folder / f"annex-{name}.csv") for name in TABLES}
+    tables = {name: read_rows(folder / f"annex-{name}.csv") for name in TABLES}
     return changes(records(tables, credits, agencies))

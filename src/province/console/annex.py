@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from province.console import overview
 from province.console.display import Words, unit_symbol
 from province.console.language import mark
 from province.console.navigation import readable
@@ -90,13 +89,6 @@ class Writer:
     def money(self, amount: int) -> str:
         """An amount of đồng."""
         return f"{self._words.number(amount, 0)} ₫"
-
-
-async def front(visit: Visit) -> Response:
-    """The start page: of a person their own overview, of a stranger the plan."""
-    if visit.session is None:
-        return RedirectResponse(HOME if visit.services.annex is not None else "/sign-in?next=/", status_code=303)
-    return await overview.overview(visit)
 
 
 async def plan(visit: Visit) -> Response:

@@ -11,14 +11,17 @@ from province.console import (
     administration,
     annex,
     entity,
+    guidance,
     letters,
     lists,
     maps,
     overview,
     reporting,
+    search,
     series,
     signin,
     silence,
+    tour,
 )
 from province.console.render import STATIC
 from province.console.services import Services
@@ -32,18 +35,27 @@ def routes(services: Services) -> list[BaseRoute]:
     def at(path: str, handler: Handler, *methods: str, public: bool = False) -> Route:
         return Route(path, door(services, handler, public=public), methods=list(methods) or ["GET"])
 
-    return [
-        Mount("/static", _Static(directory=STATIC), name="static"),
-        at("/", annex.front, public=True),
+    plan = [
         at(annex.HOME, annex.plan, public=True),
         at(annex.HOME + "/bao-cao/{year:int}.pdf", annex.report_pdf, public=True),
         at(annex.HOME + "/bao-cao/{year:int}", annex.report, public=True),
         at(annex.HOME + "/{code}", annex.line, public=True),
+    ]
+    return [
+        Mount("/static", _Static(directory=STATIC), name="static"),
+        at("/", overview.overview, public=True),
+        *(plan if services.annex is not None else ()),
         at("/inbox/{notice}/read", overview.mark_read, "POST"),
         at("/sign-in", signin.sign_in, "GET", "POST", public=True),
         at("/sign-out", signin.sign_out, "POST", public=True),
         at("/account/password", signin.password, "GET", "POST"),
         at("/language/{language}", signin.choose_language, public=True),
+        at("/theme/{theme}", signin.choose_theme, public=True),
+        at("/tour/{step}", tour.go, public=True),
+        at("/search", search.search, public=True),
+        at("/console/pick/{type}", search.pick, public=True),
+        at("/help", guidance.index, public=True),
+        at("/help/{type}", guidance.of_type, public=True),
         at("/list/{type}", lists.entities, public=True),
         at("/entity/{id:path}/act/{action}", entity.act, "POST"),
         at("/entity/{id:path}/file/{hash}", entity.file, public=True),
