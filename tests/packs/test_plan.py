@@ -32,9 +32,10 @@ from province.model.record import create
 from province.pack import Indicator
 from province.packs import BUILT_IN
 from province.packs.devices.example import example
-from province.packs.devices.types import AirQualityObserved, Streetlight
+from province.packs.devices.types import Streetlight
 from province.packs.plan.types import Project, TransformationIndex
 from province.territory.example import load, read_facts
+from province.vocab.environment import AirQualityObserved
 from tests import plan
 from tests.shared import shared
 
