@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from province.console.language import translations
+from province.console.overview import spark
+from province.model.time import now
 from tests.console.conftest import Open, csrf
 from tests.console.markup import read
 from tests.console.world import World, world
@@ -209,6 +212,21 @@ async def test_every_number_explains_itself(browse: Open, small: World) -> None:
         answer = await client.get("/")
     assert answer.text.count('class="why"') == 2
     assert "mean over PM2.5 (Station)" in answer.text
+
+
+async def test_a_number_has_its_trend_where_somebody_wrote_it_down(browse: Open, small: World) -> None:
+    async with browse(small, language="en") as client:
+        page = (await client.get("/")).text
+    assert page.count('class="trend"') == 1, "of the other indicator nothing is known"
+    assert "+2<span" in page, "nine now, seven a day ago"
+
+
+def test_a_trend_is_drawn_inside_its_box() -> None:
+    at = now()
+    assert spark([]) == spark([(at, 1.0)]) == ""
+    flat = spark([(at - timedelta(hours=1), 5.0), (at, 5.0)])
+    assert flat == "M0.0 22.0L100.0 22.0"
+    assert spark([(at - timedelta(hours=1), 0.0), (at, 10.0)]) == "M0.0 22.0L100.0 2.0"
 
 
 async def test_tour_goes_step_by_step_and_ends(browse: Open, small: World) -> None:
