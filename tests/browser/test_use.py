@@ -20,9 +20,9 @@ def drawn(count: int) -> str:
 def test_the_map_finds_a_place_and_tells_its_values(tab: Open) -> None:
     one = tab()
     one.open("/map?layer=AirQualityObserved")
-    one.page.wait_for_function(drawn(1))
+    one.until(drawn(1))
     legend = one.page.locator("[data-legend='AirQualityObserved']")
-    expect(legend.locator("li").first).to_contain_text("µg/m³", timeout=20_000)
+    expect(legend.locator("li").first).to_contain_text("µg/m³")
     one.page.fill("#map-find", "tram khong khi phuong thu dau mot")
     option = one.page.locator(".candidates [role=option]").first
     expect(option).to_contain_text("Thủ Dầu Một")
@@ -39,9 +39,9 @@ def test_the_map_finds_a_place_and_tells_its_values(tab: Open) -> None:
 def test_layers_are_switched_and_stand_in_the_address(tab: Open) -> None:
     one = tab()
     one.open("/map?layer=AirQualityObserved")
-    one.page.wait_for_function(drawn(1))
+    one.until(drawn(1))
     one.page.check("[data-layer-toggle='Streetlight']")
-    one.page.wait_for_function(drawn(2))
+    one.until(drawn(2))
     assert "layer=AirQualityObserved&layer=Streetlight" in one.page.url
     one.page.select_option("[data-layer-by='AirQualityObserved']", "lifecycle")
     expect(one.page.locator("[data-legend='AirQualityObserved'] li").first).to_contain_text("Đang sử dụng")
@@ -50,12 +50,10 @@ def test_layers_are_switched_and_stand_in_the_address(tab: Open) -> None:
 def test_values_on_the_map_renew_themselves(tab: Open) -> None:
     one = tab()
     one.open("/map?layer=TrafficFlowObserved")
-    one.page.wait_for_function(drawn(1))
+    one.until(drawn(1))
     status = one.page.locator("[data-legend-status='TrafficFlowObserved']")
     before = status.inner_text()
-    one.page.wait_for_function(
-        f"document.querySelector('[data-legend-status=TrafficFlowObserved]').textContent !== {before!r}", timeout=15_000
-    )
+    one.until(f"document.querySelector('[data-legend-status=TrafficFlowObserved]').textContent !== {before!r}")
 
 
 def test_a_chart_is_read_with_keys_and_as_a_table(tab: Open) -> None:
