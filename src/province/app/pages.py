@@ -14,7 +14,7 @@ from starlette.requests import Request
 from province.adapters import notices
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
-from province.app import letters
+from province.app import boards, letters
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
 from province.broker.broker import Acted
@@ -122,6 +122,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        boards=boards.build(core),
         public_url=settings.public_url,
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),
     )

@@ -17,6 +17,7 @@ from province.broker.access import UNDECLARED, Access, Rights
 from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
+from province.broker.figures import Figure, figure
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
 from province.broker.write import Write
@@ -329,17 +330,26 @@ class Broker:
         return result
 
     async def _indicator(self, indicator: Indicator, name: str, access: list[Access], actor: Actor) -> float | None:
+        """What counts of an indicator. Entities are counted whatever their origin; values of machines are not."""
+        found = await self._figure(indicator, name, access, actor)
+        if indicator.measure == "count":
+            return (found.counted.value or 0.0) + (found.uncounted.value or 0.0)
+        return found.counted.value
+
+    async def figure(self, indicator: Indicator, actor: Actor) -> Figure | None:
+        """An indicator over what the caller may read, what counts and what does not apart; None when it is nothing."""
+        name = indicator.of.TYPE.name  # type: ignore[attr-defined]
+        access = self._rights.readable(actor, (name,))
+        return await self._figure(indicator, name, access, actor) if access else None
+
+    async def _figure(self, indicator: Indicator, name: str, access: list[Access], actor: Actor) -> Figure:
         query = Query(types=(name,), where=indicator.where, limit=0, count=True)
         statement = compile_query(actor.tenant, query, access, self.types, many_typed=False)
         parameters = statement.parameters[: statement.counted]
-        sql = statement.count_sql
-        if indicator.measure != "count":
-            function = {"sum": "sum", "mean": "avg"}[indicator.measure]
-            field = "'" + indicator.field.replace("'", "''") + "'"
-            sql = sql.replace("count(*)", f"{function}((e.attrs -> {field} ->> 'value')::float8)", 1)
         async with self.pool.acquire() as connection:
-            value = await connection.fetchval(sql, *parameters)
-        return None if value is None else float(value)
+            return await figure(
+                connection, actor.tenant, indicator, self.types[name], statement.count_sql, parameters, now()
+            )
 
 
 def _scoped(actor: Actor, key: str | None) -> str | None:

@@ -7,6 +7,7 @@ from province.model.query import Where
 from province.model.schema import describe
 from province.pack import Action, Chart, Feed, Indicator, Map, Pack, Panel, Silent, Table
 from province.packs.devices import feeds, logic
+from province.packs.devices.boards import BOARDS
 from province.packs.devices.types import SENSORS, Streetlight
 from province.vocab.environment import AirQualityObserved, FloodMonitoring
 from province.vocab.sensing import LIFECYCLE, Device, Sensor
@@ -113,6 +114,7 @@ PACK = Pack(
         ),
     ),
     panels=(
+        *BOARDS,
         *(panel for sensor in SENSORS for panel in _panels(sensor)),
         Chart(AirQualityObserved, Label("PM2,5", "PM2.5"), "pm25"),
         Chart(FloodMonitoring, Label("Mực nước", "Water level"), "currentLevel"),
