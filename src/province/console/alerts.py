@@ -69,9 +69,7 @@ async def alert(visit: Visit) -> Response:
     source = await _source(visit, found)
     desk = visit.services.boards
     readings = await _readings(visit, desk, found, why)
-    history = await visit.services.broker.history(
-        found.id, visit.actor, attrs=("status", "level", "severity"), limit=200
-    )
+    history = await visit.services.broker.history(found.id, visit.actor, attrs=("status", "levelName"), limit=200)
     records = list(history.records)
     names = await visit.services.people(visit.actor, sorted({r.actor for r in records} | _persons(found)))
     specs = [kind.fields[n] for n in ("area", "alertSource")]

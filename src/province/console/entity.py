@@ -25,6 +25,7 @@ from province.model.schema import EntityType, FieldSpec
 from province.model.time import Instant
 from province.pack import Action, Notice
 
+ALERT: Final = "Alert"
 HISTORY: Final = 200
 CHOICES: Final = 300
 """An input that names another entity is a list to choose from up to this many, and a text beyond."""
@@ -57,6 +58,8 @@ class Step:
 async def entity(visit: Visit) -> Response:
     """The page."""
     found = await visit.services.broker.get(visit.request.path_params["id"], visit.actor)
+    if found.type == ALERT and visit.session is not None and "whole" not in visit.request.query_params:
+        return visit.see(f"/alerts/{found.id}")  # where it says why
     return await render(visit, found)
 
 

@@ -91,7 +91,7 @@ async def layer(visit: Visit) -> Response:
     items: list[Entity] = []
     after = ""
     while True:
-        query = Query(types=(name,), box=box, after=after, limit=PAGE)
+        query = Query(types=(name,), where=panel.where, box=box, after=after, limit=PAGE)
         page = await visit.services.broker.query(query, visit.actor)
         items += page.items
         after = page.next

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from province.model.label import Label
 from province.model.query import Where
 from province.model.schema import describe
@@ -9,14 +12,39 @@ from province.pack import Action, Chart, Feed, Indicator, Map, Pack, Panel, Sile
 from province.packs.devices import feeds, logic
 from province.packs.devices.boards import BOARDS
 from province.packs.devices.types import SENSORS, Streetlight
-from province.vocab.environment import AirQualityObserved, FloodMonitoring
+from province.vocab.agriculture import AgriParcelRecord
+from province.vocab.environment import (
+    AirQualityObserved,
+    FloodMonitoring,
+    NoiseLevelObserved,
+    WaterQualityObserved,
+    WeatherObserved,
+)
+from province.vocab.indoor import IndoorEnvironmentObserved
+from province.vocab.industry import ThreePhaseAcMeasurement
 from province.vocab.sensing import LIFECYCLE, Device, Sensor
+from province.vocab.tourism import CrowdFlowObserved
 from province.vocab.traffic import TrafficFlowObserved
 
 SILENT_AFTER_S = 3600
 """A sensor of this pack reports at least every quarter of an hour; four misses in a row are silence."""
 
 _IN_SERVICE = Where(LIFECYCLE.attribute, "==", "in_service")
+
+
+_COLOURED_BY: Final[Mapping[type[Sensor], str]] = {
+    AirQualityObserved: "pm25",
+    FloodMonitoring: "currentLevel",
+    WeatherObserved: "temperature",
+    WaterQualityObserved: "pH",
+    NoiseLevelObserved: "LAeq",
+    TrafficFlowObserved: "averageVehicleSpeed",
+    IndoorEnvironmentObserved: "co2",
+    AgriParcelRecord: "soilMoistureVwc",
+    CrowdFlowObserved: "occupancy",
+    ThreePhaseAcMeasurement: "totalActivePower",
+}
+"""What a map of these sensors is opened for."""
 
 
 def _actions(sensor: type[Sensor]) -> tuple[Action, ...]:
@@ -55,7 +83,7 @@ def _actions(sensor: type[Sensor]) -> tuple[Action, ...]:
 def _panels(sensor: type[Sensor]) -> tuple[Panel, ...]:
     label = describe(sensor).info.label
     return (
-        Map(sensor, label, colour_by="lifecycle"),
+        Map(sensor, label, colour_by=_COLOURED_BY.get(sensor, LIFECYCLE.attribute)),
         Table(sensor, label, columns=("name", "serialNumber", "area", "model", "gateway"), group="lifecycle"),
         Silent(
             sensor,
