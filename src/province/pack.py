@@ -255,7 +255,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A layer of the map. colour_by: field whose values colour the marks.  where: only these entities.
+    """A layer of the map. colour_by: field whose values colour the marks.
 
     beneath: ground such as rivers and roads: drawn as lines and surfaces under the marks of the other layers.
     """
@@ -263,7 +263,6 @@ class Map:
     of: type[Record]
     title: Label
     colour_by: str = ""
-    where: tuple[Where, ...] = ()
     beneath: bool = False
 
 

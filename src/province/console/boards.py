@@ -16,7 +16,7 @@ from starlette.responses import Response
 from province.broker.boards import Indexed
 from province.broker.figures import Figure, Part
 from province.console.display import Shown, entity_href, show, title_of, unit_symbol
-from province.console.maps import layers
+from province.console.maps import described, texts
 from province.console.overview import formula
 from province.console.services import Boards
 from province.console.visit import Visit
@@ -24,7 +24,7 @@ from province.errors import NotFound
 from province.model.entity import Entity
 from province.model.query import Query, Where
 from province.model.schema import describe
-from province.model.time import Instant, now
+from province.model.time import Instant
 from province.pack import Board, Indicator
 from province.vocab.alert import OPEN
 
@@ -116,15 +116,9 @@ async def board(visit: Visit) -> Response:
     by_area = next((f for f in figures if f and f.areas), None)
     names = {describe(t).name for t in found.types}
     shown = [
-        {
-            "name": name,
-            "title": words.label(panel.title),
-            "url": f"/console/map/{name}.geojson",
-            "words": _map_words(visit),
-            "checked": name in (kind.name, "Alert"),
-        }
-        for name, panel in layers(visit)
-        if name in names or name == "Alert"
+        {**layer, "checked": layer["name"] in (kind.name, "Alert")}
+        for layer in described(visit)
+        if layer["name"] in names or layer["name"] == "Alert"
     ]
     values = {
         "title": words.label(found.title),
@@ -144,7 +138,7 @@ async def board(visit: Visit) -> Response:
         "bounds": visit.services.bounds,
         "kind": words.label(kind.info.label),
         "register": f"/list/{kind.name}",
-        "at": now(),
+        "map_words": texts(visit)["words"],
     }
     return visit.page("board.html", values)
 
@@ -313,16 +307,3 @@ async def _titles(visit: Visit, entities: Sequence[Entity], areas: Sequence[str]
     page = await visit.services.broker.query(query, visit.actor)
     types = visit.services.broker.types
     return {e.id: title_of(e, types.get(e.type)) for e in page.items}
-
-
-def _map_words(visit: Visit) -> dict[str, str]:
-    _ = visit.words
-    return {
-        "more": _("only the first are shown: zoom in"),
-        "at": _("at"),
-        "simulated": _("simulated values"),
-        "open": _("Open"),
-        "noData": _("no data"),
-        "failed": _("cannot be loaded"),
-        "shown": _("shown"),
-    }

@@ -29,13 +29,10 @@ from province.vocab.traffic import TrafficFlowObserved
 SILENT_AFTER_S = 3600
 """A sensor of this pack reports at least every quarter of an hour; four misses in a row are silence."""
 
-_IN_SERVICE = Where(LIFECYCLE.attribute, "==", "in_service")
-
-
-_COLOURED_BY: Final[Mapping[type[Sensor], str]] = {
+_LIVE: Final[Mapping[type[Sensor], str]] = {
     AirQualityObserved: "pm25",
-    FloodMonitoring: "currentLevel",
     WeatherObserved: "temperature",
+    FloodMonitoring: "currentLevel",
     WaterQualityObserved: "pH",
     NoiseLevelObserved: "LAeq",
     TrafficFlowObserved: "averageVehicleSpeed",
@@ -43,8 +40,11 @@ _COLOURED_BY: Final[Mapping[type[Sensor], str]] = {
     AgriParcelRecord: "soilMoistureVwc",
     CrowdFlowObserved: "occupancy",
     ThreePhaseAcMeasurement: "totalActivePower",
+    Streetlight: "powerState",
 }
-"""What a map of these sensors is opened for."""
+"""What colours a kind of sensor on the map: a live map shows what is measured."""
+
+_IN_SERVICE = Where(LIFECYCLE.attribute, "==", "in_service")
 
 
 def _actions(sensor: type[Sensor]) -> tuple[Action, ...]:
@@ -83,7 +83,7 @@ def _actions(sensor: type[Sensor]) -> tuple[Action, ...]:
 def _panels(sensor: type[Sensor]) -> tuple[Panel, ...]:
     label = describe(sensor).info.label
     return (
-        Map(sensor, label, colour_by=_COLOURED_BY.get(sensor, LIFECYCLE.attribute)),
+        Map(sensor, label, colour_by=_LIVE.get(sensor, "lifecycle")),
         Table(sensor, label, columns=("name", "serialNumber", "area", "model", "gateway"), group="lifecycle"),
         Silent(
             sensor,

@@ -213,7 +213,7 @@ PACK = Pack(
     indicators=(ALERTS, FLOODED),
     panels=(
         BOARD,
-        Map(Alert, Label("Cảnh báo", "Alerts"), colour_by="severity", where=(_OPEN,)),
+        Map(Alert, Label("Cảnh báo", "Alerts"), colour_by="severity"),
         Table(
             Alert,
             Label("Cảnh báo", "Alerts"),
