@@ -14,7 +14,7 @@ from starlette.requests import Request
 from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
-from province.app import letters
+from province.app import boards, letters
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
@@ -126,6 +126,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        boards=boards.build(core),
         views=_views(core),
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),
         public_url=settings.public_url,

@@ -46,6 +46,10 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
     if person:
         found.append(("/", mark("Overview"), "", "overview"))
     found.append(("/map", mark("Map"), "", "map"))
+    if person and services.boards is not None:
+        found.append(("/boards", mark("Domain boards"), "", "chart"))
+        if services.may(actor, "alert.read"):
+            found.append(("/alerts", mark("Alerts"), "", "alert"))
     if person:
         found += registers(services, actor)
         operations = mark("Operations")

@@ -9,7 +9,9 @@ from starlette.staticfiles import StaticFiles
 
 from province.console import (
     administration,
+    alerts,
     annex,
+    boards,
     entity,
     guidance,
     letters,
@@ -71,6 +73,10 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/console/map/{layer}.geojson", maps.shapes, public=True),
         at("/console/series/{entity:path}/{attr}.json", series.series, public=True),
         at("/silent", silence.silent),
+        at("/boards", boards.overview),
+        at("/boards/{domain}", boards.board),
+        at("/alerts", alerts.alerts),
+        at("/alerts/{id:path}", alerts.alert),
         at("/dead-letters", letters.letters),
         at("/dead-letters/{id}", letters.letter),
         at("/dead-letters/{id}/retry", letters.retry, "POST"),
