@@ -160,6 +160,8 @@ def _structured(value: Mapping[str, Any], words: Words) -> str:
         return f"{lat:.5f}, {lon:.5f}"
     if "coordinates" in value:
         return str(kind)
+    if value.keys() == {"value", "unitCode"} and isinstance(value["value"], int | float):
+        return f"{words.number(value['value'], 4)} {unit_symbol(str(value['unitCode']))}".strip()
     if value.keys() <= {"vi", "en"}:
         return str(value.get(words.language) or value.get("vi") or value.get("en"))
     return json.dumps(value, ensure_ascii=False)

@@ -24,6 +24,17 @@ KINDS: Final[tuple[str, ...]] = ("country", "province", "city", "district", "tow
 """Kinds in order of rank: quốc gia; tỉnh or thành phố trực thuộc trung ương; thành phố (of a province); huyện; thị xã;
 phường; xã; thị trấn."""
 
+NAMES: Final = (
+    ("country", Label("Quốc gia", "Country")),
+    ("province", Label("Tỉnh, thành phố", "Province or city")),
+    ("city", Label("Thành phố thuộc tỉnh", "City of a province")),
+    ("district", Label("Huyện", "District")),
+    ("town", Label("Thị xã", "Town")),
+    ("ward", Label("Phường", "Ward")),
+    ("commune", Label("Xã", "Commune")),
+    ("township", Label("Thị trấn", "Township")),
+)
+
 LOCAL: Final[frozenset[str]] = frozenset(("ward", "commune", "township"))
 """The lowest tier: the units that a resident belongs to."""
 
@@ -43,7 +54,7 @@ class Area(Record, frozen=True, kw_only=True):
 
     code: Annotated[str, Field(Label("Mã", "Code"), indexed=True, public=True)]
     name: Annotated[str, Field(Label("Tên", "Name"), indexed=True, search=True, public=True)]
-    kind: Annotated[str, Field(Label("Loại", "Kind"), indexed=True, public=True, values=KINDS)]
+    kind: Annotated[str, Field(Label("Loại", "Kind"), indexed=True, public=True, values=KINDS, names=NAMES)]
     validFrom: Annotated[str, Field(Label("Hiệu lực từ ngày", "In force from"), indexed=True, public=True)]
     validTo: Annotated[str | None, Field(Label("Hết hiệu lực ngày", "In force until"), indexed=True, public=True)] = (
         None
