@@ -60,8 +60,19 @@ class Area(Record, frozen=True, kw_only=True):
         None
     )
     parent: Annotated[str | None, Field(Label("Thuộc", "Part of"), indexed=True, public=True, ref="Area")] = None
+    successors: Annotated[
+        tuple[str, ...],
+        Field(
+            Label("Trở thành", "Became"),
+            public=True,
+            ref="Area",
+            hint=Label("Nhiều đơn vị khi bị chia tách", "Several units when it was divided"),
+        ),
+    ] = ()
     location: Annotated[Geometry | None, Field(Label("Ranh giới", "Boundary"), public=True)] = None
     areaSize: Annotated[float | None, Field(Label("Diện tích", "Size"), public=True, minimum=0), Unit("KMK")] = None
+    population: Annotated[int | None, Field(Label("Dân số", "Population"), public=True, minimum=0), Unit("C62")] = None
+    populationSource: Annotated[str, Field(Label("Nguồn dân số", "Source of the population"), public=True)] = ""
     approximate: Annotated[bool, Field(Label("Ranh giới gần đúng", "Approximate boundary"), public=True)] = False
     source: Annotated[str, Field(Label("Nguồn", "Source"), public=True)] = ""
     sourceDate: Annotated[str | None, Field(Label("Ngày của nguồn", "Date of the source"), public=True)] = None
