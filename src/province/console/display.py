@@ -125,6 +125,9 @@ def show(
     if attribute.type == "Relationship" and isinstance(value, str):
         name = (titles or {}).get(value, value)
         return Shown(name, href=entity_href(value), at=at, origin=attribute.origin)
+    if attribute.type == "Relationship" and isinstance(value, list):
+        names = ", ".join((titles or {}).get(v, str(v)) for v in value if isinstance(v, str))
+        return Shown(names, at=at, origin=attribute.origin)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return Shown(plain(value, words, spec), unit, at=at, origin=attribute.origin, number=number)
 
