@@ -41,6 +41,7 @@ from province.identity import policy
 from province.model.actor import Actor, Grant
 from province.model.label import Label
 from province.model.time import now
+from tests.console.kept import Kept
 from tests.console.memory import Memory
 from tests.console.sample import TENANT, Office, cases, entity_of, stations
 
@@ -133,6 +134,7 @@ class World:
             dead_letters=DeadLetters(
                 list=self._list_letters, get=self._letter, retry=self._retry, dismiss=self._dismiss
             ),
+            keeping=Kept(self.note).services(),
             report_action="case.submit",
         )
         return replace(made, **changes)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from province.adapters import notices
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
-from province.app import letters
+from province.app import keeping, letters
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
 from province.broker.broker import Acted
@@ -47,6 +47,8 @@ class Door:
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.correct = core.corrections.correct
+        self.erase = core.corrections.erase
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
         self.actions = core.broker.actions
@@ -122,6 +124,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        keeping=keeping.build(core),
         public_url=settings.public_url,
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),
     )

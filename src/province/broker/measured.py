@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,6 +33,20 @@ SERIES = pa.schema(
     [("t", pa.timestamp("us", tz="UTC")), ("avg", pa.float64()), ("min", pa.float64()), ("max", pa.float64()),
      ("count", pa.int64())]
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading on a page. stored: as the lake has it.  counts: as it counts.  said: kind of the correction that
+    decides about it, or None.  seq: the message that brought it."""
+
+    at: Instant
+    dataset: str | None
+    stored: Any
+    counts: Any
+    origin: str
+    seq: int
+    said: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,29 @@ class Measured:
             corrections=await self._corrections(actor.tenant, [id], start, end),
         )
         return await asyncio.to_thread(bucket, rows, start, end, points)
+
+    async def readings(
+        self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, limit: int = 200
+    ) -> list[Reading]:
+        """The newest readings of an attribute, newest first, as they came and as they count. Raises: NotFound."""
+        entity = await self._broker.get(id, actor, latest=False)
+        entity_type = self._broker.types.get(entity.type)
+        spec = entity_type.fields.get(attr) if entity_type else None
+        if spec is None or not spec.field.observed or not self._broker.visible(entity, actor)(attr):
+            raise NotFound(f"{entity.type} has no measured attribute {attr!r}.", field="attr")
+        said = await self._corrections(actor.tenant, [id], start, end)
+        span = Span([id], [attr], start, end)
+        rows = await asyncio.to_thread(self._lake_of(actor.tenant).read, span)
+        rows = rows.sort_by([("observed_at", "descending"), ("seq", "descending")]).slice(0, limit)
+        deciding = correction.decide(rows, said)
+        columns = (rows[n].to_pylist() for n in ("observed_at", "dataset", "number", "text", "origin", "seq"))
+        found = []
+        for n, (at, dataset, number, text, origin, seq) in enumerate(zip(*columns, strict=True)):
+            by = said[deciding[n]] if deciding[n] >= 0 else None
+            given = (by.number, by.text) if by is not None and by.kind == "value" else (number, text)
+            kind = by.kind if by is not None and by.kind != "restore" else None
+            found.append(Reading(at, dataset, _plain(number, text), _plain(*given), ORIGINS[origin], seq, kind))
+        return found
 
     async def rollup(
         self, id: str, attr: str, actor: Actor, *, period: Literal["hour", "day"], start: Instant, end: Instant
@@ -268,6 +306,10 @@ def bucket(rows: pa.Table, start: Instant, end: Instant, points: int) -> pa.Tabl
 def origins(readings: pa.Table) -> tuple[str, ...]:
     """The distinct origins of readings, in the order of ORIGINS."""
     return tuple(ORIGINS[code] for code in sorted(pc.unique(readings["origin"]).to_pylist()))
+
+
+def _plain(number: float | None, text: str | None) -> Any:
+    return msgspec.json.decode(text) if number is None and text is not None else number
 
 
 def _empty() -> pa.Table:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from starlette.requests import Request
 
 from province.broker.broker import Acted
+from province.console.keeping import Keeping
 from province.errors import ProvinceError
 from province.model.actor import Actor
 from province.model.entity import Attribute, Entity
@@ -336,6 +337,7 @@ class Services:
     accounts: Accounts
     tokens: Tokens
     dead_letters: DeadLetters
+    keeping: Keeping
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""
