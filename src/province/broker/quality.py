@@ -254,7 +254,7 @@ class Quality:
             entity_type = self._broker.types.get(entity.type)
             title = str((entity_type and entity_type.info.title and entity.value(entity_type.info.title)) or "")
         else:
-            policy.require_somewhere(actor, "letter.read")
+            policy.require(actor, "letter.read")
         row = await self._pool.fetchrow(
             "SELECT *, $4::text AS title FROM quality WHERE tenant = $1 AND kind = $2 AND source = $3",
             actor.tenant, kind, source, title,
