@@ -46,7 +46,8 @@ WRITES = [r for r in ROUTES if r.method in ("POST", "PUT", "PATCH") and not r.pa
 
 
 def address(path: str) -> str:
-    return path.format(id="urn:ngsi-ld:Station:1", attr="height", name="station.rename", type="Station")
+    names = {"attr": "height", "name": "station.rename", "type": "Station", "instance": "urn:ngsi-ld:Instance:1"}
+    return path.format(id="urn:ngsi-ld:Station:1", **names)
 
 
 @pytest.mark.parametrize("route", WRITES, ids=lambda r: f"{r.method} {r.path}")

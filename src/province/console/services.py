@@ -17,6 +17,7 @@ from starlette.requests import Request
 from province.broker.boards import Indexed
 from province.broker.broker import Acted
 from province.broker.figures import Figure
+from province.console.keeping import Keeping
 from province.errors import ProvinceError
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
@@ -445,6 +446,7 @@ class Services:
     accounts: Accounts
     tokens: Tokens
     dead_letters: DeadLetters
+    keeping: Keeping
     views: Views
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
