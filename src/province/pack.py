@@ -173,11 +173,15 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A layer of the map. colour_by: field whose values colour the marks."""
+    """A layer of the map. colour_by: field whose values colour the marks.
+
+    beneath: ground such as rivers and roads: drawn as lines and surfaces under the marks of the other layers.
+    """
 
     of: type[Record]
     title: Label
     colour_by: str = ""
+    beneath: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ class Installation:
             for name in processes
         )
         supervisor = Supervisor(commands, s.home)
-        asyncio.run(_supervise(supervisor, self._greeting()))
+        asyncio.run(_supervise(supervisor, self._greeting))
 
     def _greeting(self) -> str:
         secret = self.settings.secrets / "administrator"
@@ -153,14 +153,14 @@ class Installation:
         return Client(s.url or self.address, s.token, tenant=s.tenant, verify=verify)
 
 
-async def _supervise(supervisor: Supervisor, greeting: str) -> None:
+async def _supervise(supervisor: Supervisor, greeting: Callable[[], str]) -> None:
     loop = asyncio.get_running_loop()
 
     def greet() -> None:
         if any(c.state != "ready" for c in supervisor.status().values()):
             loop.call_later(0.05, greet)
         else:
-            sys.stdout.write(greeting)
+            sys.stdout.write(greeting())  # only now: the first start has just made the secret
             sys.stdout.flush()
 
     loop.call_soon(greet)

@@ -10,14 +10,17 @@ from starlette.staticfiles import StaticFiles
 from province.console import (
     administration,
     entity,
+    guidance,
     letters,
     lists,
     maps,
     overview,
     reporting,
+    search,
     series,
     signin,
     silence,
+    tour,
 )
 from province.console.render import STATIC
 from province.console.services import Services
@@ -33,12 +36,18 @@ def routes(services: Services) -> list[BaseRoute]:
 
     return [
         Mount("/static", _Static(directory=STATIC), name="static"),
-        at("/", overview.overview),
+        at("/", overview.overview, public=True),
         at("/inbox/{notice}/read", overview.mark_read, "POST"),
         at("/sign-in", signin.sign_in, "GET", "POST", public=True),
         at("/sign-out", signin.sign_out, "POST", public=True),
         at("/account/password", signin.password, "GET", "POST"),
         at("/language/{language}", signin.choose_language, public=True),
+        at("/theme/{theme}", signin.choose_theme, public=True),
+        at("/tour/{step}", tour.go, public=True),
+        at("/search", search.search, public=True),
+        at("/console/pick/{type}", search.pick, public=True),
+        at("/help", guidance.index, public=True),
+        at("/help/{type}", guidance.of_type, public=True),
         at("/list/{type}", lists.entities, public=True),
         at("/entity/{id:path}/act/{action}", entity.act, "POST"),
         at("/entity/{id:path}/file/{hash}", entity.file, public=True),

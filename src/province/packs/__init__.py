@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import devices, reports
+from province.packs import atlas, devices, reports
 
 BUILT_IN: tuple[Pack, ...] = (
+    atlas.PACK,
     devices.PACK,
     reports.PACK,
 )

@@ -7,15 +7,10 @@ from province.model.query import Where
 from province.model.schema import describe
 from province.pack import Action, Chart, Feed, Indicator, Map, Pack, Panel, Silent, Table
 from province.packs.devices import feeds, logic
-from province.packs.devices.types import (
-    LIFECYCLE,
-    SENSORS,
-    AirQualityObserved,
-    Device,
-    FloodMonitoring,
-    Sensor,
-    TrafficFlowObserved,
-)
+from province.packs.devices.types import SENSORS, Streetlight
+from province.vocab.environment import AirQualityObserved, FloodMonitoring
+from province.vocab.sensing import LIFECYCLE, Device, Sensor
+from province.vocab.traffic import TrafficFlowObserved
 
 SILENT_AFTER_S = 3600
 """A sensor of this pack reports at least every quarter of an hour; four misses in a row are silence."""
@@ -74,7 +69,7 @@ PACK = Pack(
     name="devices",
     title=Label("Thiết bị IoT", "IoT devices"),
     row="II.4",
-    types=SENSORS,
+    types=(Streetlight,),
     feeds=(
         Feed(
             "smart-data-models",
