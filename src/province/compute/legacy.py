@@ -60,7 +60,7 @@ _NUCLEUS = (
     "oai|oay|oeo|uây|uya|uyê|uyu|iêu|yêu|uôi|ươi|ươu|oao|uơi|ai|ao|au|ay|âu|ây|eo|êu|ia|iê|iu|yê|oa|oă|oe|oi|ôi|ơi|"
     "ua|uâ|uê|uô|ui|uơ|uy|ưa|ươ|ưi|ưu|a|ă|â|e|ê|i|o|ô|ơ|u|ư|y"
 )
-_SYLLABLE: Final = re.compile(f"(?:{_ONSET})(?:{_NUCLEUS})(?:ch|nh|ng|c|m|n|p|t)?")
+_SYLLABLE: Final = re.compile(f"(?:{_ONSET})(?:{_NUCLEUS})(?:ch|nh|ng|c|k|m|n|p|t)?")
 _TONES: Final = frozenset("\u0300\u0309\u0303\u0301\u0323")
 _ENOUGH: Final = 0.6
 """So many of the words with marks must be Vietnamese syllables before a text is changed."""
@@ -85,9 +85,9 @@ def detect(texts: Iterable[str]) -> Legacy | None:
     plain = _score(words)
     top = plain
     for encoding in ("tcvn3", "vni"):
-        score = _score([decode(w, encoding) for w in words])  # type: ignore[arg-type]
+        score = _score([decode(w, encoding) for w in words])
         if score > top and score >= _ENOUGH:
-            best, top = encoding, score  # type: ignore[assignment]
+            best, top = encoding, score
     return best
 
 

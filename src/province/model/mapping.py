@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
+import yaml
 
 from province.errors import InvalidInput
 from province.model.entity import ORIGINS, Origin
@@ -28,7 +29,6 @@ ENCODINGS: Final = ("utf-8", "utf-16", "cp1258", "cp1252", "tcvn3", "vni")
 GEOMETRY: Final = "geometry"
 """Name of the column that holds the shape of a row in formats that have one."""
 ID: Final = "id"
-
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -131,6 +131,27 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     place: Place | None = None
     wide: Wide | None = None
     long: Long | None = None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which only true and false are booleans: a column may be called `No`."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern) for tag, pattern in found if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+    ]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+
+
+def load_yaml(text: str) -> Any:
+    """Decode the text of a mapping file. Raises: InvalidInput with line and column."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from SafeLoader
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InvalidInput(f"the mapping is not YAML: {str(error)[:300]}.", field="mapping") from None
 
 
 def read_mapping(data: Any, types: Map[str, EntityType]) -> Mapping:
@@ -284,7 +305,8 @@ def _check_words(mapping: Mapping) -> None:
             raise InvalidInput("a year needs month and day.", field="mapping.time")
         if time.start:
             parse_instant(time.start, field="mapping.time.start")
-            read_step(time.step)
+            if mapping.format != "ngsi-ld":
+                read_step(time.step)
     if mapping.place is not None and bool(mapping.place.x and mapping.place.y) == bool(mapping.place.geometry):
         raise InvalidInput("a place is x and y, or a geometry.", field="mapping.place")
 

@@ -70,7 +70,7 @@ def read_instants(texts: pa.Array, style: str, zone: str) -> tuple[pa.Array, Mas
             bad | (~possible & ~mask(pc.is_null(numbers)))
         )
     parts = pc.extract_regex(texts, DATES[style])
-    names = set(pa.types.is_struct(parts.type) and [f.name for f in parts.type] or [])
+    names = set((pa.types.is_struct(parts.type) and [f.name for f in parts.type]) or [])
 
     def part(name: str, default: int = 0) -> npt.NDArray[np.int64]:
         if name not in names:

@@ -58,5 +58,6 @@ TYPES: Final[tuple[type[Record], ...]] = (
 """Every shared type; the composition root registers them before those of the packs."""
 
 __all__ = [
-    "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Person", "Road", "Waterway",
+    "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Person", "Road",
+    "Waterway",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """From what a chunk brings to what the product holds: entities found, rights, changes applied, readings observed.
 
-Nothing here is done twice: changes are upserts under idempotency keys, and readings that the lake holds already are left
-out. A run begins only when the lake holds all that the stream was given, so a chunk that is in doubt after a crash
-is recognised by what it says.
+Nothing here is done twice: changes are upserts under idempotency keys, and readings that the lake holds already are
+left out. A run begins only when the lake holds all that the stream was given, so a chunk that is in doubt after a
+crash is recognised by what it says.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Door(Protocol):
 
     @property
     def types(self) -> Mapping[str, EntityType]: ...
-    async def apply(self, changes: Sequence[Change], actor: Actor, *, key: str | None = None) -> tuple[Changed, ...]: ...
+    async def apply(
+        self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
+    ) -> tuple[Changed, ...]: ...
     async def apply_each(
         self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
     ) -> list[Changed | ProvinceError]: ...
@@ -216,8 +218,8 @@ class Carrier:
         self.state.readings += done.accepted
         items = send.column(ITEM)
         for one in done.rejected:
-            error = InvalidInput(one.reason, field=one.field)
-            parcel.refuse(items[one.row].as_py(), reasons.of_error("", error))
+            why = InvalidInput(one.reason, field=one.field)
+            parcel.refuse(items[one.row].as_py(), reasons.of_error("", why))
 
     async def _send(self, table: pa.Table) -> Acknowledged:
         """Observe; what the stream may have kept without saying so is sent again under the same key."""

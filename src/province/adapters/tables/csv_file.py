@@ -12,6 +12,7 @@ from typing import Final
 import pyarrow as pa
 
 from province.adapters.tables.raw import FIND, Found, Options, build, names_of, rows_per_batch
+from province.adapters.tables.writers import rearm
 from province.compute import legacy
 from province.errors import InvalidInput
 
@@ -60,6 +61,7 @@ def _batches(
             continue
         if not fault and len(given) != width:
             fault = f"fields {len(given)} {width}"
+        given = [rearm(c) if c.startswith("'") else c for c in given]
         if len(given) > width:
             given = [*given[: width - 1], delimiter.join(given[width - 1 :])]
         rows.append(line)
@@ -115,7 +117,9 @@ def _python_encoding(asked: str, sample: bytes) -> str:
     if max(odd, even) > len(sample) // 5:
         return "utf-16-le" if odd > even else "utf-16-be"
     if b"\x00" in sample[:4096]:
-        raise InvalidInput("the file is no text: it holds NUL bytes.", field="file", remedy="Export it as CSV in UTF-8.")
+        raise InvalidInput(
+            "the file is no text: it holds NUL bytes.", field="file", remedy="Export it as CSV in UTF-8."
+        )
     if asked in ("tcvn3", "vni"):
         return "latin-1"
     western = sample.decode("latin-1").splitlines()
@@ -132,7 +136,9 @@ def _is_utf8(sample: bytes) -> bool:
         # A sample may end within a letter; a few bad bytes in a file of good ones are for their rows to answer.
         good = sample.decode("utf-8", "ignore")
         marked = sum(not c.isascii() for c in good)
-        return error.start >= len(sample) - 3 or (marked > 0 and marked >= 20 * sample.decode("utf-8", "replace").count("\ufffd"))
+        return error.start >= len(sample) - 3 or (
+            marked > 0 and marked >= 20 * sample.decode("utf-8", "replace").count("\ufffd")
+        )
     return True
 
 

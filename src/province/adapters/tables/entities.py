@@ -24,11 +24,12 @@ from province.model.jsonld import is_iri
 from province.model.mapping import Mapping
 from province.model.observation import SCHEMA
 from province.model.schema import EntityType, FieldSpec
-from province.model.time import FUTURE_TOLERANCE, Instant
+from province.model.time import FUTURE_TOLERANCE, Instant, parse_instant
 from province.model.unit import convert
 from province.model.written import read_instants
 
 _TIMES: Final = ("dateObserved", "observedAt", "dateModified")
+_REMARKS: Final = frozenset(("_row", "_field", "_reason", "_remedy"))
 _MEMBERS: Final = frozenset(("id", "@id", "type", "@type", "@context", "scope"))
 
 
@@ -57,7 +58,7 @@ def transform(batch: pa.Table, mapping: Mapping, types: Map[str, EntityType], *,
 def _split(
     data: dict[str, Any], mapping: Mapping, types: Map[str, EntityType], now: Instant
 ) -> tuple[Change, list[dict[str, Any]]]:
-    data = _of_feature(data)
+    data = _of_feature({k: v for k, v in data.items() if k not in _REMARKS})
     kind = data.get("type", data.get("@type"))
     first = kind[0] if isinstance(kind, list) and kind else kind
     id = data.get("id", data.get("@id"))
@@ -67,6 +68,7 @@ def _split(
     if entity_type is not None:
         data = {k: v if k in _MEMBERS else _related(v, entity_type.fields.get(k)) for k, v in data.items()}
     entity = codec.decode(data, tenant="", types=types)
+    usual = _moment(entity.attrs, mapping)
     attrs: dict[str, Attribute | None] = {}
     measured: list[tuple[FieldSpec, str | None, Attribute]] = []
     for key, one in entity.attrs.items():
@@ -74,12 +76,13 @@ def _split(
         spec = entity_type.fields.get(name) if entity_type else None
         origin = mapping.origin if one.origin == "reported" else one.origin
         one = msgspec.structs.replace(one, origin=origin)
+        if spec is not None and spec.kind == "Relationship" and one.type == "Property" and is_iri(one.value):
+            one = msgspec.structs.replace(one, type="Relationship")
         if spec is not None and spec.field.observed:
             measured.append((spec, dataset, one))
         else:
             attrs[key] = one
     attrs = conform(entity_type, attrs)
-    usual = _moment(entity.attrs, mapping) if measured else None
     readings = [_reading(entity.id, entity.type, s, d, a, usual, now) for s, d, a in measured]
     change = Change(
         op="upsert", id=entity.id, type=entity.type, types=entity.types[1:], attrs=attrs, scope=entity.scope or None
@@ -108,7 +111,10 @@ def _related(value: Any, spec: FieldSpec | None) -> Any:
 
 
 def _moment(attrs: Map[str, Attribute], mapping: Mapping) -> Instant | None:
-    """The time of a whole entity: `dateObserved`, a moment or the start of an interval, local without an offset."""
+    """The time of a whole entity: `dateObserved`, a moment or the start of an interval, local without an offset.
+
+    An entity that says nothing has the `time.start` of the mapping.
+    """
     for name in _TIMES:
         value = attrs[name].value if name in attrs else None
         if isinstance(value, dict):
@@ -119,7 +125,7 @@ def _moment(attrs: Map[str, Attribute], mapping: Mapping) -> Instant | None:
                 raise InvalidInput(f"{value[:60]!r} is not a date-time.", field=name, remedy="Give ISO 8601.")
             moment: Instant = found[0].as_py()
             return moment
-    return None
+    return parse_instant(mapping.time.start) if mapping.time is not None and mapping.time.start else None
 
 
 def _reading(
@@ -139,7 +145,9 @@ def _reading(
     if spec.value in ("number", "integer"):
         if isinstance(one.value, bool) or not isinstance(one.value, int | float):
             raise InvalidInput(f"{str(one.value)[:60]!r} is not a finite number.", field=spec.name)
-        number = convert(float(one.value), one.unit_code, spec.unit, field=spec.name) if one.unit_code else float(one.value)
+        number = (
+            convert(float(one.value), one.unit_code, spec.unit, field=spec.name) if one.unit_code else float(one.value)
+        )
         low, high = spec.field.minimum, spec.field.maximum
         if (low is not None and number < low) or (high is not None and number > high):
             span = f"{'−∞' if low is None else low}…{'∞' if high is None else high}"
@@ -156,5 +164,3 @@ def _reading(
         "entity": id, "type": type_name, "attribute": spec.name, "dataset": dataset, "observed_at": at,
         "number": number, "text": text, "origin": ORIGINS.index(one.origin),
     }  # fmt: skip
-
-

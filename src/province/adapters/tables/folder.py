@@ -150,7 +150,7 @@ class Shelf:
                     size += len(chunk)
                     if size > self._largest or used + size > self._quota:
                         raise TooLarge(
-                            f"the file has more than {self._largest // 1024**2} MiB, or the files that wait fill the shelf.",
+                            f"the file has more than {self._largest // 1024**2} MiB, or the shelf is full.",
                             field="file",
                             remedy="Split the file, or remove imports that are no longer needed.",
                         )

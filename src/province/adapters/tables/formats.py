@@ -28,6 +28,8 @@ SUFFIX: Final[Mapping[str, str]] = {
     "parquet": ".parquet",
 }  # fmt: skip
 _OFTEN: Final = 400
+REMARKS: Final = frozenset(("_row ", "_field", "_reason", "_remedy"))
+"""Columns of a file of refused rows: left aside when it is imported again."""
 
 
 def detect(head: bytes, name: str) -> str:
@@ -68,6 +70,7 @@ def read(path: Path, options: Options) -> tuple[Found, Iterator[pa.RecordBatch]]
         with path.open("rb") as file:
             format = detect(file.read(4096), path.name)
     found, batches = READERS[format](path, _with(options, format))
+    found.columns = [c for c in found.columns if c not in REMARKS]
     first = next(batches, None)
     if first is None:
         raise InvalidInput("the file holds no rows.", field="file")
@@ -111,7 +114,9 @@ def _legacy_columns(batch: pa.RecordBatch, asked: str) -> dict[str, legacy.Legac
 
 def _clean(batch: pa.RecordBatch, old: dict[str, legacy.Legacy], renamed: dict[str, str]) -> pa.RecordBatch:
     columns = []
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+    names = [n for n in batch.schema.names if n not in REMARKS]
+    for name in names:
+        column = batch.column(name)
         if pa.types.is_string(column.type) and name != FAULT:
             column = _text(column, old.get(name))
         elif pa.types.is_struct(column.type):
@@ -120,7 +125,7 @@ def _clean(batch: pa.RecordBatch, old: dict[str, legacy.Legacy], renamed: dict[s
                 [text, pc.struct_field(column, "number")], fields=list(column.type), mask=pc.is_null(column)
             )
         columns.append(column)
-    return pa.record_batch(columns, names=[renamed.get(n, n) for n in batch.schema.names])
+    return pa.record_batch(columns, names=[renamed.get(n, n) for n in names])
 
 
 def _text(column: pa.Array, encoding: legacy.Legacy | None) -> pa.Array:

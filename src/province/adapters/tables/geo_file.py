@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,17 +14,14 @@ import pyarrow.compute as pc
 from province.adapters.tables.raw import Found, Options, build, names_of, rows_per_batch
 from province.errors import InvalidInput
 
-_DRIVERS: Final = ("GPKG", "DXF")
-
 
 def read(path: Path, options: Options) -> tuple[Found, Iterator[pa.RecordBatch]]:
     """What the file holds, and the features of one layer. Raises: InvalidInput."""
-    os.environ["GDAL_SKIP"] = ""
     os.environ["CPL_VSIL_CURL_ALLOWED_EXTENSIONS"] = ".none"  # nothing in a file makes us call out
     import pyogrio
 
     try:
-        layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None or True]
+        layers = [str(name) for name, _ in pyogrio.list_layers(path)]
         layer = options.layer or (layers[0] if layers else "")
         if layer not in layers:
             raise InvalidInput(

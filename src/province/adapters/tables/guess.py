@@ -11,7 +11,8 @@ from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -28,14 +29,29 @@ from province.model.written import DATES, NUMBERS, read_instants
 
 _SURE: Final = 0.6
 """A column goes to a field from this likeness on."""
+_ALIKE: Final = 0.78
+"""Names whose letters agree less are different names."""
 _WIDE_FROM: Final = 8
+_WIDEST: Final = 60
+"""Of more columns only so many are compared with fields: what is wider is a table of sensors."""
 
+_TAILS: Final = {
+    "ha": "HAR",
+    "km2": "KMK",
+    "m2": "MTK",
+    "km": "KMT",
+    "kmh": "KMH",
+    "mph": "HM",
+    "m": "MTR",
+    "mm": "MMT",
+}
+"""Units as the last word of a name, such as `land_ha`."""
 _X: Final = ("longitude", "lon", "lng", "long", "kinh do", "x", "toa do x", "easting", "x coord")
 _Y: Final = ("latitude", "lat", "vi do", "y", "toa do y", "northing", "y coord")
 _SHAPE: Final = ("geometry", "geom", "wkt", "the geom", "hinh hoc", "ranh gioi", "shape")
 _TIME: Final = (
-    "time", "date", "datetime", "timestamp", "observed at", "date observed", "thoi gian", "thoi diem", "ngay", "ngay do",
-    "ngay gio", "ngay quan trac", "thoi gian do", "thoi gian quan trac", "measured at", "observedat",
+    "time", "date", "datetime", "timestamp", "observed at", "date observed", "thoi gian", "thoi diem", "ngay",
+    "ngay do", "ngay gio", "ngay quan trac", "thoi gian do", "thoi gian quan trac", "measured at", "observedat",
 )  # fmt: skip
 _PARTS: Final[Map[str, tuple[str, ...]]] = {
     "year": ("year", "nam"), "month": ("month", "thang"), "day": ("day", "ngay"), "hour": ("hour", "gio"),
@@ -89,18 +105,14 @@ class _Seen:
     """Different values per filled cell."""
 
 
-def guess(
-    found: Found, sample: pa.Table, types: Map[str, EntityType], *, type: str = "", name: str = ""
-) -> Guess:
+def guess(found: Found, sample: pa.Table, types: Map[str, EntityType], *, type: str = "", name: str = "") -> Guess:
     """Propose a mapping. type: when the user named one.  name: of the file.  Raises: InvalidInput for unknown types."""
     if type and type not in types and found.format != "ngsi-ld":
         raise InvalidInput(f"there is no type {type[:60]!r}.", field="type", remedy=f"One of: {', '.join(types)}.")
     if found.format == "ngsi-ld":
         return Guess(Mapping(type=type or "*", format="ngsi-ld"), 1.0)
     seen = [_look(n, sample.column(n)) for n in found.columns if n in sample.column_names]
-    ranked = sorted(
-        ((_likeness(t, seen, name), n) for n, t in types.items() if not type or n == type), reverse=True
-    )
+    ranked = sorted(((_likeness(t, seen, name), n) for n, t in types.items() if not type or n == type), reverse=True)
     likeness, chosen = ranked[0]
     others = tuple(n for score, n in ranked[1:4] if score > 0.5 * likeness and score > 0)
     return Guess(_propose(found, seen, types[chosen]), round(min(1.0, likeness), 2), others)
@@ -202,7 +214,11 @@ def _words(name: str) -> tuple[str, str]:
         unit = _unit(bracket[1])
         if unit:
             name = name[: bracket.start()] + name[bracket.end() :]
-    return _plain(name), unit
+    words = _plain(name)
+    tail = words.rpartition(" ")
+    if not unit and tail[0] and tail[2] in _TAILS:
+        return tail[0], _TAILS[tail[2]]
+    return words, unit
 
 
 def _unit(text: str) -> str:
@@ -229,16 +245,21 @@ def _names(spec: FieldSpec) -> list[tuple[str, str]]:
     return found + [(w, f"a usual name of {spec.name}") for w in _SYNONYMS.get(spec.name, ())]
 
 
+@lru_cache(maxsize=100_000)
 def _like(words: str, other: str) -> float:
-    if not words or not other:
+    """Likeness of two names, 0–1: the same words, words among others, or letters in the same order."""
+    if not other or not any(c.isalpha() for c in words):
         return 0.0
     if words == other or words.replace(" ", "") == other.replace(" ", ""):
         return 1.0
-    ratio = SequenceMatcher(None, words, other, autojunk=False).ratio()
     mine, theirs = set(words.split()), set(other.split())
-    if len(other) > 2 and (mine >= theirs or theirs >= mine):
-        ratio = max(ratio, 0.6 + 0.3 * min(len(mine), len(theirs)) / max(len(mine), len(theirs)))
-    return ratio if ratio > 0.55 else 0.0
+    shared = 0.6 + 0.3 * min(len(mine), len(theirs)) / max(len(mine), len(theirs))
+    ratio = shared if len(other) > 2 and len(words) > 2 and (mine >= theirs or theirs >= mine) else 0.0
+    matcher = SequenceMatcher(None, words, other, autojunk=False)
+    if matcher.real_quick_ratio() > _ALIKE and matcher.quick_ratio() > _ALIKE:
+        found = matcher.ratio()
+        ratio = max(ratio, found if found > _ALIKE else 0.0)
+    return ratio
 
 
 def _fit(seen: _Seen, spec: FieldSpec) -> tuple[float, str]:
@@ -259,7 +280,7 @@ def _fit(seen: _Seen, spec: FieldSpec) -> tuple[float, str]:
 def _pair(seen: Sequence[_Seen], entity_type: EntityType) -> dict[str, tuple[FieldSpec, float, str]]:
     """Columns to fields, the surest first; each at most once."""
     options = []
-    for one in seen:
+    for one in seen[:_WIDEST]:
         if one.kind == "shape":
             continue
         for spec in entity_type.fields.values():
@@ -283,10 +304,11 @@ def _column(seen: _Seen, spec: FieldSpec, sure: float, why: str, numbers: str, d
     elif spec.unit == "C62" and spec.field.maximum == 1 and 1.5 < seen.largest <= 100:
         scale, why = 0.01, f"{why}; values up to {seen.largest:g} are percent"
     day = spec.value == "text" and seen.kind == "moment"
+    scaled: dict[str, Any] = {} if scale == 1.0 else {"scale": scale}
     return Column(
         field=spec.name,
         unit=unit,
-        scale=scale,
+        **scaled,
         numbers=seen.style if seen.kind == "number" and seen.style not in ("", numbers) else "",
         dates=seen.style or dates if day else seen.style if seen.kind == "moment" and seen.style != dates else "",
         confidence=sure,
@@ -301,7 +323,10 @@ def _likeness(entity_type: EntityType, seen: Sequence[_Seen], name: str) -> floa
     covered = sum(score for _, score, _ in pairs.values()) / max(1, len(useful))
     stem = _plain(re.sub(r"\.\w+$", "", name))
     label = entity_type.info.label
-    called = max(_like(stem, _plain(w)) for w in (entity_type.name, label.vi, label.en)) if stem else 0.0
+    names = [_plain(w) for w in (entity_type.name, label.vi, label.en)]
+    called = max(
+        [_like(stem, n) for n in names] + [_like(w, n) for w in stem.split() if len(w) > 3 for n in names] + [0.0]
+    )
     shaped = 0.1 if entity_type.info.place and any(s.kind == "shape" for s in seen) else 0.0
     return covered + 0.5 * called + shaped + 0.02 * len(pairs)
 

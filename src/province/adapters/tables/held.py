@@ -25,7 +25,9 @@ def held(lake: Lake, readings: pa.Table) -> Mask:
     if not there.num_rows:
         return np.zeros(size, np.bool_)
     mine = readings.select(list(_COLUMNS))
-    mine = pa.table({name: _plain(mine.column(name)) for name in _COLUMNS}).append_column("at", pa.array(np.arange(size)))
+    mine = pa.table({name: _plain(mine.column(name)) for name in _COLUMNS}).append_column(
+        "at", pa.array(np.arange(size))
+    )
     other = pa.table({name: _plain(there.column(name)) for name in _COLUMNS})
     found = mine.join(other, keys=list(_COLUMNS), join_type="left semi").column("at").to_numpy()
     result = np.zeros(size, np.bool_)

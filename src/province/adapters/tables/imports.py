@@ -220,7 +220,7 @@ class Imports:
                 await self._give_up(id, actor, state, "" if state.trial else "interrupted", str(error))
             except ProvinceError as error:
                 await self._give_up(id, actor, state, "failed", str(error))
-            except Exception:
+            except Exception:  # noqa: BLE001 - a defect leaves the import interrupted, not running for ever
                 _log.exception("import failed", extra={"import": id})
                 text = "a defect of this program; the server's log has the details."
                 await self._give_up(id, actor, state, "" if state.trial else "interrupted", text)

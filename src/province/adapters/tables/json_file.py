@@ -20,8 +20,6 @@ ENTITY: Final = "entity"
 _SEQUENCE: Final = "\x1e"
 
 
-
-
 def read(path: Path, options: Options) -> tuple[Found, Iterator[pa.RecordBatch]]:
     """The members of a collection, a list, or lines. Raises: InvalidInput naming the byte when it is no JSON."""
     members, crs = _members(path)
@@ -112,8 +110,8 @@ def _features(
     size = min(1_000, rows_per_batch(len(properties) + 20))
     for start in range(0, len(members), size):
         part = members[start : start + size]
-        tables = [m.get("properties") if isinstance(m, dict) else None for _, m in part]
-        tables = [t if isinstance(t, dict) else {} for t in tables]
+        given = [m.get("properties") if isinstance(m, dict) else None for _, m in part]
+        tables: list[dict[str, Any]] = [t if isinstance(t, dict) else {} for t in given]
         columns: dict[str, pa.Array] = {}
         if has_id:
             ids = [m.get("id") if isinstance(m, dict) else None for _, m in part]

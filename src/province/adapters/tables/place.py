@@ -26,6 +26,8 @@ _TM3: Final = {
 _VN2000: Final = re.compile(
     r"vn-?2000(?:\s*/?\s*tm-?3)?[\s:/]*(\d{3})(?:[.,](\d+)|[°\s-]+(\d{1,2})['′]?)?", re.IGNORECASE
 )
+_LINE: Final = re.compile(r"\s*-?[\d.]+ -?[\d.]+\s*(;\s*-?[\d.]+ -?[\d.]+\s*)+;?\s*")
+"""Positions in a row, as lines stand in tables made by hand: `106.70 10.87; 106.71 10.88`."""
 _DIGITS: Final = 7
 """Decimals of a degree that are kept: a centimetre."""
 
@@ -38,7 +40,9 @@ def read_crs(text: str, *, field: str = "mapping.crs") -> str:
     given = text.strip()
     found = _VN2000.search(given)
     if found:
-        degrees = float(found[1]) + (float(f"0.{found[2]}") if found[2] else 0) + (float(found[3]) / 60 if found[3] else 0)
+        degrees = (
+            float(found[1]) + (float(f"0.{found[2]}") if found[2] else 0) + (float(found[3]) / 60 if found[3] else 0)
+        )
         code = _TM3.get(f"{degrees:g}")
         if code is None:
             raise InvalidInput(
@@ -50,7 +54,9 @@ def read_crs(text: str, *, field: str = "mapping.crs") -> str:
     number = re.search(r"(?:^|EPSG:(?:[\d.]*:)?)(\d{4,5})$", given, re.IGNORECASE)
     if number is None:
         raise InvalidInput(
-            f"{given[:60]!r} is not a coordinate system.", field=field, remedy="Such as EPSG:9210 or VN-2000 TM-3 105°45'."
+            f"{given[:60]!r} is not a coordinate system.",
+            field=field,
+            remedy="Such as EPSG:9210 or VN-2000 TM-3 105°45'.",
         )
     return f"EPSG:{number[1]}"
 
@@ -78,7 +84,7 @@ def to_wgs84(crs: str) -> Convert | None:
     return convert
 
 
-def from_wkb(cells: list[bytes | None], convert: Convert | None) -> list[Geometry | None | str]:
+def from_wkb(cells: list[bytes | None], convert: Convert | None) -> list[Geometry | str | None]:
     """GeoJSON geometries of WKB, without heights; None for an empty one, a text saying why one is impossible."""
     shapes = shapely.from_wkb(np.array(cells, object), on_invalid="ignore")
     flat = shapely.force_2d(shapes)
@@ -88,7 +94,9 @@ def from_wkb(cells: list[bytes | None], convert: Convert | None) -> list[Geometr
 
 
 def from_text(text: str, convert: Convert | None) -> Geometry | str:
-    """A geometry written as GeoJSON or WKT; a text says why it is none."""
+    """A geometry written as GeoJSON, WKT or a row of positions; a text says why it is none."""
+    if _LINE.fullmatch(text):
+        text = f"LINESTRING ({text.strip().strip(';').replace(';', ',')})"
     if text.lstrip().startswith("{"):
         try:
             found = msgspec.json.decode(text)
@@ -115,7 +123,7 @@ def geojson(shape: Any) -> Geometry:
     return found
 
 
-def _one(given: bytes | None, shape: Any) -> Geometry | None | str:
+def _one(given: bytes | None, shape: Any) -> Geometry | str | None:
     if given is None or (shape is not None and shape.is_empty):
         return None
     if shape is None:

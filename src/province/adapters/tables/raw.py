@@ -1,9 +1,9 @@
 """The one form that every reader gives: batches of columns as they stand in the file, with the number of each row.
 
-    _row     int64    the row in the source: line of a CSV file, row of a sheet, place of a feature; 1 is the first
-    _fault   string?  what is wrong with the row as a whole (`model`: code and numbers), so that it can only be refused
-    …        string, float64, int64, bool, timestamp, or struct<text, number> where a column of a sheet mixes both
-    geometry string?  GeoJSON text, or binary: WKB in the file's own coordinates
+_row     int64    the row in the source: line of a CSV file, row of a sheet, place of a feature; 1 is the first
+_fault   string?  what is wrong with the row as a whole (`model`: code and numbers), so that it can only be refused
+…        string, float64, int64, bool, timestamp, or struct<text, number> where a column of a sheet mixes both
+geometry string?  GeoJSON text, or binary: WKB in the file's own coordinates
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def texts(column: pa.Array, empty: Sequence[str]) -> pa.Array:
         column = pc.coalesce(pc.struct_field(column, "text"), written)
     elif pa.types.is_floating(kind):
         values = column.to_pylist()
-        column = pa.array([None if v is None else str(int(v)) if _is_whole(v) else repr(v) for v in values], pa.string())
+        column = pa.array(
+            [None if v is None else str(int(v)) if _is_whole(v) else repr(v) for v in values], pa.string()
+        )
     elif pa.types.is_boolean(kind):
         column = pc.if_else(column, "true", "false")
     elif pa.types.is_timestamp(kind):
@@ -98,14 +100,18 @@ def instants(column: pa.Array, style: str, zone: str, empty: Sequence[str]) -> t
     kind = column.type
     if pa.types.is_timestamp(kind):
         if kind.tz is None:
-            column = pc.assume_timezone(column.cast(pa.timestamp("us")), zone, ambiguous="earliest", nonexistent="earliest")
+            column = pc.assume_timezone(
+                column.cast(pa.timestamp("us")), zone, ambiguous="earliest", nonexistent="earliest"
+            )
         return column.cast(pa.timestamp("us", tz="UTC")), np.zeros(len(column), np.bool_)
     if pa.types.is_date(kind):
         return instants(column.cast(pa.timestamp("us")), style, zone, empty)
     if pa.types.is_struct(kind):  # a sheet keeps a moment as days since 1899-12-30 where it was not formatted as one
         serial = pc.struct_field(column, "number")
         read, bad = read_instants(texts(pc.struct_field(column, "text"), empty), style, zone)
-        moments = pc.cast(pc.round(pc.multiply(pc.subtract(serial, 25569.0), 86_400e6)), pa.int64()).cast(pa.timestamp("us"))
+        moments = pc.cast(pc.round(pc.multiply(pc.subtract(serial, 25569.0), 86_400e6)), pa.int64()).cast(
+            pa.timestamp("us")
+        )
         civil = pc.assume_timezone(moments, zone, ambiguous="earliest", nonexistent="earliest")
         return pc.coalesce(read, civil.cast(pa.timestamp("us", tz="UTC"))), bad
     return read_instants(texts(column, empty), style, zone)
@@ -113,9 +119,7 @@ def instants(column: pa.Array, style: str, zone: str, empty: Sequence[str]) -> t
 
 def build(columns: dict[str, pa.Array], rows: Sequence[int], faults: Sequence[str | None]) -> pa.RecordBatch:
     """A batch of the raw form."""
-    return pa.record_batch(
-        {ROW: pa.array(rows, pa.int64()), FAULT: pa.array(faults, pa.string()), **columns}
-    )
+    return pa.record_batch({ROW: pa.array(rows, pa.int64()), FAULT: pa.array(faults, pa.string()), **columns})
 
 
 def names_of(given: Sequence[str]) -> list[str]:
@@ -153,6 +157,6 @@ def _is_whole(number: float) -> bool:
 
 
 __all__ = [
-    "CELLS_PER_BATCH", "FAULT", "FIND", "MAX_COLUMNS", "MIXED", "ROW", "Found", "Options", "build", "instants", "mask", "names_of", "numbers",
+    "FAULT", "FIND", "MIXED", "ROW", "Found", "Options", "build", "instants", "mask", "names_of", "numbers",
     "rows_per_batch", "select", "texts", "value",
 ]  # fmt: skip

@@ -6,8 +6,6 @@ A row is taken whole or not at all. Readings stay columns from end to end; only 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping as Map
-
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -148,7 +146,7 @@ def _fill(work: Work, template: str, *, refuse: bool, column: str = "") -> list[
                 if cell is None and i not in work.parcel.refused:
                     work.parcel.refuse(i, reasons.missing(name))
         filled.append([None if c is None else mappings.slug(c) if suffix else c.replace(" ", "_") for c in cells])
-    return [None if None in parts else "".join(parts) for parts in zip(*filled, strict=True)]  # type: ignore[arg-type]
+    return [None if None in parts else "".join(parts) for parts in zip(*filled, strict=True)]
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
@@ -291,13 +289,13 @@ def _points(work: Work, x: str, y: str) -> list[Any]:
     for name in (x, y):
         style = (mapping.columns[name].numbers if name in mapping.columns else "") or mapping.numbers
         found, bad = raw.numbers(work.column(name), style, mapping.empty)
-        _refuse_texts(work, name, bad, lambda given, n=name, s=style: reasons.not_a_number(n, given, s))  # type: ignore[misc]
+        _refuse_texts(work, name, bad, lambda given, n=name, s=style: reasons.not_a_number(n, given, s))
         columns.append(np.asarray(found.to_numpy(zero_copy_only=False), np.float64))
     positions = np.column_stack(columns)
     if work.convert is not None:
-        known = np.isfinite(positions).all(axis=1)
+        known = np.asarray(np.isfinite(positions).all(axis=1), np.bool_)
         converted = work.convert(np.where(known[:, None], positions, 0.0))
-        for i in np.flatnonzero(known & ~np.isfinite(converted).all(axis=1)):
+        for i in np.flatnonzero(known & ~np.asarray(np.isfinite(converted).all(axis=1), np.bool_)):
             _refuse_shape(work, int(i), x, "the position lies outside the coordinate system")
         positions = np.where(known[:, None], converted, np.nan)
     return [
@@ -462,7 +460,7 @@ def _long(work: Work, parts: list[pa.Table], entities: pa.Array, moments: pa.Arr
             fields.append("")
             continue
         if spec.value not in ("number", "integer"):
-            work.parcel.refuse(i, reasons.unknown_value(long.attribute, str(name), [s for s in observed]))
+            work.parcel.refuse(i, reasons.unknown_value(long.attribute, str(name), list(observed)))
         fields.append(to)
     for to in dict.fromkeys(f for f in fields if f):
         spec = observed[to]
@@ -540,9 +538,6 @@ def _refuse_texts(work: Work, name: str, bad: Mask, why: Any) -> None:
         work.parcel.refuse(int(i), why(str(given[int(i)].as_py())))
 
 
-
 def bare(table: pa.Table) -> pa.Table:
     """Readings in exactly the columns of `SCHEMA`."""
     return table.select(SCHEMA.names).cast(SCHEMA)
-
-
