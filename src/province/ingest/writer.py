@@ -35,6 +35,7 @@ from nats.js.errors import APIError
 from province.broker import deadletter, stream
 from province.broker.database import Connection, Pool
 from province.broker.stream import Envelope, Incarnation, Reader
+from province.broker.streaming import Outcome, Watcher
 from province.errors import Conflict, DecodeError, ProvinceError, Unavailable
 from province.history import latest
 from province.history.compact import compact, vacuum
@@ -91,12 +92,15 @@ class _Batch:
     last: int
     marks: dict[tuple[str, str], str]
     staged: dict[str, pa.Table] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    """What streaming rules made of it; saved with the position."""
 
 
 class Writer:
     """client: connected to NATS as a service.  lake_of: tenant → its lake.  types: declared types by name.
 
-    on_step: called after each step with its name (`appended`, `latest`, `purged`); for metrics and fault tests.
+    watcher: streaming rules that see every batch.
+    on_step: called after each step with its name (`appended`, `watched`, `latest`, `purged`); for metrics and tests.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class Writer:
         *,
         max_bytes: int,
         limits: Limits | None = None,
+        watcher: Watcher | None = None,
         on_step: Callable[[str], None] = lambda step: None,
     ) -> None:
         self._client = client
@@ -117,6 +122,7 @@ class Writer:
         self._types = types
         self._max_bytes = max_bytes
         self._limits = limits or Limits()
+        self._watcher = watcher
         self._on_step = on_step
         self._lakes: dict[str, Lake] = {}
         self._committed: dict[str, int | None] = {}
@@ -162,6 +168,8 @@ class Writer:
         incarnation = await reconcile(self._client, self._pool, self._lake_of)
         self._lakes.clear()
         self._committed.clear()
+        if self._watcher is not None:
+            self._watcher.forget()
         position = await _position(self._pool, incarnation)
         info = await self._js.stream_info(stream.STREAM)
         start = max(position, incarnation.floor) + 1
@@ -256,6 +264,11 @@ class Writer:
     ) -> None:
         while (batch := await source.get()) is not None:
             began = monotonic()
+            if self._watcher is not None:
+                for tenant, rows in batch.staged.items():
+                    outcome = await self._insist(partial(self._watcher.evaluate, tenant, rows), stop)
+                    batch.outcomes.append(outcome)
+            self._on_step("watched")
             try:
                 await self._insist(partial(self._finish, incarnation, batch, batch.staged), stop)
             except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
@@ -275,6 +288,8 @@ class Writer:
             for tenant, rows in staged.items():
                 sent += await latest.write(connection, tenant, rows, self._types)
             await deadletter.bury(connection, batch.spoilt)
+            for outcome in batch.outcomes:
+                await outcome.save(connection)
             await _keep(connection, incarnation, batch)
         self.counters.latest_rows += sent
 
