@@ -74,7 +74,8 @@ async def test_one_file_gives_records_and_readings(site: Site, folder: Path) -> 
 
 async def test_refused_rows_come_back_with_reasons_and_can_be_mended(site: Site, folder: Path) -> None:
     broken = STATIONS.replace("1.012,5", "1.01,5").replace("31/12/2024 08:00", "31/02/2024 08:00") + (
-        "BD-03;Trạm Tân Uyên;106,8;11,1;01/01/2025 07:00;-4;30;70\nBD-04;thiếu ô\n;Không mã;106,8;11,1;01/01/2025 07:00;4;3;7\n"
+        "BD-03;Trạm Tân Uyên;106,8;11,1;01/01/2025 07:00;-4;30;70\nBD-04;thiếu ô\n"
+        ";Không mã;106,8;11,1;01/01/2025 07:00;4;3;7\n"
     )
     (folder / "hong.csv").write_text(broken.replace("BD-0", "XX-0"))
     done = await site.run("import", "hong.csv", "--mapping", "map.yaml", "--json")

@@ -66,8 +66,8 @@ async def get(call: Call) -> Response:
 
 async def describe(call: Call) -> Response:
     """Set the mapping."""
-    id = path_id(call)
-    record = await imports_of(call).describe(id, call.actor, await _decoded(call))
+    id, given = path_id(call), await _decoded(call)
+    record = await imports_of(call).describe(id, call.actor, given)
     return json_response(shown(record, running=False))
 
 
