@@ -53,11 +53,15 @@ class Client:
             return self._call("POST", path, params=given, content=iter(lambda: content.read(_BLOCK), b""),
                               headers=headers, timeout=_LONG_S)  # fmt: skip
 
-    def download(self, path: str, params: Mapping[str, str] | None = None) -> tuple[bytes, str]:
+    def fetch_file(self, path: str, params: Mapping[str, str] | None = None) -> tuple[bytes, str]:
         """GET a file: its content, and the name that the server gives it."""
         answer = self._answer("GET", path, params=params, timeout=_LONG_S)
         found = re.search(r"filename\*=UTF-8''([^;]+)", answer.headers.get("content-disposition", ""))
         return answer.content, unquote(found[1]) if found else "download"
+
+    def download(self, path: str, params: Mapping[str, str]) -> bytes:
+        """GET, as it comes."""
+        return self._answer("GET", path, params=params).content
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         answer = self._answer(method, path, **options)

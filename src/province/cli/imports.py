@@ -174,7 +174,7 @@ class _Run:
 
     def keep_refused(self, record: Mapping[str, Any], target: Path | None) -> Path:
         """Write the refused rows beside."""
-        content, name = self._client.download(f"/api/imports/{record['id']}/refused")
+        content, name = self._client.fetch_file(f"/api/imports/{record['id']}/refused")
         path = target or Path(Path(name).name)
         path.write_bytes(content)
         return path

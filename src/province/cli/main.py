@@ -14,6 +14,7 @@ import click
 
 from province import __version__
 from province.cli import imports
+from province.cli.annex import add_annex
 from province.cli.client import Client
 from province.cli.operations import Operations
 from province.errors import ProvinceError
@@ -32,6 +33,7 @@ Examples:
   province act report.resolve ID --set note="Đã vá"   carry out an action
   province observe readings.csv --type AirQualityObserved
   province import parks.csv --mapping parks.yaml      a file, refused rows beside it
+  province annex verify                               one acceptance check per line of the plan
   province backup /srv/backups                        one consistent cut
 """
 
@@ -65,6 +67,7 @@ def build(open_operations: Callable[[], Operations]) -> click.Group:
     _add_upkeep(province)
     _add_data(province)
     imports.add(province, _client)
+    add_annex(province, _client)
     return province
 
 
