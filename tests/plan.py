@@ -65,6 +65,7 @@ def annex(
     """The plan on a day, with the built-in packs' checks and indicators."""
     known = Known(
         indicators={i.name: i for p in BUILT_IN for i in p.indicators},
+        rows={i.name: i.row or p.row for p in BUILT_IN for i in p.indicators},
         checks=[c for p in BUILT_IN for c in p.checks],
         measured=measured or {},
         params=PARAMS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import shapely
@@ -51,14 +51,14 @@ PRINTED = 16
 FRESH_S = 30.0
 """A measured value is shown for this long before it is computed again, in the background."""
 FACTS_S = 10.0
-"""A change of lines, targets or owners is on the pages after at most this long."""
+"""A change of lines, targets or owners is on the pages at the first visit after this long, or the second."""
+OLD_S = 60.0
+"""Older facts are shown to nobody."""
 COST = 50.0
 """A computation that took t seconds is not repeated before 50 t: a million devices are counted at 2% of a core."""
 
-R = TypeVar("R", bound=Record)
-
-
 HOUR_S = 3600.0
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class _Value:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What every caller may see alike: all fields of these types are public. until: loop time of the next reading."""
+    """What every caller may see alike: all fields of these types are public. at: loop time of the reading."""
 
     lines: Sequence[PlanLine]
     commitments: Sequence[Commitment]
@@ -80,7 +80,7 @@ class _Facts:
     measurements: Sequence[PlanMeasurement]
     names: Mapping[str, str]
     areas: Sequence[Area]
-    until: float
+    at: float
 
 
 @dataclass(slots=True)
@@ -102,11 +102,15 @@ class Annex:
         found = await self._records(actor, day)
         indicators = self._indicators()
         checks = tuple(c for p in self.core.declared.packs for c in p.checks)
+        rows = {i.name: i.row or p.row for p in self.core.declared.packs for i in p.indicators}
+        served = {row for _, row in found.rows()}
         wanted = {t.indicator for t in found.targets} | {n for c in checks for n in c.indicators}
+        wanted |= {name for name, row in rows.items() if row in served and indicators[name].public}
         names = sorted(wanted & indicators.keys())
         values = await asyncio.gather(*(self._value(indicators[name], actor) for name in names))
         known = Known(
             indicators=indicators,
+            rows=rows,
             checks=checks,
             measured=dict(zip(names, values, strict=True)),
             params=parameters_at("plan", now()),
@@ -177,9 +181,7 @@ class Annex:
         if key not in self._values:
             await self._refresh(indicator, actor.tenant)
         elif asyncio.get_running_loop().time() >= self._values[key].next and key not in self._running:
-            task = asyncio.create_task(self._refresh_quietly(indicator, actor.tenant), name="plan value")
-            self._running[key] = task
-            task.add_done_callback(lambda _: self._running.pop(key, None))
+            self._in_background(key, self._refresh(indicator, actor.tenant))
         return self._values[key].measured
 
     async def _refresh(self, indicator: Indicator, tenant: str) -> None:
@@ -188,12 +190,6 @@ class Annex:
         measured = await self.core.broker.measured(indicator, tenant)
         took = loop.time() - began
         self._values[(tenant, indicator.name)] = _Value(measured, loop.time() + max(FRESH_S, COST * took))
-
-    async def _refresh_quietly(self, indicator: Indicator, tenant: str) -> None:
-        try:
-            await self._refresh(indicator, tenant)
-        except (ProvinceError, OSError, TimeoutError) as error:
-            log.warning("a value of the plan is old", extra={"indicator": indicator.name, "error": repr(error)})
 
     async def _records(self, actor: Actor, day: str) -> Records:
         facts = await self._shared(actor.tenant)
@@ -213,12 +209,36 @@ class Annex:
         )
 
     async def _shared(self, tenant: str) -> _Facts:
-        loop = asyncio.get_running_loop()
+        """The facts, read again in the background when they are a little old, and at once when they are very old."""
+        age = asyncio.get_running_loop().time() - found.at if (found := self._facts.get(tenant)) else OLD_S
+        if found is None or age >= OLD_S:
+            async with self._lock:
+                return await self._renewed(tenant, found)
+        if age >= FACTS_S and not self._lock.locked():
+            self._in_background((tenant, ""), self._renew(tenant, found))
+        return found
+
+    async def _renew(self, tenant: str, old: _Facts) -> None:
         async with self._lock:
-            found = self._facts.get(tenant)
-            if found is None or loop.time() >= found.until:
-                found = self._facts[tenant] = await self._read_facts(system(tenant, "plan"))
-            return found
+            await self._renewed(tenant, old)
+
+    async def _renewed(self, tenant: str, old: _Facts | None) -> _Facts:
+        """Read the facts unless somebody did while we waited."""
+        found = self._facts.get(tenant)
+        if found is None or found is old:
+            found = self._facts[tenant] = await self._read_facts(system(tenant, "plan"))
+        return found
+
+    def _in_background(self, key: tuple[str, str], work: Coroutine[Any, Any, None]) -> None:
+        async def quietly() -> None:
+            try:
+                await work
+            except (ProvinceError, OSError, TimeoutError) as error:
+                log.warning("what the plan shows is old", extra={"key": key, "error": repr(error)})
+
+        task = asyncio.create_task(quietly(), name="plan")
+        self._running[key] = task
+        task.add_done_callback(lambda _: self._running.pop(key, None))
 
     async def _read_facts(self, actor: Actor) -> _Facts:
         owners, places = await self._all(PlanOwner, actor), await self._all(PlanPlace, actor)
@@ -232,7 +252,7 @@ class Annex:
             measurements=await self._all(PlanMeasurement, actor),
             names=await self._names(actor, {o.agency for o in owners}),
             areas=await self._all(Area, actor),
-            until=asyncio.get_running_loop().time() + FACTS_S,
+            at=asyncio.get_running_loop().time(),
         )
 
     async def _all(self, kind: type[R], actor: Actor) -> Sequence[R]:

@@ -61,6 +61,15 @@ class TargetView(msgspec.Struct, frozen=True, kw_only=True):
     series: tuple[tuple[str, float], ...] = ()
 
 
+class IndicatorView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pack measures for the row of a line besides its targets. measured: None when the caller may not see it."""
+
+    name: str
+    title: Label
+    formula: Label
+    measured: Measured | None
+
+
 class OwnerView(msgspec.Struct, frozen=True, kw_only=True):
     """The agency in charge during [valid_from, valid_to)."""
 
@@ -150,6 +159,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     all_owners: tuple[OwnerView, ...] = ()
     places: tuple[PlaceView, ...] = ()
     targets: tuple[TargetView, ...] = ()
+    indicators: tuple[IndicatorView, ...] = ()
     projects: tuple[ProjectView, ...] = ()
     milestones: tuple[MilestoneView, ...] = ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, TypeVar
 
@@ -17,6 +17,7 @@ from province.model.annex import (
     FundView,
     IndexSeries,
     IndexView,
+    IndicatorView,
     LineView,
     MilestoneView,
     OwnerView,
@@ -78,11 +79,20 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
     names: Mapping[str, str]
     parts: Mapping[str, Sequence[str]] = {}
 
+    def rows(self) -> Iterable[tuple[str, str]]:
+        """(code, row) of lines, then of commitments."""
+        yield from ((line.code, line.row) for line in self.lines)
+        yield from ((sentence.code, sentence.row) for sentence in self.commitments)
+
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What is declared and measured. measured: by indicator, None where the caller may not see the number."""
+    """What is declared and measured. rows: row of the plan by indicator.
+
+    measured: by indicator, None where the caller may not see the number.
+    """
 
     indicators: Mapping[str, Indicator]
+    rows: Mapping[str, str]
     checks: Sequence[Check]
     measured: Mapping[str, Measured | None]
     params: Parameters
@@ -96,7 +106,7 @@ def view(records: Records, known: Known, day: str, *, today: str) -> AnnexView:
     series = _series(records.measurements, day)
     lines = [_line(line, records, known, series, day, live=live) for line in sorted(records.lines, key=_position)]
     sentences = [_line(c, records, known, series, day, live=live) for c in sorted(records.commitments, key=_position)]
-    rows = {one.row for one in (*lines, *sentences)}
+    rows = {name for one in (*lines, *sentences) for name in (one.row, one.code)}
     return AnnexView(
         day=day,
         today=today,
@@ -105,7 +115,7 @@ def view(records: Records, known: Known, day: str, *, today: str) -> AnnexView:
         lines=tuple(lines),
         commitments=tuple(sentences),
         indices=tuple(_index(records.indices, edition) for edition in EDITIONS),
-        others=tuple((c.row, _check(c.row, (), known)) for c in known.checks if c.row not in rows),
+        others=tuple((c.row, _judged(c, (), known)) for c in known.checks if c.row not in rows),
     )
 
 
@@ -139,11 +149,12 @@ def _line(
         "position": line.position,
         "text": Label(line.text, line.textEn),
         "said": _said(line),
-        "check": _check(line.row, own, known),
+        "check": _check(line, records, known),
         "owners": tuple(o for o in owners if in_force(o.valid_from, o.valid_to, day)),
         "all_owners": tuple(owners),
         "places": tuple(_places(_of(line.code, records.places), records.parts, day)),
         "targets": tuple(v for t in own if (v := _target(t, known, series, live=live)) is not None),
+        "indicators": tuple(_indicators(line.row, {t.indicator for t in own}, known)),
         "projects": tuple(_project(p) for p in _of(line.code, records.projects)),
         "milestones": tuple(
             _milestone(m, day) for m in sorted(_of(line.code, records.milestones), key=lambda m: m.dueOn)
@@ -168,10 +179,19 @@ def _of(code: str, rows: Iterable[R]) -> list[R]:
     return [r for r in rows if r.line == code]
 
 
-def _check(row: str, targets: Sequence[PlanTarget], known: Known) -> CheckView:
-    check = next((c for c in known.checks if c.row == row), None)
-    if check is None:
-        return CheckView(title=None, outcome="no_data", evidence=_NOTHING)
+def _check(line: PlanLine | Commitment, records: Records, known: Known) -> CheckView:
+    """The check of this very line, else that of its row, which is given the targets of all lines of the row."""
+    for name, codes in (
+        (line.code, {line.code}),
+        (line.row, {code for code, row in records.rows() if row == line.row}),
+    ):
+        for check in known.checks:
+            if check.row == name:
+                return _judged(check, [t for t in records.targets if t.line in codes], known)
+    return CheckView(title=None, outcome="no_data", evidence=_NOTHING)
+
+
+def _judged(check: Check, targets: Sequence[PlanTarget], known: Known) -> CheckView:
     measured = {name: m for name in check.indicators if (m := known.measured.get(name)) is not None}
     verdict = check.judge(measured, [g for t in targets if (g := goal_of(t)) is not None])
     return CheckView(title=check.title, outcome=verdict.outcome, evidence=verdict.evidence)
@@ -203,6 +223,14 @@ def _target(
         forecast=_forecast(goal, points, known.params),
         series=points,
     )
+
+
+def _indicators(row: str, shown: Collection[str], known: Known) -> Iterable[IndicatorView]:
+    """What is measured for a row and stands in no target of the line; only what this caller may see."""
+    for name, indicator in known.indicators.items():
+        measured = known.measured.get(name)
+        if known.rows.get(name) == row and name not in shown and measured is not None:
+            yield IndicatorView(name=name, title=indicator.title, formula=formula(indicator), measured=measured)
 
 
 def _converted(value: float, unit: str, goal: Goal) -> float | None:
