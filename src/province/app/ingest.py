@@ -24,6 +24,7 @@ async def main(settings: Settings) -> None:
             core.lake_of,
             core.broker.types,
             max_bytes=settings.stream_max_bytes,
+            known=core.known,
             watcher=Watcher(core.pool, core.declared.packs, parameters_at),
         )
         intake = Intake(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -96,6 +96,8 @@ async def entities(visit: Visit) -> Response:
     entity_type = visit.services.broker.types[name]
     params, words = visit.request.query_params, visit.words
     given = filters.controls(entity_type, params, words)
+    named = await names_of(visit, {c.value for c in given if c.ref and c.value})
+    given = [replace(c, shown=named.get(c.value, c.value)) if c.ref else c for c in given]
     order = params.get("sort", "") or "-modified"
     query = Query(
         types=(name,),
@@ -131,6 +133,8 @@ async def entities(visit: Visit) -> Response:
         "orders": _orders(entity_type, words),
         "tabs": await _tabs(visit, panel, entity_type, query, kept),
         "total": page.total,
+        "views": await visit.services.views.list(visit.actor, name) if visit.session else (),
+        "asked": urlencode(kept),
         "first_href": _href(name, kept),
         "next_href": _href(name, [*kept, ("after", page.next)]) if page.next else "",
         "count_href": _href(name, [*kept, ("count", "1")]),
@@ -143,13 +147,13 @@ async def entities(visit: Visit) -> Response:
 
 async def titles_of(visit: Visit, items: tuple[Entity, ...], specs: list[FieldSpec]) -> dict[str, str]:
     """Names of the entities that relationships of these columns point to, as far as the reader may see them."""
-    ids = {
-        value
-        for entity in items
-        for spec in specs
-        if spec.kind == "Relationship"
-        for value in _targets(entity.value(spec.name))
-    }
+    return await names_of(
+        visit, {v for e in items for s in specs if s.kind == "Relationship" for v in targets(e.value(s.name))}
+    )
+
+
+async def names_of(visit: Visit, ids: set[str]) -> dict[str, str]:
+    """Names by id, of those that the reader may see."""
     if not ids:
         return {}
     types = visit.services.broker.types
@@ -159,7 +163,8 @@ async def titles_of(visit: Visit, items: tuple[Entity, ...], specs: list[FieldSp
     return {e.id: title_of(e, types.get(e.type)) for e in found.items}
 
 
-def _targets(value: object) -> list[str]:
+def targets(value: object) -> list[str]:
+    """What a relationship's value points to: one id, or several."""
     found = value if isinstance(value, list) else [value]
     return [v for v in found if isinstance(v, str)]
 

@@ -22,6 +22,7 @@ from province.console import (
     signin,
     silence,
     tour,
+    views,
 )
 from province.console.render import STATIC
 from province.console.services import Services
@@ -56,13 +57,18 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/console/pick/{type}", search.pick, public=True),
         at("/help", guidance.index, public=True),
         at("/help/{type}", guidance.of_type, public=True),
+        at("/list/{type}/views", views.save, "POST"),
+        at("/list/{type}/views/{view}/remove", views.remove, "POST"),
         at("/list/{type}", lists.entities, public=True),
         at("/entity/{id:path}/act/{action}", entity.act, "POST"),
         at("/entity/{id:path}/file/{hash}", entity.file, public=True),
         at("/entity/{id:path}", entity.entity, public=True),
         at("/map", maps.map_page, public=True),
         at("/console/areas.geojson", maps.areas, public=True),
-        at("/console/map/{layer}.geojson", maps.layer, public=True),
+        at("/console/map/popup", maps.popup, public=True),
+        at("/console/map/find", maps.find, public=True),
+        at("/console/map/{layer}.json", maps.marks, public=True),
+        at("/console/map/{layer}.geojson", maps.shapes, public=True),
         at("/console/series/{entity:path}/{attr}.json", series.series, public=True),
         at("/silent", silence.silent),
         at("/dead-letters", letters.letters),
