@@ -7,8 +7,9 @@ import hashlib
 import logging
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+import asyncpg
 import msgspec
 import shapely
 import shapely.geometry
@@ -54,10 +55,14 @@ FACTS_S = 10.0
 """A change of lines, targets or owners is on the pages at the first visit after this long, or the second."""
 OLD_S = 60.0
 """Older facts are shown to nobody."""
+WAIT_S = 0.25
+"""The first visitors after a start wait this long for a number that nobody has computed yet."""
 COST = 50.0
 """A computation that took t seconds is not repeated before 50 t: a million devices are counted at 2% of a core."""
 
 HOUR_S = 3600.0
+_PASSING = (ProvinceError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What may go wrong today and be well tomorrow: background work says so and goes on."""
 R = TypeVar("R", bound=Record)
 
 
@@ -88,6 +93,7 @@ class Annex:
     """Questions about the plan. Values are shared between callers; who may see one is decided per caller."""
 
     core: Core
+    wait_s: float = WAIT_S
     _values: dict[tuple[str, str], _Value] = field(default_factory=dict)
     _running: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     _facts: dict[str, _Facts] = field(default_factory=dict)
@@ -108,11 +114,13 @@ class Annex:
         wanted |= {name for name, row in rows.items() if row in served and indicators[name].public}
         names = sorted(wanted & indicators.keys())
         values = await asyncio.gather(*(self._value(indicators[name], actor) for name in names))
+        pending = frozenset(n for n, v in zip(names, values, strict=True) if v == "pending")
         known = Known(
             indicators=indicators,
             rows=rows,
             checks=checks,
-            measured=dict(zip(names, values, strict=True)),
+            measured={n: v for n, v in zip(names, values, strict=True) if v != "pending"},
+            pending=pending,
             params=parameters_at("plan", now()),
         )
         return view(found, known, day, today=today)
@@ -160,6 +168,7 @@ class Annex:
                 id=f"urn:ngsi-ld:PlanMeasurement:{name}:{civil_day(measured.at)}",
                 indicator=name,
                 day=civil_day(measured.at),
+                at=measured.at,
                 quantity={"value": measured.value, "unit": measured.unit},
                 counted=measured.counted,
                 excluded=dict(measured.excluded),
@@ -172,15 +181,22 @@ class Annex:
     def _indicators(self) -> Mapping[str, Indicator]:
         return {i.name: i for p in self.core.declared.packs for i in p.indicators}
 
-    async def _value(self, indicator: Indicator, actor: Actor) -> Measured | None:
-        """The number for this caller: None when neither it is public nor the caller may read everything behind it."""
+    async def _value(self, indicator: Indicator, actor: Actor) -> Measured | Literal["pending"] | None:
+        """The number for this caller: None when neither it is public nor the caller may read everything behind it.
+
+        Nobody waits long for a number: it is computed in the background, and until it is there it is pending.
+        """
         nouns = [self.core.broker.types[name].noun for name in types_of(indicator)]
         if not indicator.public and not all(policy.scope(actor, f"{noun}.read").all for noun in nouns):
             return None
         key = (actor.tenant, indicator.name)
         if key not in self._values:
-            await self._refresh(indicator, actor.tenant)
-        elif asyncio.get_running_loop().time() >= self._values[key].next and key not in self._running:
+            if key not in self._running:
+                self._in_background(key, self._refresh(indicator, actor.tenant))
+            await asyncio.wait((self._running[key],), timeout=self.wait_s)
+            found = self._values.get(key)
+            return "pending" if found is None else found.measured
+        if asyncio.get_running_loop().time() >= self._values[key].next and key not in self._running:
             self._in_background(key, self._refresh(indicator, actor.tenant))
         return self._values[key].measured
 
@@ -233,7 +249,7 @@ class Annex:
         async def quietly() -> None:
             try:
                 await work
-            except (ProvinceError, OSError, TimeoutError) as error:
+            except _PASSING as error:
                 log.warning("what the plan shows is old", extra={"key": key, "error": repr(error)})
 
         task = asyncio.create_task(quietly(), name="plan")
@@ -300,6 +316,6 @@ async def keep_always(annex: Annex) -> None:
         try:
             for tenant in await annex.core.tenants():
                 await annex.keep(tenant)
-        except (ProvinceError, OSError, TimeoutError) as error:
+        except _PASSING as error:
             log.warning("the values of the plan were not kept", extra={"error": repr(error)})
         await asyncio.sleep(HOUR_S)

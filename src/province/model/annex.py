@@ -13,9 +13,9 @@ import msgspec
 from province.model.goal import Goal, Measured, Outcome
 from province.model.label import Label
 
-WhyNot = Literal["", "no_indicator", "no_value", "no_right", "not_kept"]
+WhyNot = Literal["", "no_indicator", "no_value", "no_right", "not_kept", "pending"]
 """Why there is no measured value: no pack measures it; there is nothing to count; the caller may not see it; the
-series has no value of that day."""
+series has no value of that day; it is being computed for the first time since the start."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

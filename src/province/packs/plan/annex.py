@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -29,7 +29,6 @@ from province.model.annex import (
 )
 from province.model.goal import FALLING, Goal, Measured, reached
 from province.model.label import Label
-from province.model.time import CIVIL_ZONE, Instant
 from province.model.unit import convert
 from province.pack import Check, Indicator, Parameters
 from province.packs.plan.logic import totals
@@ -89,19 +88,23 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is declared and measured. rows: row of the plan by indicator.
 
     measured: by indicator, None where the caller may not see the number.
+    pending: indicators that are being computed; until then the value that was kept last stands for them.
     """
 
     indicators: Mapping[str, Indicator]
     rows: Mapping[str, str]
     checks: Sequence[Check]
     measured: Mapping[str, Measured | None]
+    pending: Collection[str] = ()
     params: Parameters
 
 
 def view(records: Records, known: Known, day: str, *, today: str) -> AnnexView:
     """The plan on a day. Values of a past day are those that were kept; today's are live."""
     live = day == today
-    measured = known.measured if live else _kept(records.measurements, day)
+    measured: dict[str, Measured | None] = {**_kept(records.measurements, day)}
+    if live:
+        measured = {**known.measured, **_last(records.measurements, known.pending)}
     known = msgspec.structs.replace(known, measured=measured)
     series = _series(records.measurements, day)
     lines = [_line(line, records, known, series, day, live=live) for line in sorted(records.lines, key=_position)]
@@ -245,6 +248,8 @@ def _why_not(indicator: Indicator | None, name: str, known: Known, *, live: bool
         return "no_indicator"
     if not live:
         return "not_kept"
+    if name in known.pending:
+        return "pending"
     return "no_right" if known.measured.get(name, ...) is None else "no_value"
 
 
@@ -375,6 +380,15 @@ def _series(rows: Iterable[PlanMeasurement], day: str) -> dict[str, tuple[tuple[
     return {name: tuple(points) for name, points in found.items()}
 
 
+def _last(rows: Iterable[PlanMeasurement], names: Collection[str]) -> dict[str, Measured]:
+    """The values of these indicators that were kept last; each says when that was."""
+    days: dict[str, PlanMeasurement] = {}
+    for row in rows:
+        if row.indicator in names and (row.indicator not in days or row.day > days[row.indicator].day):
+            days[row.indicator] = row
+    return {name: found for name, row in days.items() for found in _kept([row], row.day).values()}
+
+
 def _kept(rows: Iterable[PlanMeasurement], day: str) -> dict[str, Measured]:
     """The values of exactly that day. An earlier one is not it: nothing is carried forward."""
     found: dict[str, Measured] = {}
@@ -383,15 +397,10 @@ def _kept(rows: Iterable[PlanMeasurement], day: str) -> dict[str, Measured]:
         if row.day == day and quantity is not None:
             counts = {k: v for k, v in row.excluded.items() if isinstance(v, int)}
             found[row.indicator] = Measured(
-                indicator=row.indicator, value=quantity[0], unit=quantity[1], at=noon(day), counted=row.counted,
+                indicator=row.indicator, value=quantity[0], unit=quantity[1], at=row.at, counted=row.counted,
                 excluded=counts,
             )  # fmt: skip
     return found
-
-
-def noon(day: str) -> Instant:
-    """Noon of a civil day in Vietnam."""
-    return datetime.combine(date.fromisoformat(day), time(12), CIVIL_ZONE)
 
 
 def _forecast(goal: Goal, points: Sequence[tuple[str, float]], params: Parameters) -> Forecast | None:
