@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from province.model.change import Change
 from province.model.entity import Entity
+from province.model.goal import Judge, goals_reached
 from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.schema import Record
@@ -213,6 +214,8 @@ class Indicator:
     silent: how many have not measured anything within `within_s`.
     An observed field counts with its latest value, if that is not older than `within_s` (0: however old).
     by: also told for each area.  Simulated, estimated and forecast values are never mixed with the others.
+    also: further types counted together with `of`, for count, sum and mean of what is written.  row: line of the plan
+    that it measures; empty: the pack's.  public: the number may be shown to anybody, though the entities may not.
     """
 
     name: str
@@ -225,6 +228,9 @@ class Indicator:
     by: Literal["", "area"] = ""
     limit: str = ""
     within_s: int = 0
+    also: tuple[type[Record], ...] = ()
+    row: str = ""
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +257,20 @@ class Index:
     do: Callable[[Mapping[str, Sequence[float]], Parameters], float | None]
     bands: tuple[Band, ...]
     basis: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The acceptance check of one row of the plan, judged on what the running system really holds.
+
+    indicators: names of the indicators that `judge` is given, without what is simulated or estimated.
+    judge(measured, goals) → met, not met or no data, with the evidence. goals: targets of the row.  Pure.
+    """
+
+    row: str
+    title: Label
+    indicators: tuple[str, ...]
+    judge: Judge = goals_reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,5 +356,6 @@ class Pack:
     actions: tuple[Action, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     indicators: tuple[Indicator, ...] = ()
+    checks: tuple[Check, ...] = ()
     panels: tuple[Panel, ...] = ()
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -24,8 +24,9 @@ from province.broker.write import Write
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
 from province.model.change import Change, Changed
-from province.model.entity import Attribute, Entity
+from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS, Attribute, Entity
 from province.model.geometry import distance_m
+from province.model.goal import Measured
 from province.model.query import Page, Query, Relation
 from province.model.record import to_record
 from province.model.schema import EntityType
@@ -39,6 +40,12 @@ ParametersAt = Callable[[str, Instant], Parameters]
 
 _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - composed of constants
 _COUNT_LIMIT = 100_000
+_DOES_NOT_COUNT = (
+    "jsonb_path_query_first(e.attrs, '$.*.origin ? ("
+    + " || ".join(f'@ == "{o}"' for o in ORIGINS if o not in COUNTS_TOWARDS_PLAN)
+    + ")') #>> '{}'"
+)
+"""The first origin among an entity's attributes that does not count towards a plan, or NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,26 +330,38 @@ class Broker:
         result: list[tuple[Indicator, float | None, Instant]] = []
         for pack in self.packs:
             for indicator in pack.indicators:
-                name = indicator.of.TYPE.name  # type: ignore[attr-defined]
-                access = self._rights.readable(actor, (name,))
+                names = types_of(indicator)
+                access = self._rights.readable(actor, names)
                 if access:
-                    result.append((indicator, await self._indicator(indicator, name, access, actor), at))
+                    result.append((indicator, await self._indicator(indicator, names, access, actor), at))
         return result
 
-    async def _indicator(self, indicator: Indicator, name: str, access: list[Access], actor: Actor) -> float | None:
-        """What counts of an indicator. Entities are counted whatever their origin; values of machines are not."""
-        found = await self._figure(indicator, name, access, actor)
-        if indicator.measure == "count":
-            return (found.counted.value or 0.0) + (found.uncounted.value or 0.0)
-        return found.counted.value
+    async def _indicator(
+        self, indicator: Indicator, names: tuple[str, ...], access: list[Access], actor: Actor
+    ) -> float | None:
+        """What counts of an indicator. Records count whatever their origin; what machines measured only if real."""
+        spec = self.types[names[0]].fields.get(indicator.field)
+        if indicator.measure not in ("count", "sum", "mean") or (spec is not None and spec.field.observed):
+            return (await self._figure(indicator, access, actor)).counted.value
+        query = Query(types=names, where=indicator.where, limit=0, count=True)
+        statement = compile_query(actor.tenant, query, access, self.types, many_typed=False)
+        parameters = statement.parameters[: statement.counted]
+        sql = statement.count_sql
+        if indicator.measure != "count":
+            function = {"sum": "sum", "mean": "avg"}[indicator.measure]
+            field = "'" + indicator.field.replace("'", "''") + "'"
+            sql = sql.replace("count(*)", f"{function}((e.attrs -> {field} ->> 'value')::float8)", 1)
+        async with self.pool.acquire() as connection:
+            value = await connection.fetchval(sql, *parameters)
+        return None if value is None else float(value)
 
     async def figure(self, indicator: Indicator, actor: Actor) -> Figure | None:
         """An indicator over what the caller may read, what counts and what does not apart; None when it is nothing."""
-        name = indicator.of.TYPE.name  # type: ignore[attr-defined]
-        access = self._rights.readable(actor, (name,))
-        return await self._figure(indicator, name, access, actor) if access else None
+        access = self._rights.readable(actor, types_of(indicator)[:1])
+        return await self._figure(indicator, access, actor) if access else None
 
-    async def _figure(self, indicator: Indicator, name: str, access: list[Access], actor: Actor) -> Figure:
+    async def _figure(self, indicator: Indicator, access: list[Access], actor: Actor) -> Figure:
+        name = types_of(indicator)[0]
         query = Query(types=(name,), where=indicator.where, limit=0, count=True)
         statement = compile_query(actor.tenant, query, access, self.types, many_typed=False)
         parameters = statement.parameters[: statement.counted]
@@ -350,6 +369,46 @@ class Broker:
             return await figure(
                 connection, actor.tenant, indicator, self.types[name], statement.count_sql, parameters, now()
             )
+
+    async def measured(self, indicator: Indicator, tenant: str) -> Measured:
+        """An indicator over everything, as a plan counts it: an entity with a simulated, estimated or forecast value
+        is left out whole. For the composition root: whose eyes the number is for, is decided there.
+        """
+        names = types_of(indicator)
+        actor = system(tenant, "plan")
+        query = Query(types=names, where=indicator.where, limit=0, count=True)
+        at = now()
+        async with self.pool.acquire() as connection:
+            many = await self._has_many_typed(connection, tenant)
+            statement = compile_query(tenant, query, self._rights.readable(actor, names), self.types, many_typed=many)
+            field = "'" + indicator.field.replace("'", "''") + "'"
+            total = "NULL" if indicator.measure == "count" else f"sum((e.attrs -> {field} ->> 'value')::float8)"
+            known = "count(*)" if indicator.measure == "count" else f"count(e.attrs -> {field} ->> 'value')"
+            columns = f"SELECT {_DOES_NOT_COUNT} AS origin, count(*) AS entities, {known} AS known, {total} AS total"
+            sql = statement.count_sql.replace("SELECT count(*)", columns, 1) + " GROUP BY 1"
+            rows = await connection.fetch(sql, *statement.parameters[: statement.counted])
+        good = next((row for row in rows if row["origin"] is None), None)
+        return Measured(
+            indicator=indicator.name,
+            value=_value(indicator, good),
+            unit=indicator.unit,
+            at=at,
+            counted=good["known"] if good else 0,
+            excluded={row["origin"]: row["entities"] for row in rows if row["origin"] is not None},
+        )
+
+
+def types_of(indicator: Indicator) -> tuple[str, ...]:
+    """Names of the types that an indicator is computed from."""
+    return tuple(r.TYPE.name for r in (indicator.of, *indicator.also))  # type: ignore[attr-defined]
+
+
+def _value(indicator: Indicator, row: Any) -> float | None:
+    if indicator.measure == "count":
+        return float(row["entities"]) if row else 0.0
+    if row is None or row["total"] is None:
+        return None
+    return float(row["total"]) / row["known"] if indicator.measure == "mean" else float(row["total"])
 
 
 def _scoped(actor: Actor, key: str | None) -> str | None:

@@ -19,6 +19,7 @@ from province.broker.broker import Acted
 from province.broker.figures import Figure
 from province.errors import ProvinceError
 from province.model.actor import Actor
+from province.model.annex import AnnexView, ReportView
 from province.model.entity import Attribute, Entity
 from province.model.label import Label
 from province.model.query import Page, Query, Where
@@ -367,6 +368,17 @@ class Boards:
 
 
 @dataclass(frozen=True, slots=True)
+class Annex:
+    """The plan. day: a civil day, or "" for today."""
+
+    view: Callable[[Actor, str], Awaitable[AnnexView]]
+    report: Callable[[Actor, int], Awaitable[ReportView]]
+    """(actor, year). Raises: NotFound."""
+    print: Callable[[ReportView, str], Awaitable[bytes]]
+    """(report, language) → PDF. Raises: RateLimited."""
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page."""
 
@@ -436,6 +448,8 @@ class Services:
     views: Views
     boards: Boards | None = None
     """None: an installation without boards."""
+    annex: Annex | None = None
+    """None: the plan is not installed, and strangers begin at the sign-in page."""
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""
