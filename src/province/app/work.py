@@ -8,6 +8,7 @@ from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.broker.quality import Quality
 from province.broker.retention import Retention
+from province.broker.trends import Trends
 from province.broker.upkeep import Upkeep
 from province.settings import Settings
 
@@ -24,6 +25,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(core.relay.run())
                 group.create_task(core.jobs.work())
                 group.create_task(upkeep.run())
+                group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
         finally:
             await core.jobs.close()

@@ -29,6 +29,7 @@ from province.console import (
     tour,
     upkeep,
     views,
+    wall,
 )
 from province.console.render import STATIC
 from province.console.services import Services
@@ -59,6 +60,7 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/language/{language}", signin.choose_language, public=True),
         at("/theme/{theme}", signin.choose_theme, public=True),
         at("/tour/{step}", tour.go, public=True),
+        at("/wall", wall.wall, public=True),
         at("/search", search.search, public=True),
         at("/console/pick/{type}", search.pick, public=True),
         at("/help", guidance.index, public=True),
