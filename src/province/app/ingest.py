@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from province.app.core import open_core
+from province.app.readiness import announce
 from province.engines.nats import gateway_bytes, retained_bytes
 from province.ingest.callout import Callout
 from province.ingest.mqtt import Intake
@@ -33,6 +34,8 @@ async def main(settings: Settings) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(writer.run(stop))
                 group.create_task(intake.run(stop))
+                await intake.open.wait()
+                announce(settings, "ingest")
         except asyncio.CancelledError:
             stop.set()
             raise

@@ -91,8 +91,9 @@ def door(services: Services, handler: Handler, *, public: bool = False) -> Calla
     """
 
     async def endpoint(request: Request) -> Response:
-        visit = await _open(request, services)
+        visit = _open(request, services)
         try:
+            await _recognise(visit)
             response = await _answer(visit, handler, public)
         except ProvinceError as error:
             response = errors.error_page(visit, error)
@@ -122,22 +123,24 @@ async def _answer(visit: Visit, handler: Handler, public: bool) -> Response:
 _BEFORE_CHANGE: Final = frozenset(("/account/password", "/sign-out"))
 
 
-async def _open(request: Request, services: Services) -> Visit:
+def _open(request: Request, services: Services) -> Visit:
+    """The visit of a stranger, which is what everybody is until the session is found."""
     request_id = getattr(request.state, "request_id", "") or secrets.token_hex(8)
     stranger = anonymous(services.tenant, address=services.address(request), request=request_id)
     chosen = language.choose(request)
-    visit = Visit(request, services, chosen, Words(chosen), stranger, None, "")
-    cookie = request.cookies.get(SESSION_COOKIE, "")
+    return Visit(request, services, chosen, Words(chosen), stranger, None, request.cookies.get(VISITOR_COOKIE, ""))
+
+
+async def _recognise(visit: Visit) -> None:
+    """Find the session of the cookie; give a stranger a key for the forms. Raises: Unavailable."""
+    cookie = visit.request.cookies.get(SESSION_COOKIE, "")
     if cookie:
-        visit.session = await services.session(cookie, stranger)
+        visit.session = await visit.services.session(cookie, visit.actor)
     if visit.session is not None:
         visit.actor, visit.csrf_key = visit.session.actor, visit.session.actor.session
-        return visit
-    visit.csrf_key = request.cookies.get(VISITOR_COOKIE, "")
-    if not visit.csrf_key:
+    elif not visit.csrf_key:
         visit.csrf_key = secrets.token_urlsafe(24)
         visit.cookies.append((VISITOR_COOKIE, visit.csrf_key, None))
-    return visit
 
 
 async def _read_form(request: Request, limit: int) -> FormData:
