@@ -37,6 +37,7 @@ def station(n: int) -> str:
     return f"urn:ngsi-ld:{TYPE}:load-{n}"
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 Reading = tuple[str, str, datetime]
 """Entity, attribute, instant: no two readings of the load share them."""
 
@@ -217,8 +218,11 @@ class Device:
 
     def publish(self, at: datetime, value: float) -> None:
         """Send a reading; the acknowledgement comes later."""
-        payload = json.dumps({"temperature": value, "observedAt": at.isoformat()})
-        mid = self.client.publish(f"devices/{self.login}/data", payload, qos=1).mid
+        self.send({"temperature": value, "observedAt": at.isoformat()}, at)
+
+    def send(self, message: object, at: datetime = _NEVER) -> None:
+        """Send a message."""
+        mid = self.client.publish(f"devices/{self.login}/data", json.dumps(message), qos=1).mid
         with self._lock:  # not held before: the client calls `_acknowledge` under a lock of its own
             early = mid in self._early
             self._early.discard(mid)

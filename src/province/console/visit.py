@@ -17,7 +17,7 @@ from starlette.types import Message, Receive
 from province.console import errors, language, navigation, render
 from province.console.display import Words
 from province.console.services import Services, Session
-from province.errors import InvalidInput, NotSignedIn, ProvinceError, TooLarge
+from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError, TooLarge
 from province.model.actor import Actor, anonymous
 
 SESSION_COOKIE: Final = "session"
@@ -108,6 +108,7 @@ def door(services: Services, handler: Handler, *, public: bool = False) -> Calla
 
 
 async def _answer(visit: Visit, handler: Handler, public: bool) -> Response:
+    _check_text(visit.request)
     if visit.session is None and not public:
         if visit.request.method == "GET" and "application/json" not in visit.request.headers.get("accept", ""):
             return RedirectResponse(f"/sign-in?next={quote(visit.path, safe='/')}", status_code=303)
@@ -120,6 +121,16 @@ async def _answer(visit: Visit, handler: Handler, public: bool) -> Response:
     return await handler(visit)
 
 
+def _check_text(request: Request) -> None:
+    """No address of ours holds a NUL or what is not UTF-8. Raises: NotFound, InvalidInput."""
+    if any(c in request.url.path or any(c in str(v) for v in request.path_params.values()) for c in _NEVER):
+        raise NotFound("there is no such page.", remedy="Begin at the start page.")
+    for name, value in request.query_params.multi_items():
+        if any(c in name or c in value for c in _NEVER):
+            raise InvalidInput("the value is not UTF-8 or holds a NUL.", field=name[:40], remedy="Leave it out.")
+
+
+_NEVER: Final = ("\0", "\ufffd")
 _BEFORE_CHANGE: Final = frozenset(("/account/password", "/sign-out"))
 
 
