@@ -168,7 +168,7 @@ async def _supervise(supervisor: Supervisor, greeting: Callable[[], str]) -> Non
         if any(c.state != "ready" for c in supervisor.status().values()):
             loop.call_later(0.05, greet)
         else:
-            sys.stdout.write(greeting())
+            sys.stdout.write(greeting())  # only now: the first start has just made the secret
             sys.stdout.flush()
 
     loop.call_soon(greet)

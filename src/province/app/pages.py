@@ -11,13 +11,14 @@ from typing import Any
 import pyarrow as pa
 from starlette.requests import Request
 
-from province.adapters import notices
+from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
 from province.app import letters
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
 from province.broker.broker import Acted
+from province.broker.marks import Layers
 from province.console import services as console
 from province.errors import NotAllowed, NotFound, NotSignedIn, ProvinceError
 from province.identity import accounts, policy, roles, tokens
@@ -47,6 +48,7 @@ class Door:
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.marks = Layers(core.broker).marks
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
         self.actions = core.broker.actions
@@ -122,6 +124,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        views=_views(core),
         public_url=settings.public_url,
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),
     )
@@ -339,6 +342,22 @@ def _accounts(desk: Desk) -> console.Accounts:
             await roles.withdraw(connection, actor, grant_id)
 
     return console.Accounts(listed, names, create, reset, disable, grant, withdraw)
+
+
+def _views(core: Core) -> console.Views:
+    async def listed(actor: Actor, type_name: str) -> Sequence[console.SavedView]:
+        async with core.pool.acquire() as connection:
+            return await views.views(connection, actor, type_name)
+
+    async def save(actor: Actor, type_name: str, name: str, query: str, share: bool) -> None:
+        async with core.pool.acquire() as connection:
+            await views.save(connection, actor, type_name, name, query, share=share)
+
+    async def remove(actor: Actor, view: int) -> None:
+        async with core.pool.acquire() as connection:
+            await views.remove(connection, actor, view)
+
+    return console.Views(listed, save, remove)
 
 
 def _tokens(desk: Desk) -> console.Tokens:

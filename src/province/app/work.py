@@ -1,4 +1,4 @@
-"""The process `work`: rules, notices, jobs."""
+"""The process `work`: rules, notices, jobs, upkeep of the lake."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 
 from province.app.core import open_core
 from province.app.readiness import announce
+from province.broker.retention import Retention
+from province.broker.upkeep import Upkeep
 from province.settings import Settings
 
 
@@ -13,10 +15,13 @@ async def main(settings: Settings) -> None:
     """Work until cancelled."""
     async with open_core(settings, "work", connections=8) as core:
         await core.jobs.open()
+        retention = Retention(core.pool, core.lake_of, core.broker.types)
+        upkeep = Upkeep(core.pool, core.lake_of, retention, {})
         announce(settings, "work")
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
                 group.create_task(core.jobs.work())
+                group.create_task(upkeep.run())
         finally:
             await core.jobs.close()

@@ -241,7 +241,7 @@ class Broker:
                     connection, query, statement.count_sql, statement.parameters[: statement.counted]
                 )
             following = ""
-            if len(rows) > query.limit and rows:
+            if len(rows) > query.limit and rows and query.order != "any":
                 last = rows[query.limit - 1]
                 following = make_token(last["order_value"], last["id"])
             page = _refine(page, query, self.types)

@@ -20,7 +20,7 @@ from province.model.actor import Actor, system
 from province.model.change import Change, Changed
 from province.model.observation import Acknowledged
 from province.model.time import now
-from province.pack import Context, Feed, Pack
+from province.pack import Context, Decoded, Feed, Pack
 
 MAX_CHANGES = 10_000
 

@@ -22,7 +22,7 @@ CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
     "clerk": (Label("Cán bộ thụ lý", "Clerk"), ("*.read", "file.create")),
     "steward": (
         Label("Cán bộ quản lý dữ liệu", "Data steward"),
-        ("*.read", "*.create", "*.change", "*.delete"),
+        ("*.read", "*.create", "*.change", "*.delete", "*.correct"),
     ),
     "viewer": (Label("Người xem", "Viewer"), ("*.read",)),
     "device-manager": (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import devices, reports
+from province.packs import atlas, devices, environment, reports
 
 BUILT_IN: tuple[Pack, ...] = (
+    atlas.PACK,
     devices.PACK,
+    environment.PACK,
     reports.PACK,
 )
