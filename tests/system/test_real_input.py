@@ -15,9 +15,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from playwright.async_api import Locator, Page, async_playwright
+from playwright.async_api import Locator, async_playwright
 
 from province.history.lake import Span
 from province.ingest.credentials import Credential
@@ -180,15 +179,25 @@ async def test_the_week_on_map_and_chart(own: Product, week: Week) -> None:
             page = await browser.new_page(viewport={"width": 1280, "height": 900}, locale="vi-VN")
             failures: list[str] = []
             page.on("pageerror", lambda error: failures.append(str(error)))
-            async with page.expect_response(lambda one: f"/console/map/{TYPE}.geojson" in one.url) as layer:
+            async with page.expect_response(lambda one: f"/console/map/{TYPE}.json" in one.url) as marks:
                 await page.goto(f"{own.address}/map?layer={TYPE}")
-            drawn = await (await layer.value).json()
-            assert len(drawn["features"]) == 207
+            seen = await (await marks.value).json()
+            assert (seen["total"], seen["inside"]) == (207, 207)
+            assert len(seen["x"]) + sum(seen["cn"]) == 207
             await page.wait_for_selector("[data-map][data-ready=yes]")
-            n, x, y = await _most_alone(page, week)
             await page.wait_for_timeout(1500)
             await page.screenshot(path=SCREENSHOTS / "metr-la-map.png")
-            await page.mouse.click(x, y)
+            n = _most_alone(week)
+            longitude, latitude = week.places[n]
+            async with page.expect_response(lambda one: f"/console/map/{TYPE}.json" in one.url) as marks:
+                await page.goto(f"{own.address}/map?layer={TYPE}#16/{latitude}/{longitude}")
+                await page.reload()
+            assert sensor(week.names[n]) in (await (await marks.value).json())["id"]
+            await page.wait_for_selector("[data-map][data-ready=yes]")
+            await page.wait_for_timeout(1500)
+            box = await page.locator("[data-map]").bounding_box()
+            assert box is not None
+            await page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
             popup = page.locator(".maplibregl-popup")
             await popup.wait_for()
             assert f"METR-LA {week.names[n]}" in await popup.inner_text()
@@ -213,24 +222,12 @@ async def test_the_week_on_map_and_chart(own: Product, week: Week) -> None:
             await browser.close()
 
 
-async def _most_alone(page: Page, week: Week) -> tuple[int, float, float]:
-    """The detector that is furthest from any other on the screen, and where: it is drawn by itself, not in a group."""
-    box = await page.locator("[data-map]").bounding_box()
-    assert box is not None
-    west, south, east, north = json.loads(await page.locator("[data-map]").get_attribute("data-bounds") or "")
-
-    def project(longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        return np.stack([np.radians(longitude), -np.arctanh(np.sin(np.radians(latitude)))], axis=-1)
-
-    low, high = project(west, north), project(east, south)
-    scale = min((box["width"] - 32) / (high - low)[0], (box["height"] - 32) / (high - low)[1])
+def _most_alone(week: Week) -> int:
+    """The detector that is furthest from any other: it is drawn by itself, not in a group."""
     places = np.array(week.places)
-    points = (project(places[:, 0], places[:, 1]) - (low + high) / 2) * scale
-    apart = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
+    apart = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
     np.fill_diagonal(apart, np.inf)
-    n = int(apart.min(axis=1).argmax())
-    assert apart.min(axis=1)[n] > 40, "every detector is drawn in a group at this size"
-    return n, box["x"] + box["width"] / 2 + points[n, 0], box["y"] + box["height"] / 2 + points[n, 1]
+    return int(apart.min(axis=1).argmax())
 
 
 async def _coloured(chart: Locator) -> int:
