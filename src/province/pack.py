@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from province.model.change import Change
 from province.model.entity import Entity
+from province.model.goal import Judge, goals_reached
 from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.schema import Record
@@ -207,7 +208,11 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """A number computed from entities: count, or sum/mean of a field, of a type, under conditions."""
+    """A number computed from entities: count, or sum/mean of a field, of a type, under conditions.
+
+    also: further types counted together with `of`.  row: line of the plan that it measures; empty: the pack's.
+    public: the number may be shown to anybody, though the entities may not.
+    """
 
     name: str
     measure: Literal["count", "sum", "mean"]
@@ -216,6 +221,23 @@ class Indicator:
     unit: str
     where: tuple[Where, ...] = ()
     field: str = ""
+    also: tuple[type[Record], ...] = ()
+    row: str = ""
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The acceptance check of one row of the plan, judged on what the running system really holds.
+
+    indicators: names of the indicators that `judge` is given, without what is simulated or estimated.
+    judge(measured, goals) → met, not met or no data, with the evidence. goals: targets of the row.  Pure.
+    """
+
+    row: str
+    title: Label
+    indicators: tuple[str, ...]
+    judge: Judge = goals_reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,5 +302,6 @@ class Pack:
     actions: tuple[Action, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     indicators: tuple[Indicator, ...] = ()
+    checks: tuple[Check, ...] = ()
     panels: tuple[Panel, ...] = ()
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

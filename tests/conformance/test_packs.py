@@ -76,7 +76,7 @@ def test_name_is_the_folder_and_the_files_are_there(pack: Pack) -> None:
     for name in ("pack.py", "types.py", "logic.py", "params.yaml", "README.md"):
         assert here.joinpath(name).is_file(), name
     assert re.fullmatch(r"[a-z][a-z0-9_]*", pack.name)
-    assert re.fullmatch(r"[IV]+(\.\d+[a-z]?)*", pack.row), pack.row
+    assert re.fullmatch(r"[IV]+(\.\d+[a-z]?)*|P\.\d", pack.row), pack.row
 
 
 def test_names_are_taken_once() -> None:
@@ -117,7 +117,7 @@ def test_logic_is_pure_and_imports_only_what_it_may(pack: Pack) -> None:
 
 @every_pack
 def test_every_number_has_a_unit_and_every_label_two_languages(pack: Pack) -> None:
-    titled = (*pack.feeds, *pack.actions, *pack.indicators, *pack.panels, *pack.thresholds)
+    titled = (*pack.feeds, *pack.actions, *pack.indicators, *pack.checks, *pack.panels, *pack.thresholds)
     labels = [pack.title, *(x.title for x in titled), *(v.label for t in pack.thresholds for v in t.levels)]
     for record in pack.types:
         kind = describe(record)

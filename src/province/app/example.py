@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from province.app import annex_facts
 from province.app.core import Core
 from province.errors import ConfigurationError
 from province.model.actor import system
@@ -39,6 +40,7 @@ async def load(core: Core) -> None:
     await _apply(core, load_figures(path))
     facts = read_facts(path)
     await _apply(core, invented_sensors(facts.areas, facts.agencies, facts.positions))
+    await _apply(core, annex_facts.load(path, facts.agencies))
 
 
 def load_figures(path: Path) -> list[Change]:

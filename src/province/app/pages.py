@@ -15,6 +15,7 @@ from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
 from province.app import letters
+from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
 from province.broker.broker import Acted
@@ -72,6 +73,7 @@ class Desk:
     photos: Photos
     reports: Limiter
     """Public reports and look-ups by secret, per address."""
+    annex: Annex
 
 
 def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callable[[Request], str]) -> console.Services:
@@ -125,6 +127,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
         views=_views(core),
+        annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),
         public_url=settings.public_url,
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),
     )

@@ -21,9 +21,11 @@ from province.api import door as api
 from province.api.contexts import Contexts
 from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
+from province.api.services import Annex as AnnexDoor
 from province.api.services import Services
 from province.app import example, pages, wellbeing
 from province.app.address import Callers
+from province.app.annex import Annex
 from province.app.core import Core, open_core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
 from province.broker.database import LOST
@@ -111,6 +113,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         except (httpx.HTTPError, OSError) as error:
             raise Unavailable(f"{url[:200]} cannot be fetched: {error}", field="@context") from None
 
+    annex = Annex(core)
     services = Services(
         broker=pages.Door(core),
         authenticate=authenticate,
@@ -120,6 +123,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         observation_media=observations.MEDIA_TYPES,
         max_body_bytes=settings.max_body_bytes,
         public_url=settings.public_url,
+        annex=AnnexDoor(annex.view, annex.report, annex.print),
     )
     desk = pages.Desk(
         core=core,
@@ -128,6 +132,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         files=FileStore(settings.home / "files", core.pool, quota=settings.file_quota_bytes),
         photos=Photos(),
         reports=Limiter(rate=0.5, burst=30),
+        annex=annex,
     )
     site = pages.build(desk, status=status_of, address=callers)
 

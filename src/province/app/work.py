@@ -1,9 +1,10 @@
-"""The process `work`: rules, notices, jobs, upkeep of the lake."""
+"""The process `work`: rules, notices, jobs, upkeep of the lake, the daily values of the plan."""
 
 from __future__ import annotations
 
 import asyncio
 
+from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.app.readiness import announce
 from province.broker.retention import Retention
@@ -23,5 +24,6 @@ async def main(settings: Settings) -> None:
                 group.create_task(core.relay.run())
                 group.create_task(core.jobs.work())
                 group.create_task(upkeep.run())
+                group.create_task(keep_always(Annex(core)))
         finally:
             await core.jobs.close()

@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 from province.console import (
     administration,
+    annex,
     entity,
     guidance,
     letters,
@@ -35,9 +36,16 @@ def routes(services: Services) -> list[BaseRoute]:
     def at(path: str, handler: Handler, *methods: str, public: bool = False) -> Route:
         return Route(path, door(services, handler, public=public), methods=list(methods) or ["GET"])
 
+    plan = [
+        at(annex.HOME, annex.plan, public=True),
+        at(annex.HOME + "/bao-cao/{year:int}.pdf", annex.report_pdf, public=True),
+        at(annex.HOME + "/bao-cao/{year:int}", annex.report, public=True),
+        at(annex.HOME + "/{code}", annex.line, public=True),
+    ]
     return [
         Mount("/static", _Static(directory=STATIC), name="static"),
         at("/", overview.overview, public=True),
+        *(plan if services.annex is not None else ()),
         at("/inbox/{notice}/read", overview.mark_read, "POST"),
         at("/sign-in", signin.sign_in, "GET", "POST", public=True),
         at("/sign-out", signin.sign_out, "POST", public=True),

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from province.broker.broker import Acted
 from province.errors import ProvinceError
 from province.model.actor import Actor
+from province.model.annex import AnnexView, ReportView
 from province.model.entity import Attribute, Entity
 from province.model.label import Label
 from province.model.query import Page, Query, Where
@@ -327,6 +328,17 @@ class DeadLetters:
 
 
 @dataclass(frozen=True, slots=True)
+class Annex:
+    """The plan. day: a civil day, or "" for today."""
+
+    view: Callable[[Actor, str], Awaitable[AnnexView]]
+    report: Callable[[Actor, int], Awaitable[ReportView]]
+    """(actor, year). Raises: NotFound."""
+    print: Callable[[ReportView, str], Awaitable[bytes]]
+    """(report, language) → PDF. Raises: RateLimited."""
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page."""
 
@@ -394,6 +406,8 @@ class Services:
     tokens: Tokens
     dead_letters: DeadLetters
     views: Views
+    annex: Annex | None = None
+    """None: the plan is not installed, and strangers begin at the sign-in page."""
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""

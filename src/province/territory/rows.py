@@ -21,9 +21,13 @@ Row = Mapping[str, str]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a row stands on. confidence: `read` in a public source, `general` knowledge, or an `estimate`."""
+    """What a row stands on. confidence: `read` in a public source, `general` knowledge, or an `estimate`.
+
+    title_vi: the title in Vietnamese, when there is one.
+    """
 
     title: str
+    title_vi: str = ""
     date: date
     confidence: Literal["read", "general", "estimate"]
 

@@ -8,7 +8,7 @@ from typing import Final
 from province.model.label import Label
 from province.model.query import Where
 from province.model.schema import describe
-from province.pack import Action, Chart, Feed, Indicator, Map, Pack, Panel, Silent, Table
+from province.pack import Action, Chart, Check, Feed, Indicator, Map, Pack, Panel, Silent, Table
 from province.packs.devices import feeds, logic
 from province.packs.devices.types import SENSORS, Streetlight
 from province.vocab.environment import AirQualityObserved, FloodMonitoring, WeatherObserved
@@ -102,6 +102,16 @@ PACK = Pack(
         *(action for sensor in SENSORS for action in _actions(sensor)),
     ),
     indicators=(
+        Indicator(
+            "devices_in_service",
+            "count",
+            of=Device,
+            also=tuple(s for s in SENSORS if s is not Device),
+            title=Label("Thiết bị IoT đang sử dụng", "IoT devices in service"),
+            unit="C62",
+            where=(_IN_SERVICE,),
+            public=True,
+        ),
         *(
             Indicator(
                 f"{describe(sensor).noun}_in_service",
@@ -122,6 +132,13 @@ PACK = Pack(
             title=Label("PM2,5 trung bình", "Mean PM2.5"),
             unit="GQ",
             field="pm25",
+        ),
+    ),
+    checks=(
+        Check(
+            "II.4",
+            Label("Số thiết bị IoT thật đạt chỉ tiêu", "Real IoT devices reach the target"),
+            indicators=("devices_in_service",),
         ),
     ),
     panels=(
