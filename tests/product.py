@@ -32,7 +32,7 @@ from province.model.actor import Actor, Grant, system
 from province.settings import Settings, from_environment
 from tests.conftest import free_port, temporary_home
 
-READY_S = 90.0
+READY_S = 240.0
 """A busy machine of two cores is given so long for a start."""
 _T = TypeVar("_T")
 
