@@ -6,6 +6,7 @@ import asyncio
 
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
+from province.app.readiness import announce
 from province.broker.quality import Quality
 from province.broker.retention import Retention
 from province.broker.trends import Trends
@@ -20,6 +21,7 @@ async def main(settings: Settings) -> None:
         retention = Retention(core.pool, core.lake_of, core.broker.types)
         quality = Quality(core.broker, core.lake_of)
         upkeep = Upkeep(core.pool, core.lake_of, retention, {"quality": quality.compute})
+        announce(settings, "work")
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
