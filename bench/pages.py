@@ -196,7 +196,7 @@ def in_a_browser(product: Product, client: httpx.Client) -> list[dict[str, objec
 
 def main(entities: int, rounds: int, browser: bool) -> None:
     """Fill, measure, print."""
-    with running_product(example=True) as product:
+    with running_product("--no-simulate", "--example") as product:
         began = time.perf_counter()
         asyncio.run(fill(product, entities))
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
-from province.app import letters
+from province.app import boards, keeping, letters
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
@@ -53,6 +53,8 @@ class Door:
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.correct = core.corrections.correct
+        self.erase = core.corrections.erase
         self.marks = Layers(core.broker).marks
         self.trends = Trends(core.broker).since
         self.apply = core.broker.apply
@@ -131,6 +133,8 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        boards=boards.build(core),
+        keeping=keeping.build(core),
         views=_views(core),
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),
         public_url=settings.public_url,
