@@ -214,8 +214,9 @@ class Indicator:
     silent: how many have not measured anything within `within_s`.
     An observed field counts with its latest value, if that is not older than `within_s` (0: however old).
     by: also told for each area.  Simulated, estimated and forecast values are never mixed with the others.
-    also: further types counted together with `of`, for count, sum and mean of what is written.  row: line of the plan
-    that it measures; empty: the pack's.  public: the number may be shown to anybody, though the entities may not.
+    also: further types counted together with `of`; only for measures that add up.
+    row: line of the plan that it measures; empty: the pack's.
+    public: the number may be shown to anybody, though the entities may not.
     """
 
     name: str
@@ -225,12 +226,26 @@ class Indicator:
     unit: str
     where: tuple[Where, ...] = ()
     field: str = ""
-    by: Literal["", "area"] = ""
-    limit: str = ""
-    within_s: int = 0
     also: tuple[type[Record], ...] = ()
     row: str = ""
     public: bool = False
+    by: Literal["", "area"] = ""
+    limit: str = ""
+    within_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The acceptance check of one row of the plan, judged on what the running system really holds.
+
+    indicators: names of the indicators that `judge` is given, without what is simulated or estimated.
+    judge(measured, goals) → met, not met or no data, with the evidence. goals: targets of the row.  Pure.
+    """
+
+    row: str
+    title: Label
+    indicators: tuple[str, ...]
+    judge: Judge = goals_reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,20 +272,6 @@ class Index:
     do: Callable[[Mapping[str, Sequence[float]], Parameters], float | None]
     bands: tuple[Band, ...]
     basis: Label
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The acceptance check of one row of the plan, judged on what the running system really holds.
-
-    indicators: names of the indicators that `judge` is given, without what is simulated or estimated.
-    judge(measured, goals) → met, not met or no data, with the evidence. goals: targets of the row.  Pure.
-    """
-
-    row: str
-    title: Label
-    indicators: tuple[str, ...]
-    judge: Judge = goals_reached
 
 
 @dataclass(frozen=True, slots=True)

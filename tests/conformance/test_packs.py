@@ -364,3 +364,9 @@ def test_new_pack_refuses_a_bad_or_taken_name(tmp_path: Path) -> None:
     for name in ("Bad", "1st", "a-b", "", "class", "packs.x", "../x", BUILT_IN[0].name):
         with pytest.raises(ValueError, match="name"):
             script.add(ROOT, name)
+
+
+@every_pack
+def test_numbers_of_several_types_add_up(pack: Pack) -> None:
+    for indicator in pack.indicators:
+        assert not indicator.also or indicator.measure in ("count", "sum", "over", "silent"), indicator.name

@@ -13,6 +13,7 @@ from typing import Any
 from province.broker.database import Connection
 from province.history.latest import table_name
 from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS
+from province.model.goal import Measured
 from province.model.schema import EntityType
 from province.model.time import Instant
 from province.pack import Indicator
@@ -121,6 +122,49 @@ async def figure(
         )
     counted = _part(indicator, [r for r in rows if not r["unreal"]])
     return Figure(indicator, counted, _part(indicator, [r for r in rows if r["unreal"]]), areas, at)
+
+
+def together(figures: Sequence[Figure]) -> Figure:
+    """One figure of several types; their measure adds up (`Indicator.also`)."""
+    first, *others = figures
+    if not others:
+        return first
+    names = dict.fromkeys(one.area for f in figures for one in f.areas)
+    areas = tuple(
+        AreaPart(
+            name,
+            _sum([one.counted for f in figures for one in f.areas if one.area == name]),
+            _sum([one.uncounted for f in figures for one in f.areas if one.area == name]),
+        )
+        for name in names
+    )
+    return Figure(
+        first.indicator, _sum([f.counted for f in figures]), _sum([f.uncounted for f in figures]), areas, first.at
+    )
+
+
+def _sum(parts: Sequence[Part]) -> Part:
+    values = [p.value for p in parts if p.value is not None]
+    return Part(
+        sum(values) if values else None,
+        sum(p.sources for p in parts),
+        sum(p.total for p in parts),
+        min((p.oldest for p in parts if p.oldest), default=None),
+        max((p.newest for p in parts if p.newest), default=None),
+    )
+
+
+def from_figure(figure: Figure, at: Instant) -> Measured:
+    """A figure as a plan counts it: what does not count is told beside it."""
+    excluded = figure.uncounted.total
+    return Measured(
+        indicator=figure.indicator.name,
+        value=figure.counted.value,
+        unit=figure.indicator.unit,
+        at=at,
+        counted=figure.counted.sources,
+        excluded={"simulated": excluded} if excluded else {},
+    )
 
 
 def _part(indicator: Indicator, rows: Sequence[Any]) -> Part:

@@ -330,6 +330,17 @@ class DeadLetters:
 
 
 @dataclass(frozen=True, slots=True)
+class Annex:
+    """The plan. day: a civil day, or "" for today."""
+
+    view: Callable[[Actor, str], Awaitable[AnnexView]]
+    report: Callable[[Actor, int], Awaitable[ReportView]]
+    """(actor, year). Raises: NotFound."""
+    print: Callable[[ReportView, str], Awaitable[bytes]]
+    """(report, language) → PDF. Raises: RateLimited."""
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """A dated constant of a pack as it held on a day. unit: UN/CEFACT code."""
 
@@ -365,17 +376,6 @@ class Boards:
     """(streaming rule, name of a constant of its pack, when) → the constant, or None."""
     readings: Callable[[str, str, Instant, Instant, Actor], Awaitable[Sequence[Reading]]]
     """(entity, attribute, from, until, actor) → readings, at most 500. Raises: NotFound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Annex:
-    """The plan. day: a civil day, or "" for today."""
-
-    view: Callable[[Actor, str], Awaitable[AnnexView]]
-    report: Callable[[Actor, int], Awaitable[ReportView]]
-    """(actor, year). Raises: NotFound."""
-    print: Callable[[ReportView, str], Awaitable[bytes]]
-    """(report, language) → PDF. Raises: RateLimited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,10 +446,10 @@ class Services:
     tokens: Tokens
     dead_letters: DeadLetters
     views: Views
-    boards: Boards | None = None
-    """None: an installation without boards."""
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
+    boards: Boards | None = None
+    """None: an installation without boards."""
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""
