@@ -4,8 +4,9 @@
 
 Stations report a temperature, and one in a hundred of them a battery level instead. One rule has two limits over the
 temperature that are crossed now and then and must last two readings; the other watches the battery's mean of 24 hours,
-whose window is stored with every batch. Readings per second are those of the whole writer (append, latest values, rules, position,
-purge) by the clock, and of the rules alone by processor time; `cpu_s` is the processor time of the writer's process.
+whose window is stored with every batch. Readings per second are those of the whole writer (append, latest values,
+rules, position, purge) by the clock, and of the rules alone by processor time; `cpu_s` is the processor time of the
+writer's process.
 """
 
 from __future__ import annotations
@@ -81,9 +82,16 @@ async def through(stand: Stand, name: str, rules: tuple[Threshold, ...], count: 
     told = await stand.pool.fetchval("SELECT count(*) FROM outbox")
     kept = await stand.pool.fetchval("SELECT count(*) FROM streaming_state")
     assert told == watcher.crossed
-    return {"what": f"into lake, latest values, rules: {name}", "per_s": count * ROWS / spent, "cpu_s": round(worked, 2), "crossings": told,
-            "states": kept, "wall_s": round(spent, 2), "append_s": round(writer.counters.append_s, 2),
-            "latest_and_rules_s": round(writer.counters.latest_s, 2)}  # fmt: skip
+    return {
+        "what": f"into lake, latest values, rules: {name}",
+        "per_s": count * ROWS / spent,
+        "cpu_s": round(worked, 2),
+        "crossings": told,
+        "states": kept,
+        "wall_s": round(spent, 2),
+        "append_s": round(writer.counters.append_s, 2),
+        "latest_and_rules_s": round(writer.counters.latest_s, 2),
+    }
 
 
 async def alone(stand: Stand, name: str, rules: tuple[Threshold, ...], count: int) -> Row:
