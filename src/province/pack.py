@@ -236,10 +236,11 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The acceptance check of one row of the plan, judged on what the running system really holds.
+    """The acceptance check of one row of the plan, judged on what the running system really holds. One per row.
 
+    row: as of packs (`III.6`), or one line alone where several lines share a row (`III.6a`).
     indicators: names of the indicators that `judge` is given, without what is simulated or estimated.
-    judge(measured, goals) → met, not met or no data, with the evidence. goals: targets of the row.  Pure.
+    judge(measured, goals) → met, not met or no data, with the evidence. goals: targets of those lines.  Pure.
     """
 
     row: str

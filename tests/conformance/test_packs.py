@@ -40,6 +40,7 @@ IMPURE |= {"secrets", "shutil", "socket", "ssl", "subprocess", "tempfile", "thre
 CLOCKS = frozenset(("now", "utcnow", "today", "open", "print", "input", "eval", "exec", "__import__"))
 EVENT = re.compile(r"[a-z]+\.[a-z]+(?:_[a-z]+)*")
 PAST = re.compile(r"(?:ed|en|un|t|put|out|back|known|made|sent|gone)$")
+ROW = r"[IV]+(\.\d+[a-z]?)*|P\.\d"
 PERMISSION = re.compile(r"[a-z]+\.[a-z]+(?:_[a-z]+)*")
 
 every_pack = pytest.mark.parametrize("pack", BUILT_IN, ids=lambda p: p.name)
@@ -76,7 +77,7 @@ def test_name_is_the_folder_and_the_files_are_there(pack: Pack) -> None:
     for name in ("pack.py", "types.py", "logic.py", "params.yaml", "README.md"):
         assert here.joinpath(name).is_file(), name
     assert re.fullmatch(r"[a-z][a-z0-9_]*", pack.name)
-    assert re.fullmatch(r"[IV]+(\.\d+[a-z]?)*|P\.\d", pack.row), pack.row
+    assert re.fullmatch(ROW, pack.row), pack.row
 
 
 def test_names_are_taken_once() -> None:
@@ -87,6 +88,7 @@ def test_names_are_taken_once() -> None:
         [a.name for p in BUILT_IN for a in p.actions],
         [i.name for p in BUILT_IN for i in p.indicators],
         [b.domain for p in BUILT_IN for b in p.panels if isinstance(b, Board)],
+        [c.row for p in BUILT_IN for c in p.checks],
         [f"{p.name}.{t.name}" for p in BUILT_IN for t in p.thresholds],
     ):
         assert len(set(names)) == len(names), names
@@ -150,6 +152,17 @@ def test_every_number_has_a_unit_and_every_label_two_languages(pack: Pack) -> No
             assert fields[indicator.field].unit == indicator.unit, indicator.name
         assert indicator.measure in ("count", "silent") or indicator.field in fields, indicator.name
         assert all(w.name.split(".")[0] in fields for w in indicator.where if hasattr(w, "name"))
+
+
+@every_pack
+def test_checks_name_indicators_of_their_own_pack(pack: Pack) -> None:
+    own = {i.name for i in pack.indicators}
+    for declared in pack.checks:
+        assert declared.indicators, declared.row
+        assert set(declared.indicators) <= own, declared.row
+        assert re.fullmatch(ROW, declared.row), declared.row
+    for indicator in pack.indicators:
+        assert not indicator.row or re.fullmatch(ROW, indicator.row), indicator.name
 
 
 @every_pack

@@ -40,6 +40,8 @@ ParametersAt = Callable[[str, Instant], Parameters]
 
 _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - composed of constants
 _COUNT_LIMIT = 100_000
+_MEASURE_TIMEOUT_S = 300.0
+"""A value of the plan is computed in the background: a million entities take seconds, on a busy machine longer."""
 _DOES_NOT_COUNT = (
     "jsonb_path_query_first(e.attrs, '$.*.origin ? ("
     + " || ".join(f'@ == "{o}"' for o in ORIGINS if o not in COUNTS_TOWARDS_PLAN)
@@ -384,7 +386,7 @@ class Broker:
             known = "count(*)" if indicator.measure == "count" else f"count(e.attrs -> {field} ->> 'value')"
             columns = f"SELECT {_DOES_NOT_COUNT} AS origin, count(*) AS entities, {known} AS known, {total} AS total"
             sql = statement.count_sql.replace("SELECT count(*)", columns, 1) + " GROUP BY 1"
-            rows = await connection.fetch(sql, *statement.parameters[: statement.counted])
+            rows = await connection.fetch(sql, *statement.parameters[: statement.counted], timeout=_MEASURE_TIMEOUT_S)
         good = next((row for row in rows if row["origin"] is None), None)
         return Measured(
             indicator=indicator.name,

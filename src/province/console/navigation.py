@@ -55,8 +55,13 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
         operations = mark("Operations")
         if any(isinstance(p, Silent) for pack in services.broker.packs for p in pack.panels):
             found.append(("/silent", mark("Silent devices"), operations, "silent"))
+        found.append(("/wall", mark("Video wall"), operations, "wall"))
         if services.may(actor, "letter.read"):
             found.append(("/dead-letters", mark("Dead letters"), operations, "letter"))
+        if services.may(actor, "quality.read"):
+            found.append(("/quality", mark("Data quality"), operations, "list"))
+        if services.may(actor, "lake.read"):
+            found.append(("/lake", mark("Kept readings"), operations, "water"))
         administration = mark("Administration")
         if services.may(actor, "account.read"):
             found.append(("/admin/accounts", mark("Accounts"), administration, "people"))

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from province.broker.boards import Indexed
 from province.broker.broker import Acted
 from province.broker.figures import Figure
+from province.console.keeping import Keeping
 from province.errors import ProvinceError
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
@@ -147,6 +148,7 @@ class Door(Protocol):
     async def silent(self, panel: Silent, actor: Actor) -> Sequence[SilentGroup]: ...
     async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks: ...
     async def type_counts(self, actor: Actor) -> Sequence[tuple[str, int, tuple[str, ...]]]: ...
+    async def trends(self, actor: Actor, start: Instant) -> Mapping[str, Sequence[tuple[Instant, float]]]: ...
     async def indicators(self, actor: Actor) -> Sequence[tuple[Indicator, float | None, Instant]]: ...
 
 
@@ -445,6 +447,7 @@ class Services:
     accounts: Accounts
     tokens: Tokens
     dead_letters: DeadLetters
+    keeping: Keeping
     views: Views
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
