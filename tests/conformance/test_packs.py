@@ -27,7 +27,7 @@ from province.model import parameters
 from province.model.label import Label
 from province.model.schema import Field, describe
 from province.model.unit import lookup
-from province.pack import Action, Feed, Pack
+from province.pack import Action, Board, Feed, Pack
 from province.packs import BUILT_IN
 from province.vocab import TYPES
 from province.vocab.alert import Alert
@@ -87,6 +87,7 @@ def test_names_are_taken_once() -> None:
         [f.name for p in BUILT_IN for f in p.feeds],
         [a.name for p in BUILT_IN for a in p.actions],
         [i.name for p in BUILT_IN for i in p.indicators],
+        [b.domain for p in BUILT_IN for b in p.panels if isinstance(b, Board)],
         [c.row for p in BUILT_IN for c in p.checks],
         [f"{p.name}.{t.name}" for p in BUILT_IN for t in p.thresholds],
     ):
@@ -137,10 +138,19 @@ def test_every_number_has_a_unit_and_every_label_two_languages(pack: Pack) -> No
         assert isinstance(label, Label)
         assert label.vi.strip(), label
         assert label.en.strip(), label
-    for indicator in pack.indicators:
+    boards = [p for p in pack.panels if isinstance(p, Board)]
+    for indicator in (*pack.indicators, *(t for b in boards for t in b.tiles)):
         lookup(indicator.unit)
+        assert indicator.title.vi.strip()
+        assert indicator.title.en.strip()
         fields = describe(indicator.of).fields
-        assert indicator.measure == "count" or indicator.field in fields, indicator.name
+        assert (indicator.measure == "over") == bool(indicator.limit)
+        if indicator.limit:
+            assert indicator.unit == "C62"
+            assert fields[indicator.limit].unit == fields[indicator.field].unit
+        elif indicator.field:
+            assert fields[indicator.field].unit == indicator.unit, indicator.name
+        assert indicator.measure in ("count", "silent") or indicator.field in fields, indicator.name
         assert all(w.name.split(".")[0] in fields for w in indicator.where if hasattr(w, "name"))
 
 
@@ -367,3 +377,9 @@ def test_new_pack_refuses_a_bad_or_taken_name(tmp_path: Path) -> None:
     for name in ("Bad", "1st", "a-b", "", "class", "packs.x", "../x", BUILT_IN[0].name):
         with pytest.raises(ValueError, match="name"):
             script.add(ROOT, name)
+
+
+@every_pack
+def test_numbers_of_several_types_add_up(pack: Pack) -> None:
+    for indicator in pack.indicators:
+        assert not indicator.also or indicator.measure in ("count", "sum", "over", "silent"), indicator.name

@@ -125,6 +125,9 @@ def show(
     if attribute.type == "Relationship" and isinstance(value, str):
         name = (titles or {}).get(value, value)
         return Shown(name, href=entity_href(value), at=at, origin=attribute.origin)
+    if attribute.type == "Relationship" and isinstance(value, list):
+        names = ", ".join((titles or {}).get(v, str(v)) for v in value if isinstance(v, str))
+        return Shown(names, at=at, origin=attribute.origin)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return Shown(plain(value, words, spec), unit, at=at, origin=attribute.origin, number=number)
 
@@ -160,6 +163,8 @@ def _structured(value: Mapping[str, Any], words: Words) -> str:
         return f"{lat:.5f}, {lon:.5f}"
     if "coordinates" in value:
         return str(kind)
+    if value.keys() == {"value", "unitCode"} and isinstance(value["value"], int | float):
+        return f"{words.number(value['value'], 4)} {unit_symbol(str(value['unitCode']))}".strip()
     if value.keys() <= {"vi", "en"}:
         return str(value.get(words.language) or value.get("vi") or value.get("en"))
     return json.dumps(value, ensure_ascii=False)

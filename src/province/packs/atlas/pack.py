@@ -62,7 +62,7 @@ PACK = Pack(
         Table(
             Figure,
             Label("Số liệu nền", "Base figures"),
-            columns=("title", "number", "share", "length", "land", "mass", "duration", "area", "asOf"),
+            columns=("title", "quantity", "area", "asOf", "confidence"),
             group="confidence",
         ),
     ),
