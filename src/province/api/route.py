@@ -134,10 +134,16 @@ _SLASH: Final = "\x1f"
 
 
 class _SlashRoute(StarletteRoute):
-    """A route whose parameters may hold `%2F`, which servers decode before anybody can see it."""
+    """A route whose parameters may hold `%2F`, which servers decode before anybody can see it.
+
+    A slash at the end says nothing: the standard itself writes its resources both ways (`/entities/`, Table 6.2-1).
+    """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         raw = scope.get("raw_path") or b""
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"][:-1]}
+            raw = raw.removesuffix(b"/")
         if b"%2f" in raw.lower():
             scope = {**scope, "path": unquote(re.sub("%2[fF]", _SLASH, raw.decode("latin-1")))}
         return super().matches(scope)

@@ -11,8 +11,11 @@ from starlette.requests import Request
 
 from province.api.contexts import Contexts
 from province.broker.broker import Acted
+from province.broker.contexts import ContextStore
 from province.broker.feeds import Feeds
 from province.broker.history import History
+from province.broker.registrations import Registrations
+from province.broker.subscriptions.store import Store
 from province.errors import ProvinceError
 from province.model.actor import Actor
 from province.model.change import Change, Changed
@@ -73,12 +76,18 @@ class Services:
     """authenticate: who calls; raises NotSignedIn, RateLimited.
 
     contexts: of callers; built on a fetch that raises Unavailable with `field="@context"`.
+    require_public: refuses a host of our own as the target of notifications.
     read_observations: decoder of `POST /api/observations`; observation_media: what it reads.
     """
 
     broker: Door
     authenticate: Callable[[Request], Awaitable[Actor]]
     contexts: Contexts
+    context_store: ContextStore
+    subscriptions: Store
+    source_subscriptions: Store
+    registrations: Registrations
+    require_public: Callable[[str], Awaitable[None]]
     read_observations: ReadObservations
     feeds: Feeds
     observation_media: tuple[str, ...] = ("application/json",)

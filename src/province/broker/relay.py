@@ -125,7 +125,7 @@ class Relay:
             BATCH,
         )
         for row in rows:
-            await self._handle(connection, _row(row))
+            await self._handle(connection, read_row(row))
         if rows:
             await connection.execute(
                 "INSERT INTO relay_position (reader, xid, seq) VALUES ('relay', $1, $2)"
@@ -219,7 +219,7 @@ class Relay:
             )
             if found is None:
                 return
-            row = _row(found)
+            row = read_row(found)
             for pack, rule in self._rules.get(row.name, ()):
                 if rule.name == handler:
                     before = self.counters.parked
@@ -233,7 +233,8 @@ class Relay:
                         )
 
 
-def _row(record: asyncpg.Record) -> OutboxRow:
+def read_row(record: asyncpg.Record) -> OutboxRow:
+    """A row of the outbox with its payload read."""
     values = dict(record)
     values["payload"] = msgspec.json.decode(values["payload"])
     return OutboxRow(**values)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from province.errors import InvalidInput, TooLarge
-from province.model.entity import KINDS, ORIGINS, Attribute, Entity, Json, Kind, Origin, attribute_key
+from province.model.entity import KINDS, NULL, ORIGINS, Attribute, Entity, Json, Kind, Origin, attribute_key
 from province.model.geometry import validate
 from province.model.jsonld import CORE, Context, is_iri
 from province.model.jsonvalue import check_json
@@ -21,9 +21,6 @@ from province.model.time import Instant, parse_instant
 from province.model.unit import convert
 
 MAX_ATTRIBUTES: Final = 1_000
-NULL: Final = "urn:ngsi-ld:null"
-"""What stands for null in JSON-LD, where null itself would vanish."""
-
 MEMBER: Final[Mapping[Kind, str]] = {
     "Property": "value",
     "GeoProperty": "value",

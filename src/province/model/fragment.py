@@ -11,7 +11,6 @@ from province.errors import InvalidInput
 from province.model.codec import (
     KIND_OF,
     MEMBER,
-    NULL,
     RESERVED,
     Reading,
     is_attribute,
@@ -21,7 +20,7 @@ from province.model.codec import (
     read_scope,
     read_types,
 )
-from province.model.entity import KINDS, Attribute, Entity, Json, attribute_key
+from province.model.entity import KINDS, NULL, Attribute, Entity, Json, attribute_key
 from province.model.jsonld import CORE, Context
 from province.model.jsonvalue import check_json
 from province.model.representation import encode_attribute

@@ -22,6 +22,8 @@ Loader = Callable[[str], Json]
 """URL → the document found there (an object with `@context`). It must not be called with an unguarded client."""
 
 CORE_URL: Final = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
+LINK_RELATION: Final = "http://www.w3.org/ns/json-ld#context"
+"""The relation under which a Link header names a JSON-LD context."""
 MAX_TERMS = 20_000
 _CORE_URL = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/(v1/)?ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")

@@ -146,7 +146,7 @@ async def _context_of(call: Call, one: Json, context: Context) -> Context:
         return context
     if "@context" not in one:
         raise InvalidInput("application/ld+json needs an @context in every entity.", field="@context", remedy="Add it.")
-    return await call.services.contexts.read(one["@context"])
+    return await call.services.contexts.read(one["@context"], call.actor.tenant)
 
 
 def _entities(body: Json) -> list[Any]:

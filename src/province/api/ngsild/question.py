@@ -12,11 +12,11 @@ import msgspec
 from province.api.ngsild.view import read_members
 from province.api.route import Call, Param
 from province.errors import InvalidInput, Unsupported
-from province.model.codec import read_types
 from province.model.entity import Entity, Json
 from province.model.jsonld import Context, is_iri
-from province.model.qlanguage import parse_place, parse_q, parse_scope_q
+from province.model.qlanguage import Place, parse_place, parse_q, parse_scope_q
 from province.model.query import AnyOf, Query, Where
+from province.model.typeselection import parse_types
 
 MAX_LIMIT: Final = 1_000
 _PAGE: Final = 1_000
@@ -64,14 +64,16 @@ def read_question(call: Call, context: Context) -> Question:
         where.extend(parse_q(call.text("q"), context, expand=call.names("expandValues")))
     elif "q" in call.params:
         raise InvalidInput("q is empty.", field="q")
+    choice = parse_types(call.text("type"), context) if "type" in call.params else None
     count = call.flag("count") or "count" in call.names("options")
     limit = call.number("limit", 20, most=MAX_LIMIT)
     if limit == 0 and not count:
         raise InvalidInput("limit=0 needs count=true.", field="limit")
     query = Query(
-        types=read_type_names(call.text("type"), context) if "type" in call.params else (),
+        types=choice.names if choice is not None else (),
+        together=() if choice is None or choice.is_plain else choice.groups,
         ids=read_ids(call.names("id")),
-        id_pattern=read_pattern(call.text("idPattern"), "idPattern"),
+        id_pattern="" if "id" in call.params else read_pattern(call.text("idPattern"), "idPattern"),
         where=tuple(where),
         scope=parse_scope_q(call.text("scopeQ")) if "scopeQ" in call.params else (),
         order=call.text("orderBy", "id"),
@@ -79,12 +81,9 @@ def read_question(call: Call, context: Context) -> Question:
         limit=limit,
         count=count,
     )
-    if "georel" in call.params:
-        for needed in ("geometry", "coordinates"):
-            if needed not in call.params:
-                raise InvalidInput(f"georel needs {needed}.", field=needed, remedy="Add it.")
-        check_geoproperty(call, query, context.name(call.text("geoproperty", "location"), field="geoproperty"))
-        query = parse_place(call.text("georel"), call.text("geometry"), call.text("coordinates")).narrow(query)
+    geo = read_geo(call, context)
+    if geo is not None:
+        query = msgspec.structs.replace(geo[0].narrow(query), geoproperty="" if geo[1] == "location" else geo[1])
     if not (query.types or query.where or query.ids or query.scope or "georel" in call.params or call.flag("local")):
         raise InvalidInput(
             "a query needs one of type, attrs, q, georel.",
@@ -105,12 +104,16 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
     for name in sorted(body.keys() - known):
         raise Unsupported(f"the member {name[:40]!r} of a query is not offered.", field=name[:40])
     types: list[str] = []
+    together: list[tuple[str, ...]] = []
     ids: list[str] = []
     patterns: list[str] = []
     for i, one in enumerate(_list(body.get("entities", []), "entities")):
         if not isinstance(one, dict) or "type" not in one:
             raise InvalidInput("an entity selector needs a type.", field=f"entities[{i}].type")
-        types.extend(read_type_names(one["type"], context, f"entities[{i}].type"))
+        if one["type"] != "*":
+            choice = parse_types(_text(one["type"], f"entities[{i}].type"), context, field=f"entities[{i}].type")
+            types.extend(choice.names)
+            together.extend(choice.groups)
         ids.extend(read_ids(_list(one.get("id", []), f"entities[{i}].id")))
         if "idPattern" in one:
             patterns.append(read_pattern(one["idPattern"], f"entities[{i}].idPattern"))
@@ -124,6 +127,7 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
     count = call.flag("count") or "count" in call.names("options")
     query = Query(
         types=tuple(dict.fromkeys(types)),
+        together=tuple(together) if any(len(g) > 1 for g in together) else (),
         ids=tuple(dict.fromkeys(ids)),
         id_pattern="|".join(f"(?:{p})" for p in patterns),
         where=tuple(where),
@@ -136,31 +140,26 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
         geo = body["geoQ"]
         if not isinstance(geo, dict) or not {"georel", "geometry", "coordinates"} <= geo.keys():
             raise InvalidInput("geoQ needs georel, geometry and coordinates.", field="geoQ")
-        check_geoproperty(call, query, context.name(_text(geo.get("geoproperty", "location"), "geoQ"), field="geoQ"))
         place = parse_place(_text(geo["georel"], "geoQ.georel"), _text(geo["geometry"], "geoQ"), geo["coordinates"])
-        query = place.narrow(query)
+        name = context.name(_text(geo.get("geoproperty", "location"), "geoQ"), field="geoQ.geoproperty")
+        query = msgspec.structs.replace(place.narrow(query), geoproperty="" if name == "location" else name)
     if not (query.types or query.where or query.scope or "geoQ" in body):
         raise InvalidInput("a query needs one of entities, attrs, q, geoQ.", field="entities", remedy="Add one.")
     return Question(query, frozenset(attrs), call.number("offset", 0, most=100_000_000))
 
 
-def check_geoproperty(call: Call, query: Query, name: str) -> None:
-    """Raises: Unsupported unless it is the place by which entities are indexed."""
-    declared = {
-        t.info.place for n in query.types if (t := call.services.broker.types.get(n)) is not None and t.info.place
-    }
-    if name != "location" and name not in declared:
-        raise Unsupported(
-            f"places are asked by location, not by {name[:60]!r}.", field="geoproperty", remedy="Leave geoproperty out."
-        )
-
-
-def read_type_names(given: Any, context: Context, field: str = "type") -> tuple[str, ...]:
-    """A list of types joined by `,` or `|`. Raises: InvalidInput, Unsupported for a conjunction."""
-    text = _text(given, field)
-    if ";" in text:
-        raise Unsupported("asking for several types at once of one entity is not offered.", field=field)
-    return read_types([t.strip("() ") for t in re.split(r"[,|]", text)], context)
+def read_geo(call: Call, context: Context) -> tuple[Place, str] | None:
+    """The geo-query of the parameters and the GeoProperty it is about. Raises: InvalidInput."""
+    if "georel" not in call.params:
+        for lonely in ("geometry", "coordinates"):
+            if lonely in call.params:
+                raise InvalidInput(f"{lonely} needs georel.", field="georel", remedy="Add it.")
+        return None
+    for needed in ("geometry", "coordinates"):
+        if needed not in call.params:
+            raise InvalidInput(f"georel needs {needed}.", field=needed, remedy="Add it.")
+    name = context.name(call.text("geoproperty", "location"), field="geoproperty")
+    return parse_place(call.text("georel"), call.text("geometry"), call.text("coordinates")), name
 
 
 def read_ids(given: Iterable[Any]) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.api.ngsild import attributes, batch, entities, temporal, types
+from province.api.ngsild import attributes, batch, contexts, entities, registrations, subscriptions, temporal, types
+from province.api.ngsild.pages import LIST_PARAMS
 from province.api.ngsild.question import PAGE_PARAMS, QUERY_PARAMS
+from province.api.ngsild.registrations import SOURCE_PARAMS
 from province.api.ngsild.temporal import TEMPORAL_PARAMS
 from province.api.ngsild.view import JSON, LD, MERGE, VIEW_PARAMS
 from province.api.route import Handler, Method, Param, Route, Schema
@@ -97,6 +99,16 @@ _ALL: Final = (
     Param("deleteAll", "true: all instances.", {"type": "boolean"}),
 )
 
+_LIST: Final[Schema] = {"type": "array", "items": {}}
+_CREATED: Final[dict[int, tuple[str, Schema | None]]] = {201: ("Created; its address in Location.", None)}
+_CREATE_ERRORS: Final = (AlreadyExists, *_WRITE_ERRORS[1:])
+_SUBSCRIPTION: Final = Param("id", "Id of the subscription.", {"type": "string", "format": "uri"}, "path", True)
+_REGISTRATION: Final = Param("id", "Id of the registration.", {"type": "string", "format": "uri"}, "path", True)
+_CONTEXT: Final = Param("contextId", "Id of the context, or the address of a cached one.", place="path", required=True)
+_SYS: Final = Param("options", "sysAttrs: show createdAt and modifiedAt.")
+_KIND: Final = Param("kind", "Hosted, ImplicitlyCreated or Cached.")
+_RELOAD: Final = Param("reload", "true: fetch a cached context anew instead.", {"type": "boolean"})
+
 ROUTES: Final[tuple[Route, ...]] = (
     _write("POST", "/entities", entities.create, ENTITY, {201: ("Created; its address in Location.", None)},
            params=(_KEY,), errors=(AlreadyExists, *_WRITE_ERRORS[1:])),
@@ -124,6 +136,29 @@ ROUTES: Final[tuple[Route, ...]] = (
     _read("/temporal/entities", temporal.query, {"type": "array", "items": _ANY},
           (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
     _read("/temporal/entities/{id}", temporal.retrieve, _ANY, (ID, _ATTRS_PARAM, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
+    _write("POST", "/subscriptions", subscriptions.create, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _read("/subscriptions", subscriptions.query, _LIST, LIST_PARAMS, signed_in=True),
+    _read("/subscriptions/{id}", subscriptions.retrieve, _ANY, (_SUBSCRIPTION, _SYS), signed_in=True),
+    _write("PATCH", "/subscriptions/{id}", subscriptions.update, _ANY, _DONE, params=(_SUBSCRIPTION,), merge=True),
+    _write("DELETE", "/subscriptions/{id}", subscriptions.delete, None, _DONE, params=(_SUBSCRIPTION,)),
+    _write("POST", "/csourceSubscriptions", subscriptions.create_registration, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _read("/csourceSubscriptions", subscriptions.query_registration, _LIST, LIST_PARAMS, signed_in=True),
+    _read("/csourceSubscriptions/{id}", subscriptions.retrieve_registration, _ANY, (_SUBSCRIPTION, _SYS),
+          signed_in=True),
+    _write("PATCH", "/csourceSubscriptions/{id}", subscriptions.update_registration, _ANY, _DONE,
+           params=(_SUBSCRIPTION,), merge=True),
+    _write("DELETE", "/csourceSubscriptions/{id}", subscriptions.delete_registration, None, _DONE,
+           params=(_SUBSCRIPTION,)),
+    _write("POST", "/csourceRegistrations", registrations.create, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _read("/csourceRegistrations", registrations.query, _LIST, (*SOURCE_PARAMS, *LIST_PARAMS), signed_in=True),
+    _read("/csourceRegistrations/{id}", registrations.retrieve, _ANY, (_REGISTRATION, _SYS), signed_in=True),
+    _write("PATCH", "/csourceRegistrations/{id}", registrations.update, _ANY, _DONE, params=(_REGISTRATION,),
+           merge=True),
+    _write("DELETE", "/csourceRegistrations/{id}", registrations.delete, None, _DONE, params=(_REGISTRATION,)),
+    _write("POST", "/jsonldContexts", contexts.add, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _read("/jsonldContexts", contexts.query, _LIST, (_DETAILS, _KIND), signed_in=True),
+    _read("/jsonldContexts/{contextId}", contexts.retrieve, _ANY, (_CONTEXT, _DETAILS), signed_in=False),
+    _write("DELETE", "/jsonldContexts/{contextId}", contexts.delete, None, _DONE, params=(_CONTEXT, _RELOAD)),
     _read("/types", types.list_types, _ANY, (_DETAILS,)),
     _read("/types/{type}", types.retrieve_type, _ANY, (Param("type", "Name.", {"type": "string"}, "path", True),)),
     _read("/attributes", types.list_attributes, _ANY, (_DETAILS,)),

@@ -118,7 +118,7 @@ def read_accept(call: Call, *, geo: bool = True) -> str:
 
 async def read_context(call: Call) -> Context:
     """The context of a request without a body. Raises: InvalidInput, Unavailable."""
-    return await call.services.contexts.read(linked(call.request.headers.get("link", "")))
+    return await call.services.contexts.read(linked(call.request.headers.get("link", "")), call.actor.tenant)
 
 
 async def read_ld(call: Call, *, merge: bool = False) -> tuple[Json, Context]:
@@ -138,14 +138,15 @@ async def read_ld(call: Call, *, merge: bool = False) -> tuple[Json, Context]:
                 "application/ld+json needs an @context.", field="@context", remedy="Add it, or send application/json."
             )
         # In a list every element has its own; the batch operations read them one by one.
-        return body, await call.services.contexts.read(given[0] if given else None)
+        return body, await call.services.contexts.read(given[0] if given else None, call.actor.tenant)
     if given and media != MERGE:
         raise InvalidInput(
             "application/json takes no @context.",
             field="@context",
             remedy="Send application/ld+json, or a Link header.",
         )
-    return body, await call.services.contexts.read(link if link is not None else (given[0] if given else None))
+    named = link if link is not None else (given[0] if given else None)
+    return body, await call.services.contexts.read(named, call.actor.tenant)
 
 
 def is_ld(call: Call) -> bool:
