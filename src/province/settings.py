@@ -52,6 +52,8 @@ class Settings:
     """PROVINCE_STREAM_MAX_BYTES: room for observations that wait for the lake; full means refused, never dropped."""
     max_body_bytes: int = 16 * 1024**2
     file_quota_bytes: int = 20 * 1024**3
+    temporal_instances: int = 10_000
+    """PROVINCE_TEMPORAL_INSTANCES: instances of one attribute in one temporal answer; more come in parts (206)."""
     calls_per_second: int = 5_000
     """PROVINCE_CALLS_PER_SECOND: calls of one account or token that one server process lets through."""
     example: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import msgspec
 from province.broker.contexts import ContextStore
 from province.errors import InvalidInput, ProvinceError, Unavailable
 from province.model.entity import Json
-from province.model.jsonld import CORE, CORE_URL, LINK_RELATION, Context, is_core
+from province.model.jsonld import CORE, CORE_URL, LINK_RELATION, Context, is_core, ld_context
 from province.model.time import now
 
 KEEP_S: Final = 3_600.0
@@ -22,6 +22,7 @@ KEEP_S: Final = 3_600.0
 OLD_S: Final = 24 * 3_600.0
 """A context kept in the database is fetched again after this time; when that fails, the kept one serves on."""
 _MOST: Final = 300
+_MOST_HITS: Final = 10_000
 _ROUNDS: Final = 8
 _LINK = re.compile(r"<([^<>]*)>([^,<]*)")
 Fetch = Callable[[str], Awaitable[Json]]
@@ -42,6 +43,7 @@ class Contexts:
         self._clock = clock
         self._documents: OrderedDict[tuple[str, str], tuple[float, Json]] = OrderedDict()
         self._contexts: OrderedDict[tuple[str, bytes], tuple[float, Context]] = OrderedDict()
+        self._hits: Counter[tuple[str, str]] = Counter()
 
     async def read(self, value: Json, tenant: str = "") -> Context:
         """The context that an `@context` value names. tenant: whose stored contexts are found.
@@ -50,6 +52,9 @@ class Contexts:
         """
         if value is None or (isinstance(value, str) and is_core(value)):
             return CORE
+        for url in value if isinstance(value, list) else [value]:
+            if isinstance(url, str) and not is_core(url) and len(self._hits) < _MOST_HITS:
+                self._hits[tenant, url] += 1
         key = (tenant, msgspec.json.encode(value))
         kept = self._contexts.get(key)
         if kept is not None and self._clock() - kept[0] < KEEP_S:
@@ -60,6 +65,12 @@ class Contexts:
         while len(self._contexts) > _MOST:
             self._contexts.popitem(last=False)
         return context
+
+    async def count(self) -> None:
+        """Write down how often stored contexts were used since the last time."""
+        hits, self._hits = self._hits, Counter()
+        if self._store is not None and hits:
+            await self._store.count(hits)
 
     def forget(self) -> None:
         """A stored context was removed or fetched anew: look again."""
@@ -129,7 +140,5 @@ def link_header(context: Context) -> str:
 
 
 def document(context: Context) -> Any:
-    """The `@context` member of an answer in JSON-LD: the caller's, followed by the core one."""
-    if context.source is None:
-        return CORE_URL
-    return [*(context.source if isinstance(context.source, list) else [context.source]), CORE_URL]
+    """The `@context` member of an answer in JSON-LD: the caller's, followed by the core one unless it leads there."""
+    return ld_context(context)

@@ -13,13 +13,13 @@ from province.api.contexts import Contexts
 from province.broker.broker import Acted
 from province.broker.contexts import ContextStore
 from province.broker.feeds import Feeds
-from province.broker.history import History
+from province.broker.history import History, Instance
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import ProvinceError
 from province.model.actor import Actor
 from province.model.change import Change, Changed
-from province.model.entity import Entity, Json
+from province.model.entity import Attribute, Entity, Json
 from province.model.observation import Acknowledged
 from province.model.query import Page, Query
 from province.model.schema import EntityType
@@ -64,6 +64,10 @@ class Door(Protocol):
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
     ) -> Acknowledged: ...
+    async def instances(self, id: str, names: Sequence[str], actor: Actor) -> list[Instance]: ...
+    async def withdraw(self, id: str, instances: Sequence[Instance], actor: Actor) -> None: ...
+    async def correct(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None: ...
+    async def require_change(self, entity: Entity, actor: Actor) -> None: ...
     async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]: ...
 
 
@@ -92,5 +96,6 @@ class Services:
     feeds: Feeds
     observation_media: tuple[str, ...] = ("application/json",)
     max_body_bytes: int = 16 * 1024**2
+    temporal_instances: int = 10_000
     public_url: str = ""
     source_id: str = "urn:ngsi-ld:ContextSource:province"

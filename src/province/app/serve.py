@@ -107,6 +107,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),
         observation_media=observations.MEDIA_TYPES,
         max_body_bytes=settings.max_body_bytes,
+        temporal_instances=settings.temporal_instances,
         public_url=settings.public_url,
     )
     desk = pages.Desk(

@@ -216,6 +216,12 @@ class Broker:
                 entity = (await self.overlay(connection, [entity]))[0]
             return access.show(entity)
 
+    async def require_change(self, entity: Entity, actor: Actor) -> None:
+        """Refuse who may not change this entity. Raises: NotSignedIn, NotAllowed."""
+        entity_type = self.types.get(entity.type)
+        noun = entity_type.noun if entity_type else UNDECLARED
+        self._rights.require(actor, f"{noun}.change", (entity.agency,), entity.area, entity.id)
+
     def access(self, actor: Actor, type_name: str) -> Access | None:
         """What the caller may read of a type; None: nothing."""
         return self._rights.to_read(actor, type_name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -62,7 +63,7 @@ class ContextStore:
         now = datetime.now(UTC)
         await self._pool.execute(
             "INSERT INTO ld_context (tenant, id, url, kind, document, owner, created_at, last_use, hits)"
-            " VALUES ($1, $2, $3, 'Cached', $4, '', $5, $5, 1) ON CONFLICT (tenant, id)"
+            " VALUES ($1, $2, $3, 'Cached', $4, '', $5, $5, 0) ON CONFLICT (tenant, id)"
             " DO UPDATE SET document = EXCLUDED.document, created_at = EXCLUDED.created_at",
             EVERYBODY,
             id,
@@ -88,15 +89,24 @@ class ContextStore:
         assert row is not None
         return _stored(row)
 
-    async def find(self, url: str, tenant: str, *, count: bool = True) -> StoredContext | None:
-        """A context by its address: of the tenant, or one kept for everybody. count: note that it was used."""
-        statement = (
-            f"UPDATE ld_context SET hits = hits + 1, last_use = now() WHERE url = $1 AND tenant IN ($2, '')"  # noqa: S608
-            f" RETURNING {_COLUMNS}"
-            if count
-            else f"SELECT {_COLUMNS} FROM ld_context WHERE url = $1 AND tenant IN ($2, '')"  # noqa: S608
+    async def count(self, hits: Mapping[tuple[str, str], int]) -> None:
+        """Add uses, by tenant and address."""
+        await self._pool.execute(
+            "UPDATE ld_context c SET hits = c.hits + u.hits, last_use = now()"
+            " FROM unnest($1::text[], $2::text[], $3::bigint[]) AS u (tenant, url, hits)"
+            " WHERE c.url = u.url AND c.tenant IN (u.tenant, '')",
+            [t for t, _ in hits],
+            [u for _, u in hits],
+            list(hits.values()),
         )
-        row = await self._pool.fetchrow(statement, url, tenant)
+
+    async def find(self, url: str, tenant: str) -> StoredContext | None:
+        """A context by its address: of the tenant, or one kept for everybody."""
+        row = await self._pool.fetchrow(
+            f"SELECT {_COLUMNS} FROM ld_context WHERE url = $1 AND tenant IN ($2, '')",  # noqa: S608 - constants
+            url,
+            tenant,
+        )
         return None if row is None else _stored(row)
 
     async def get(self, id: str, actor: Actor) -> StoredContext:

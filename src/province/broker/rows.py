@@ -263,7 +263,7 @@ def _history(effective: Sequence[tuple[Write, Step]], now: datetime) -> list[tup
         (write.actor.tenant, one.entity.id, one.version, key, one.entity.type,
          None if attribute is None else encode(attribute), now, write.actor.id)
         for write, one in effective
-        for key, attribute in one.written.items()
+        for key, attribute in (*one.past, *one.written.items())
     ]  # fmt: skip
 
 

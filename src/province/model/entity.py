@@ -39,6 +39,7 @@ class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, r
 
     unit_code: UN/CEFACT code.  observed_at: when it was measured.  dataset_id: IRI that tells parallel instances apart.
     meta: attributes of the attribute (sub-properties and sub-relationships).
+    lang: the language that was chosen from a LanguageProperty; only in answers.
     deleted_at: when it was removed; only in histories and notifications, whose value is then NULL.
     """
 
@@ -53,6 +54,7 @@ class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, r
     deleted_at: Instant | None = None
     instance_id: str | None = None
     object_type: str | None = None
+    lang: str | None = None
     meta: Mapping[str, Attribute | list[Attribute]] = msgspec.field(default_factory=dict)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from province.model.codec import MEMBER
 from province.model.entity import NULL, Attribute, Entity, Json, split_key
 from province.model.jsonld import Context, external
-from province.model.representation import Linked, encode, encode_attribute, encode_feature
+from province.model.representation import LinkedBy, encode, encode_attribute, encode_feature
 from province.model.subscription import Subscription
 from province.model.time import Instant, format_instant
 
@@ -25,7 +25,7 @@ def show_changed(
     removed: Mapping[str, Attribute],
     was: Mapping[str, Attribute],
     at: Instant,
-    linked: Linked | None = None,
+    linked: LinkedBy | None = None,
 ) -> dict[str, Json]:
     """An entity that changed.
 
@@ -56,13 +56,13 @@ def show_deleted(
 
 
 def show_all(
-    entity: Entity, subscription: Subscription, context: Context, linked: Linked | None = None
+    entity: Entity, subscription: Subscription, context: Context, linked: LinkedBy | None = None
 ) -> dict[str, Json]:
     """An entity as it is, for periodic notifications."""
     return _encode(entity, subscription, context, linked)
 
 
-def _encode(entity: Entity, subscription: Subscription, context: Context, linked: Linked | None) -> dict[str, Json]:
+def _encode(entity: Entity, subscription: Subscription, context: Context, linked: LinkedBy | None) -> dict[str, Json]:
     pick = subscription.pick
     if subscription.attributes:
         pick = (*subscription.attributes, "id", "type", "scope", "createdAt", "modifiedAt")

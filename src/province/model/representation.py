@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ Form = Literal["normalized", "concise", "simplified"]
 FORMS: tuple[Form, ...] = ("normalized", "concise", "simplified")
 Linked = Callable[[str], Json]
 """Entity id → that entity as it is shown inside a relationship, or None."""
+LinkedBy = Callable[[str, str], Json]
+"""The same, with the stored name of the relationship before the id."""
 
 
 def encode(
@@ -27,7 +30,7 @@ def encode(
     omit: Collection[str] = (),
     lang: str = "",
     datasets: Collection[str] = (),
-    linked: Linked | None = None,
+    linked: LinkedBy | None = None,
 ) -> dict[str, Json]:
     """An entity as its readers see it; no `@context` is added.
 
@@ -46,7 +49,8 @@ def encode(
     for name, instances in group(entity.attrs, datasets).items():
         if _wanted(name, pick, omit):
             shown = [choose_language(a, lang) for a in instances] if lang else instances
-            result[external(name, context)] = _member(shown, form, context, sys_attrs, linked)
+            inside = functools.partial(linked, name) if linked is not None else None
+            result[external(name, context)] = _member(shown, form, context, sys_attrs, inside)
     if sys_attrs:
         for key, at in (("createdAt", entity.created_at), ("modifiedAt", entity.modified_at)):
             if at is not None and _wanted(key, pick, omit):
@@ -115,6 +119,8 @@ def encode_attribute(
         # Where a value comes from is never left out: readers must be able to tell a simulated one.
         origin = attribute.origin
         result["origin"] = {"type": "Property", "value": origin} if form == "normalized" else origin
+    if attribute.lang:
+        result["lang"] = attribute.lang
     if attribute.instance_id:
         result["instanceId"] = attribute.instance_id
     if sys_attrs:
@@ -125,7 +131,7 @@ def encode_attribute(
         result["deletedAt"] = format_instant(attribute.deleted_at)
     for name, meta in attribute.meta.items():
         instances = meta if isinstance(meta, list) else [meta]
-        result[external(name, context)] = _member(instances, form, context, sys_attrs, linked)
+        result[external(name, context)] = _member(instances, form, context, sys_attrs)
     if linked is not None and attribute.type in ("Relationship", "ListRelationship") and value != NULL:
         found = _linked(attribute.value, linked)
         if found is not None:
@@ -141,7 +147,7 @@ def simplify(attribute: Attribute, context: Context = CORE, linked: Linked | Non
     if linked is not None and attribute.type in ("Relationship", "ListRelationship"):
         found = _linked(value, linked)
         return value if found is None else found
-    if value == NULL or (attribute.deleted_at is not None and value == {"@none": NULL}):
+    if value == NULL:
         return NULL
     if attribute.type in ("LanguageProperty", "VocabProperty", "JsonProperty"):
         return {MEMBER[attribute.type]: value}
@@ -216,7 +222,8 @@ def choose_language(attribute: Attribute, wanted: str) -> Attribute:
         created_at=attribute.created_at,
         modified_at=attribute.modified_at,
         instance_id=attribute.instance_id,
-        meta={**attribute.meta, "lang": Attribute(value=tag)},
+        meta=attribute.meta,
+        lang=tag,
     )
 
 

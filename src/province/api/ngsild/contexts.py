@@ -12,8 +12,10 @@ from province.api.route import Call, json_response, path_id
 from province.broker.contexts import KINDS, PATH, ContextKind, StoredContext
 from province.errors import InvalidInput, Unsupported
 from province.model.entity import Json
-from province.model.jsonld import Context
-from province.model.time import format_instant
+from province.model.jsonld import CORE_URL, Context, core_document, is_core
+from province.model.time import format_instant, now
+
+_STARTED = now()
 
 
 async def add(call: Call) -> Response:
@@ -34,15 +36,19 @@ async def query(call: Call) -> Response:
     """The addresses of the contexts that are kept; `details=true` tells more."""
     read_accept(call, geo=False)
     kind = _kind(call.params.get("kind"))
+    details = call.flag("details")
+    await call.services.contexts.count()
     found = await call.services.context_store.list(call.actor, kind)
-    return json_response([_details(s) if call.flag("details") else s.url for s in found])
+    return json_response([_details(s) if details else s.url for s in found])
 
 
 async def retrieve(call: Call) -> Response:
     """A context that is served here; `details=true` tells about it instead."""
     media = read_accept(call, geo=False)
-    stored = await call.services.context_store.get(path_id(call, "contextId"), call.actor)
-    if call.flag("details"):
+    details, id = call.flag("details"), path_id(call, "contextId")
+    await call.services.contexts.count()
+    stored = _core() if is_core(id) else await call.services.context_store.get(id, call.actor)
+    if details:
         return json_response(_details(stored), media=media)
     if stored.kind == "Cached":
         raise Unsupported(
@@ -54,8 +60,11 @@ async def retrieve(call: Call) -> Response:
 async def delete(call: Call) -> Response:
     """Remove a context; `reload=true` fetches a cached one anew instead."""
     store = call.services.context_store
-    stored = await store.get(path_id(call, "contextId"), call.actor)
-    if not call.flag("reload"):
+    reload, id = call.flag("reload"), path_id(call, "contextId")
+    if is_core(id):
+        raise InvalidInput("the core context is part of this server.", field="contextId", remedy="Leave it.")
+    stored = await store.get(id, call.actor)
+    if not reload:
         await store.delete(stored, call.actor)
         call.services.contexts.forget()
         return Response(status_code=204)
@@ -63,6 +72,14 @@ async def delete(call: Call) -> Response:
         raise InvalidInput(f"a context of kind {stored.kind} is not fetched.", field="reload", remedy="Leave it out.")
     await call.services.contexts.reload(stored.url)
     return Response(status_code=204)
+
+
+def _core() -> StoredContext:
+    """The core context: embedded, so it needs no address to be fetched from."""
+    return StoredContext(
+        id=CORE_URL, url=CORE_URL, kind="Cached", document=core_document(), owner="", created_at=_STARTED,
+        last_use=now(), hits=0,
+    )  # fmt: skip
 
 
 def _kind(given: str | None) -> ContextKind | None:

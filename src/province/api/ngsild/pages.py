@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+from province.api.ngsild.view import read_accept
 from province.api.route import Call, Param
 from province.errors import InvalidInput
 
@@ -39,12 +40,13 @@ def read_page(call: Call) -> Span:
 def page_links(call: Call, span: Span, total: int) -> dict[str, str]:
     """Links to the next and the previous page, and the count if it was asked for."""
     others = {k: v for k, v in call.params.items() if k not in ("offset", "limit")}
-    path = call.request.url.path
+    path = call.request.url.path.rstrip("/")
+    media = read_accept(call, geo=False)
     links = []
 
     def link(offset: int, relation: str) -> str:
         found = urlencode({**others, "limit": span.limit, "offset": offset})
-        return f'<{path}?{found}>; rel="{relation}"'
+        return f'<{path}?{found}>; rel="{relation}";type="{media}"'
 
     if span.limit and span.offset + span.limit < total:
         links.append(link(span.offset + span.limit, "next"))

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.api.ngsild import attributes, batch, contexts, entities, registrations, subscriptions, temporal, types
+from province.api.ngsild import (
+    attributes,
+    batch,
+    contexts,
+    entities,
+    past,
+    registrations,
+    subscriptions,
+    temporal,
+    types,
+)
 from province.api.ngsild.pages import LIST_PARAMS
 from province.api.ngsild.question import PAGE_PARAMS, QUERY_PARAMS
 from province.api.ngsild.registrations import SOURCE_PARAMS
@@ -109,13 +119,21 @@ _SYS: Final = Param("options", "sysAttrs: show createdAt and modifiedAt.")
 _KIND: Final = Param("kind", "Hosted, ImplicitlyCreated or Cached.")
 _RELOAD: Final = Param("reload", "true: fetch a cached context anew instead.", {"type": "boolean"})
 
+_TYPE: Final = Param("type", "The entity must have this type, else there is none.")
+_LOCAL: Final = Param("local", "Accepted: everything here is local.", {"type": "boolean"})
+_KEEP: Final = Param("keep", "Attributes that stay, separated by commas; all others are removed.")
+_DROP: Final = Param("drop", "Attributes that are removed, separated by commas.")
+_INSTANCE: Final = Param("instanceId", "Id of the instance.", {"type": "string", "format": "uri"}, "path", True)
+
 ROUTES: Final[tuple[Route, ...]] = (
     _write("POST", "/entities", entities.create, ENTITY, {201: ("Created; its address in Location.", None)},
            params=(_KEY,), errors=(AlreadyExists, *_WRITE_ERRORS[1:])),
     _read("/entities", entities.query, _MANY, (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS)),
-    _read("/entities/{id}", entities.retrieve, ENTITY, (ID, _ATTRS_PARAM, *VIEW_PARAMS)),
+    _read("/entities/{id}", entities.retrieve, ENTITY, (ID, _TYPE, _LOCAL, _ATTRS_PARAM, *VIEW_PARAMS)),
+    _write("DELETE", "/entities", entities.purge, None, _SOME,
+           params=(*(p for p in QUERY_PARAMS if not p.name.startswith("order")), _KEEP, _DROP)),
     _write("PATCH", "/entities/{id}", entities.merge, FRAGMENT, _DONE, params=(ID, _KEY, _MATCH), merge=True),
-    _write("PUT", "/entities/{id}", entities.replace, ENTITY, _DONE, params=(ID, _KEY, _MATCH)),
+    _write("PUT", "/entities/{id}", entities.replace_entity, ENTITY, _DONE, params=(ID, _KEY, _MATCH)),
     _write("DELETE", "/entities/{id}", entities.delete, None, _DONE, params=(ID, _KEY, _MATCH)),
     _write("POST", "/entities/{id}/attrs", attributes.append, FRAGMENT, _SOME, params=(ID, _OPTIONS, _KEY, _MATCH)),
     _write("PATCH", "/entities/{id}/attrs", attributes.update, FRAGMENT, _SOME, params=(ID, _KEY, _MATCH), merge=True),
@@ -136,6 +154,18 @@ ROUTES: Final[tuple[Route, ...]] = (
     _read("/temporal/entities", temporal.query, {"type": "array", "items": _ANY},
           (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
     _read("/temporal/entities/{id}", temporal.retrieve, _ANY, (ID, _ATTRS_PARAM, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
+    _write("POST", "/temporal/entities", past.create, _ANY, {**_CREATED, **_DONE}, errors=_CREATE_ERRORS),
+    _write("DELETE", "/temporal/entities/{id}", past.delete, None, _DONE, params=(ID,)),
+    _write("POST", "/temporal/entities/{id}/attrs", past.append, _ANY, _DONE, params=(ID,)),
+    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}", past.delete_attribute, None, _DONE,
+           params=(ID, _ATTR, *_ALL)),
+    _write("PATCH", "/temporal/entities/{id}/attrs/{attr}/{instanceId}", past.correct_instance, _ANY, _DONE,
+           params=(ID, _ATTR, _INSTANCE), merge=True),
+    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}/{instanceId}", past.delete_instance, None, _DONE,
+           params=(ID, _ATTR, _INSTANCE)),
+    Route("POST", f"{BASE}/temporal/entityOperations/query", "temporal.query_body", _summary(temporal.query_body),
+          temporal.query_body, _tag(temporal.query_body), (*PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS, _LINK),
+          {JSON: _ANY, LD: _ANY}, {200: ("The answer.", _LIST)}, _READ_ERRORS, ngsi_ld=True),
     _write("POST", "/subscriptions", subscriptions.create, _ANY, _CREATED, errors=_CREATE_ERRORS),
     _read("/subscriptions", subscriptions.query, _LIST, LIST_PARAMS, signed_in=True),
     _read("/subscriptions/{id}", subscriptions.retrieve, _ANY, (_SUBSCRIPTION, _SYS), signed_in=True),

@@ -67,3 +67,15 @@ CREATE TABLE ld_context (
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX ld_context_by_url ON ld_context (tenant, url);
+
+-- What was said of the past of records and is corrected or withdrawn: laid over the history when it is read. The history
+-- itself stays as it was written.
+CREATE TABLE history_correction (
+    tenant    text NOT NULL,
+    entity    text NOT NULL,
+    seq       bigint NOT NULL,             -- of attribute_history
+    attribute jsonb,                       -- what is said now; null: withdrawn
+    at        timestamptz NOT NULL DEFAULT now(),
+    actor     text NOT NULL,
+    PRIMARY KEY (tenant, entity, seq)
+);

@@ -16,11 +16,11 @@ from province.broker.subscriptions.store import Kept, Owner
 from province.identity import policy
 from province.model.actor import Actor
 from province.model.entity import Attribute, Entity, Json, split_key
-from province.model.jsonld import CORE_URL, LINK_RELATION, Context
+from province.model.jsonld import CORE_URL, LINK_RELATION, Context, ld_context
 from province.model.notification import GEO, show_all, show_changed, show_deleted
 from province.model.query import Page, Query
 from province.model.registration import encode_registration
-from province.model.representation import Linked
+from province.model.representation import LinkedBy
 from province.model.subscription import Subscription
 from province.model.time import format_instant, now
 
@@ -130,18 +130,18 @@ def _kept_members(entity: Entity, wanted: Subscription) -> Entity:
     return msgspec.structs.replace(entity, attrs=attrs)
 
 
-def _inline(wanted: Subscription, linked: Mapping[str, Entity], context: Context) -> Linked | None:
+def _inline(wanted: Subscription, linked: Mapping[str, Entity], context: Context) -> LinkedBy | None:
     if wanted.join != "inline":
         return None
     plain = msgspec.structs.replace(wanted, attributes=(), pick=(), omit=(), accept=JSON)
 
-    def show(id: str, level: int = 1, above: frozenset[str] = frozenset()) -> Json:
+    def show(_name: str, id: str, level: int = 1, above: frozenset[str] = frozenset()) -> Json:
         entity = linked.get(id)
         if entity is None or id in above:
             return None
-        deeper: Linked | None = None
+        deeper: LinkedBy | None = None
         if level < wanted.join_level and targets(entity):
-            deeper = lambda other: show(other, level + 1, above | {id})  # noqa: E731
+            deeper = lambda name, other: show(name, other, level + 1, above | {id})  # noqa: E731
         return show_all(entity, plain, context, deeper)
 
     return show
@@ -171,10 +171,7 @@ def _message(
 ) -> Message:
     wanted = kept.subscription
     url = context.source if isinstance(context.source, str) else CORE_URL
-    document: Json = CORE_URL
-    if context.source is not None:
-        own = context.source if isinstance(context.source, list) else [context.source]
-        document = [*own, CORE_URL]
+    document = ld_context(context)
     receiver = dict(wanted.receiver)
     headers = {"Content-Type": wanted.accept}
     shown: Json = data
