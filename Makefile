@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 FAST := not slow and not browser and not fault
 
-.PHONY: run test check lint fix docs bench bench-long demo new-pack install islands browser clean
+.PHONY: run test check lint fix docs docs-check bench bench-long lock demo new-pack install islands browser clean
 
 run: install islands  ## start everything with the example; Ctrl-C stops it
 	$(BIN)/province run
@@ -38,6 +38,10 @@ bench: install  ## benchmarks; results in bench/results
 
 bench-long: install
 	$(BIN)/python -m bench --long
+
+lock: install  ## write the lock files anew from pyproject.toml, keeping what still fits
+	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --quiet -o requirements/dev.lock
+	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.lock --no-annotate --generate-hashes --no-header --quiet -o requirements/run.lock
 
 demo: install islands  ## the same as run, with a faster simulator
 	PROVINCE_HOME=$${PROVINCE_HOME:-var/demo} $(BIN)/province run --simulate

@@ -35,8 +35,8 @@ class Product:
 
 
 @contextlib.contextmanager
-def running_product() -> Iterator[Product]:
-    """Start it, make a token, stop it."""
+def running_product(*, example: bool = False) -> Iterator[Product]:
+    """Start it, with or without the Bình Dương example, make a token, stop it."""
     with tempfile.TemporaryDirectory(prefix="province-bench-", dir="/tmp") as folder:
         os.chmod(folder, 0o711)
         settings = Settings(home=Path(folder) / "home", port=free_port(), mqtt_port=free_port())
@@ -47,7 +47,7 @@ def running_product() -> Iterator[Product]:
             "PROVINCE_MQTT_PORT": str(settings.mqtt_port),
             "PROVINCE_CALLS_PER_SECOND": "1000000",
         }
-        command = [sys.executable, "-m", "province", "run", "--no-simulate", "--no-example"]
+        command = [sys.executable, "-m", "province", "run", "--no-simulate", "--example" if example else "--no-example"]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
             try:
                 _wait(child)

@@ -17,6 +17,7 @@ from province.model.schema import EntityType, describe
 from province.model.unit import CODES
 from province.pack import Pack
 from province.settings import Settings
+from province.vocab import TYPES
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
@@ -64,6 +65,14 @@ def roles_page() -> str:
         added = ", ".join(f"`{p}`" for p in sorted(set(extra.get(name, ()))))
         rows.append(f"| `{name}` | {label.vi} / {label.en} | {', '.join(f'`{p}`' for p in permissions)} | {added} |")
     return "\n".join(rows) + "\n"
+
+
+def vocabulary_page() -> str:
+    """The entity types that packs share."""
+    rows = ["# Shared vocabulary\n", "Entity types that two or more packs speak of.\n"]
+    for record in TYPES:
+        rows += _type(describe(record))
+    return "\n".join(rows)
 
 
 def pack_page(pack: Pack) -> str:
@@ -121,6 +130,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page,
         "commands.md": commands_page,
         "roles.md": roles_page,
+        "vocabulary.md": vocabulary_page,
     }
     result = {name: HEADER + make() for name, make in makers.items()}
     for pack in declarations().packs:

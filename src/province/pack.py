@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from province.model.change import Change
 from province.model.entity import Entity
+from province.model.goal import Judge, goals_reached
 from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.schema import Record
@@ -159,8 +160,59 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """One limit of a threshold, in the unit of the field that it watches.
+
+    parameter: name of the dated constant that is the limit, or field: the entity's own field that is; one of the two.
+    severity, urgency: CAP words for an alert of this level.
+    """
+
+    label: Label
+    severity: str
+    parameter: str = ""
+    field: str = ""
+    urgency: str = "Immediate"
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """Watch not the reading but the mean of the last `hours` whole hours, which needs `least` hours with readings."""
+
+    hours: int
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A streaming rule: readings that cross a limit raise an alert, raise its level, lower it, clear it.
+
+    levels: the mildest first.  direction: alert above or below.  hysteresis: name of the dated constant by which the
+    value must be back inside before a level ends.  readings, lasts_s: how many readings in a row, spanning how long, it
+    takes to begin or end a level.  mean: watch a moving mean.  category: CAP word.
+    Readings are watched whatever door they come by, except imported, estimated and forecast ones. A reading that is
+    not newer than the last one watched is history: it neither raises nor clears.
+    """
+
+    name: str
+    of: type[Record]
+    field: str
+    title: Label
+    category: str
+    levels: tuple[Level, ...]
+    hysteresis: str
+    direction: Literal["above", "below"] = "above"
+    readings: int = 1
+    lasts_s: int = 0
+    mean: Mean | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Indicator:
-    """A number computed from entities: count, or sum/mean of a field, of a type, under conditions."""
+    """A number computed from entities: count, or sum/mean of a field, of a type, under conditions.
+
+    also: further types counted together with `of`.  row: line of the plan that it measures; empty: the pack's.
+    public: the number may be shown to anybody, though the entities may not.
+    """
 
     name: str
     measure: Literal["count", "sum", "mean"]
@@ -169,15 +221,36 @@ class Indicator:
     unit: str
     where: tuple[Where, ...] = ()
     field: str = ""
+    also: tuple[type[Record], ...] = ()
+    row: str = ""
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The acceptance check of one row of the plan, judged on what the running system really holds.
+
+    indicators: names of the indicators that `judge` is given, without what is simulated or estimated.
+    judge(measured, goals) → met, not met or no data, with the evidence. goals: targets of the row.  Pure.
+    """
+
+    row: str
+    title: Label
+    indicators: tuple[str, ...]
+    judge: Judge = goals_reached
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A layer of the map. colour_by: field whose values colour the marks."""
+    """A layer of the map. colour_by: field whose values colour the marks.
+
+    beneath: ground such as rivers and roads: drawn as lines and surfaces under the marks of the other layers.
+    """
 
     of: type[Record]
     title: Label
     colour_by: str = ""
+    beneath: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +300,8 @@ class Pack:
     feeds: tuple[Feed, ...] = ()
     rules: tuple[Rule, ...] = ()
     actions: tuple[Action, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
     indicators: tuple[Indicator, ...] = ()
+    checks: tuple[Check, ...] = ()
     panels: tuple[Panel, ...] = ()
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -86,6 +86,15 @@ async def test_pages_cover_everything_once(broker: Broker, order: str) -> None:
     assert len(seen) == len(set(seen)) == 10
 
 
+async def test_any_order_gives_a_few_matches_within_the_rights_and_no_next_page(broker: Broker) -> None:
+    await fill(broker)
+    assert set(await ids(broker, text="thu dau", order="any")) == {"7", "8"}
+    clerk = person("lamp.read", agency=A)
+    assert await ids(broker, clerk, text="thu", order="any") == []
+    page = await broker.query(Query(types=("Lamp",), order="any", limit=3), ROOT)
+    assert (len(page.items), page.next) == (3, "")
+
+
 async def test_places(broker: Broker) -> None:
     await fill(broker)
     assert await ids(broker, box=(106.51, 10.9, 106.55, 11.1)) == ["1", "2"]

@@ -30,6 +30,7 @@ from province.model.unit import lookup
 from province.pack import Action, Feed, Pack
 from province.packs import BUILT_IN
 from province.vocab import TYPES
+from province.vocab.alert import Alert
 from tests.conformance.situation import Situation, check, find_action, folder, payload, situations, surroundings
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def test_name_is_the_folder_and_the_files_are_there(pack: Pack) -> None:
     for name in ("pack.py", "types.py", "logic.py", "params.yaml", "README.md"):
         assert here.joinpath(name).is_file(), name
     assert re.fullmatch(r"[a-z][a-z0-9_]*", pack.name)
-    assert re.fullmatch(r"[IV]+(\.\d+[a-z]?)*", pack.row), pack.row
+    assert re.fullmatch(r"[IV]+(\.\d+[a-z]?)*|P\.\d", pack.row), pack.row
 
 
 def test_names_are_taken_once() -> None:
@@ -85,6 +86,7 @@ def test_names_are_taken_once() -> None:
         [f.name for p in BUILT_IN for f in p.feeds],
         [a.name for p in BUILT_IN for a in p.actions],
         [i.name for p in BUILT_IN for i in p.indicators],
+        [f"{p.name}.{t.name}" for p in BUILT_IN for t in p.thresholds],
     ):
         assert len(set(names)) == len(names), names
 
@@ -115,7 +117,8 @@ def test_logic_is_pure_and_imports_only_what_it_may(pack: Pack) -> None:
 
 @every_pack
 def test_every_number_has_a_unit_and_every_label_two_languages(pack: Pack) -> None:
-    labels = [pack.title, *(x.title for x in (*pack.feeds, *pack.actions, *pack.indicators, *pack.panels))]
+    titled = (*pack.feeds, *pack.actions, *pack.indicators, *pack.checks, *pack.panels, *pack.thresholds)
+    labels = [pack.title, *(x.title for x in titled), *(v.label for t in pack.thresholds for v in t.levels)]
     for record in pack.types:
         kind = describe(record)
         labels.append(kind.info.label)
@@ -146,6 +149,27 @@ def test_panels_name_fields_that_exist(pack: Pack) -> None:
         named = [getattr(panel, n, "") for n in ("colour_by", "group", "field")]
         named += [*getattr(panel, "columns", ()), *getattr(panel, "by", ())]
         assert {n for n in named if n} <= set(fields), panel
+
+
+@every_pack
+def test_thresholds_name_fields_and_constants_that_exist(pack: Pack) -> None:
+    dated = parameters.parse(folder(pack).joinpath("params.yaml").read_text("utf-8"), name=pack.name)
+    units = {p.name: p.unit for p in dated}
+    alert = describe(Alert).fields
+    for one in pack.thresholds:
+        fields = describe(one.of).fields
+        watched = fields[one.field]
+        assert watched.field.observed
+        assert watched.value in ("number", "integer")
+        assert one.category in alert["category"].field.values
+        assert units[one.hysteresis] == watched.unit, one.name
+        assert one.levels
+        for level in one.levels:
+            assert bool(level.parameter) != bool(level.field), f"{one.name}: a constant or a field, not both"
+            unit = fields[level.field].unit if level.field else units[level.parameter]
+            assert unit == watched.unit, f"{one.name}: {level.label.en}"
+            assert level.severity in alert["severity"].field.values
+            assert level.urgency in alert["urgency"].field.values
 
 
 @every_pack
@@ -191,7 +215,7 @@ def fields_of(action: Action) -> dict[str, Field]:
 @every_action
 def test_action_is_documented_declared_and_exercised(pack: Pack, action: Action) -> None:
     assert (action.do.__doc__ or "").strip(), f"{action.name} has no docstring"
-    assert action.record in pack.types
+    assert action.record in (*pack.types, *TYPES)
     positional = [p for p in signature(action.do).parameters.values() if p.kind is not Parameter.KEYWORD_ONLY]
     assert len(positional) == (0 if action.creates else 1), action.name
     fields_of(action)

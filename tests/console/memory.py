@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from province.broker.actions import read_inputs, run
 from province.broker.broker import Acted
+from province.broker.marks import Marks
 from province.errors import (
     NotFound,
     ProvinceError,
@@ -20,6 +23,7 @@ from province.identity import policy
 from province.model.actor import Actor
 from province.model.change import Changed
 from province.model.entity import Attribute, Entity
+from province.model.geometry import bounds
 from province.model.query import Page, Query, Where
 from province.model.record import to_record
 from province.model.schema import EntityType, describe
@@ -217,6 +221,31 @@ class Memory:
                     shown = tuple(Member(e.id, str(e.value("name") or e.id), None) for e in quiet)
                     result.append(Group(values, len(quiet), len(members), shown))
         return result
+
+    async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks:
+        kind = self.types[type_name]
+        mine = [e for e in self.entities.values() if e.type == type_name and self._sees(actor, e)]
+        found = sorted(
+            (e for e in mine if e.value("location") and all(_holds(e, w) for w in where)), key=lambda e: e.id
+        )
+        shapes = [bounds(e.value("location")) for e in found]
+        numeric = field in kind.fields and kind.fields[field].value in ("number", "integer")
+        values = [e.value(field) for e in found]
+        names: dict[str, int] = {"": 0}
+        times = [a.observed_at if (a := e.attrs.get(field)) else None for e in found]
+        return Marks(
+            tuple(e.id for e in found),
+            np.array([(b[0] + b[2]) / 2 for b in shapes], float),
+            np.array([(b[1] + b[3]) / 2 for b in shapes], float),
+            np.array([b[0] != b[2] for b in shapes], bool),
+            np.array([0 if numeric else names.setdefault(str(v or ""), len(names)) for v in values], np.int64),
+            tuple(names),
+            np.array([v if numeric and v is not None else math.nan for v in values], float),
+            np.array([t.timestamp() if t else math.nan for t in times], float),
+            np.array([a.origin == "simulated" if (a := e.attrs.get(field)) else False for e in found], bool),
+            field,
+            time.time(),
+        )
 
     async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
         counts: dict[str, int] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from province.model.query import Where
-from tests.console.conftest import Open
+from tests.console.conftest import Open, csrf
 from tests.console.world import World, world
 
 
@@ -73,3 +73,40 @@ async def test_one_query_names_all_relationships_of_a_page(browse: Open) -> None
     async with browse(many) as client:
         await client.get("/list/Case")
     assert len(many.broker.asked) == 2
+
+
+async def test_columns_are_chosen_and_stay_in_every_link(browse: Open, small: World) -> None:
+    async with browse(small, language="en") as client:
+        page = (await client.get("/list/Station?col=pm25&col=gateway&q=tram")).text
+    head = page.partition("<thead>")[2].partition("</thead>")[0]
+    assert [h in head for h in ("Name", "PM2.5", "Gateway", "Height")] == [True, True, True, False]
+    assert "col=pm25&amp;col=gateway" in head, "sorting keeps the choice"
+    assert 'value="pm25" checked' in page
+
+
+async def test_a_view_is_saved_shown_and_removed(browse: Open, small: World) -> None:
+    form = {"csrf": csrf(), "name": "Quá hạn", "query": "status=new&sort=code&after=abc&count=1", "share": "true"}
+    async with browse(small) as client:
+        saved = await client.post("/list/Case/views", data=form)
+        page = (await client.get(saved.headers["location"])).text
+        await client.post("/list/Case/views/0/remove", data={"csrf": csrf()})
+        after = (await client.get("/list/Case")).text
+        unknown = await client.post("/list/Nothing/views", data=form)
+    assert saved.headers["location"] == "/list/Case?status=new&sort=code"
+    assert '<a href="/list/Case?status=new&amp;sort=code" aria-current="true">' in page
+    assert "Quá hạn" not in after
+    assert unknown.status_code == 404
+
+
+async def test_a_stranger_keeps_no_views(browse: Open, small: World) -> None:
+    async with browse(small, signed_in=False) as client:
+        page = (await client.get("/list/Station")).text
+        refused = await client.post("/list/Station/views", data={"csrf": csrf(False), "name": "x"})
+    assert "/views" not in page
+    assert refused.status_code == 401
+
+
+async def test_rows_that_are_wholly_simulated_say_so_once(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        page = (await client.get("/list/Station?col=pm25")).text
+    assert page.count('class="badge simulated"') == 10, "one for each value that is simulated"

@@ -24,13 +24,28 @@ SIGNED_IN = (
     "/map",
     "/map?layer=Case",
     "/silent",
+    "/search",
+    "/search?q=thu+dau+mot",
+    "/help",
+    "/help/Case",
     "/dead-letters",
     "/dead-letters/letter-1",
     "/admin/accounts",
     "/admin/tokens",
     "/report",
 )
-PUBLIC = ("/sign-in", "/sign-in?next=/map", "/report", "/map", "/list/Station", "/r/" + "s" * 32)
+PUBLIC = (
+    "/",
+    "/search?q=tram",
+    "/help",
+    "/help/Station",
+    "/sign-in",
+    "/sign-in?next=/map",
+    "/report",
+    "/map",
+    "/list/Station",
+    "/r/" + "s" * 32,
+)
 ERRORS = (("/list/Nothing", 404), ("/entity/urn:x:absent", 404), ("/list/Station?height=high", 400))
 _UNIQUE_ENGLISH = (
     "Overview", "Sign in", "Search", "What can be done", "Attributes", "Registers", "no data", "Times are Vietnam time",
@@ -164,3 +179,77 @@ async def test_form_without_token_is_refused(browse: Open, small: World) -> None
 def test_vietnamese_is_loaded() -> None:
     assert translations("vi").gettext("Overview") == "Tổng quan"
     assert translations("en").gettext("Overview") == "Overview"
+
+
+async def test_theme_is_remembered_and_needs_no_script(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        asked = await client.get("/theme/dark", params={"next": "/map"})
+        dark = await client.get("/")
+        await client.get("/theme/light")
+        light = await client.get("/")
+        unknown = await client.get("/theme/pink")
+    assert asked.headers["location"] == "/map"
+    assert re.search(r'dark\.css\?v=\w+">', dark.text), "linked without a media condition"
+    assert 'content="dark"' in dark.text
+    assert "dark.css" not in light.text
+    assert unknown.status_code == 404
+
+
+async def test_overview_puts_work_by_its_deadline_first(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        answer = await client.get("/")
+    assert answer.text.index("Việc theo thời hạn") < answer.text.index("Danh mục")
+    assert answer.text.index("Hộp thư") < answer.text.index("Danh mục")
+
+
+async def test_every_number_explains_itself(browse: Open, small: World) -> None:
+    async with browse(small, language="en") as client:
+        answer = await client.get("/")
+    assert answer.text.count('class="why"') == 2
+    assert "mean over PM2.5 (Station)" in answer.text
+
+
+async def test_tour_goes_step_by_step_and_ends(browse: Open, small: World) -> None:
+    async with browse(small, language="en") as client:
+        first = await client.get("/")
+        begun = await client.get("/tour/1")
+        on_it = await client.get(begun.headers["location"])
+        beyond = await client.get("/tour/99")
+        await client.get("/tour/done")
+        after = await client.get("/")
+    assert "New here?" in first.text
+    assert "What needs you now" in on_it.text
+    assert "/tour/2" in on_it.text
+    assert beyond.status_code == 404
+    assert "New here?" not in after.text
+    assert "/tour/" not in after.text
+
+
+async def test_search_ignores_diacritics_and_keeps_rights(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        found = await client.get("/search?q=o ga")
+        pages = await client.get("/search?q=thiet bi mat tin hieu")
+        direct = await client.get("/search?q=urn:ngsi-ld:Case:00000")
+    async with browse(small, signed_in=False) as client:
+        stranger = await client.get("/search?q=o ga")
+    assert "/entity/urn:ngsi-ld:Case:00000" in found.text
+    assert "/silent" in pages.text
+    assert direct.headers["location"] == "/entity/urn:ngsi-ld:Case:00000"
+    assert "Case" not in stranger.text
+    assert "Không tìm thấy" in stranger.text
+
+
+async def test_candidates_for_a_field_are_the_best_first(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        body = (await client.get("/console/pick/Office?q=thu dau")).json()
+        none = await client.get("/console/pick/Nothing")
+    assert body == [["urn:ngsi-ld:Office:1", "UBND phường Thủ Dầu Một", ""]]
+    assert none.status_code == 404
+
+
+async def test_help_is_made_from_the_declarations(browse: Open, small: World) -> None:
+    async with browse(small, language="en") as client:
+        page = (await client.get("/help/Station")).text
+    assert "µg/m³" in page
+    assert 'id="pm25"' in page
+    assert "60 minutes" in page

@@ -9,7 +9,7 @@ from province.console.visit import local
 from tests.console.conftest import Open, csrf
 from tests.console.world import World, operator
 
-SECRET_PAGES = ("/", "/silent", "/dead-letters", "/admin/accounts", "/admin/tokens", "/account/password")
+SECRET_PAGES = ("/silent", "/dead-letters", "/admin/accounts", "/admin/tokens", "/account/password")
 
 
 @pytest.mark.parametrize("path", SECRET_PAGES)

@@ -9,6 +9,7 @@ import pytest
 from province.console.render import STATIC
 
 CSS = (STATIC / "console.css").read_text("utf-8")
+DARK = (STATIC / "dark.css").read_text("utf-8")
 TEXT = (
     ("ink", "ground"), ("ink", "surface"), ("ink", "surface-2"), ("ink-soft", "ground"), ("ink-soft", "surface"),
     ("ink-soft", "surface-2"), ("link", "ground"), ("link", "surface"), ("brand-ink", "brand"), ("good", "good-ground"),
@@ -20,10 +21,10 @@ MARKS = (("line-strong", "surface"), ("focus", "ground"), ("focus", "surface"), 
 
 def palette(theme: str) -> dict[str, str]:
     """Colours of a theme by name; dark ones lie over the light ones."""
-    light, _, dark = CSS.partition("@media (prefers-color-scheme: dark)")
+    light = CSS.partition("\n}\n")[0]
     found = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
     if theme == "dark":
-        found |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", dark))
+        found |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", DARK))
     return found
 
 
@@ -56,7 +57,18 @@ def test_edges_and_marks_can_be_seen(theme: str) -> None:
 
 
 def test_nothing_comes_from_elsewhere() -> None:
-    assert "url(" not in CSS
-    assert "@import" not in CSS
+    for sheet in STATIC.glob("*.css"):
+        text = sheet.read_text("utf-8")
+        assert "url(" not in text, sheet.name
+        assert "@import" not in text, sheet.name
+
+
+def test_the_dark_sheet_holds_colours_only() -> None:
+    names = set(re.findall(r"--([\w-]+):", CSS.partition("\n}\n")[0]))
+    assert set(re.findall(r"--([\w-]+):", DARK)) <= names
+    assert re.sub(r"/\*.*?\*/|--[\w-]+: [^;]+;|color-scheme: dark;|:root|[{}\s]", "", DARK, flags=re.S) == ""
+
+
+def test_templates_fetch_nothing_from_elsewhere() -> None:
     for template in (STATIC.parent / "templates").glob("*.html"):
         assert not re.search(r'(src|href)="(https?:)?//', template.read_text("utf-8")), template.name

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from province.adapters.views import SavedView
 from province.console.services import (
     AccountRow,
     Accounts,
@@ -25,6 +26,7 @@ from province.console.services import (
     Session,
     TokenRow,
     Tokens,
+    Views,
 )
 from province.errors import (
     Conflict,
@@ -83,6 +85,7 @@ class World:
     tokens: list[TokenRow] = field(default_factory=list)
     credentials: list[CredentialRow] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
+    views: list[tuple[str, SavedView]] = field(default_factory=list)
 
     def note(self, *call: Any) -> None:
         """Remember a call."""
@@ -133,6 +136,7 @@ class World:
             dead_letters=DeadLetters(
                 list=self._list_letters, get=self._letter, retry=self._retry, dismiss=self._dismiss
             ),
+            views=Views(list=self._views, save=self._save_view, remove=self._remove_view),
             report_action="case.submit",
         )
         return replace(made, **changes)
@@ -236,6 +240,17 @@ class World:
 
     async def _revoke_credential(self, actor: Actor, credential: str) -> None:
         self.note("revoke_credential", credential)
+
+    async def _views(self, actor: Actor, type_name: str) -> Sequence[SavedView]:
+        return [v for t, v in self.views if t == type_name]
+
+    async def _save_view(self, actor: Actor, type_name: str, name: str, query: str, share: bool) -> None:
+        if not name:
+            raise InvalidInput("a view needs a name.", field="name")
+        self.views.append((type_name, SavedView(id=len(self.views), name=name, query=query, mine=True, shared=share)))
+
+    async def _remove_view(self, actor: Actor, view: int) -> None:
+        self.views = [(t, v) for t, v in self.views if v.id != view]
 
     async def _list_letters(self, actor: Actor, after: str) -> tuple[Sequence[DeadLetter], str]:
         policy.require(actor, "letter.read")

@@ -11,8 +11,10 @@ import sys
 import nats
 
 from province.broker.database import connect
+from province.broker.streaming import Watcher
 from province.history.lake import Lake
 from province.ingest.writer import Limits, Writer
+from tests.ingest.rules import PACK, parameters_at
 from tests.observations import TYPES
 
 
@@ -35,6 +37,7 @@ async def main(given: dict[str, object]) -> None:
         TYPES,
         max_bytes=256 * 1024**2,
         limits=Limits(messages=int(given.get("messages", 20)), linger_s=0.02),
+        watcher=Watcher(pool, (PACK,), parameters_at) if given.get("watch") else None,
         on_step=on_step,
     )
     await writer.run(asyncio.Event())

@@ -13,6 +13,7 @@ export function baseStyle(): StyleSpecification {
       { id: "ground", type: "background", paint: { "background-color": colour("--map-ground") } },
       { id: "area-fill", type: "fill", source: "areas", paint: { "fill-color": colour("--map-area"), "fill-opacity": 1 } },
       { id: "area-line", type: "line", source: "areas", paint: { "line-color": colour("--map-border"), "line-width": ["interpolate", ["linear"], ["zoom"], 8, 0.8 * k, 13, 2 * k] } },
+      { id: "above-ground", type: "background", paint: { "background-opacity": 0 } },
       {
         id: "area-name",
         type: "symbol",

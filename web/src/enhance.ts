@@ -1,4 +1,6 @@
 // htmx, bundled: forms and lists work without it; with it they change in place.
+import "./keys";
+import { picker } from "./combobox";
 import htmx from "htmx.org";
 
 htmx.config.allowEval = false;
@@ -26,3 +28,10 @@ document.addEventListener("click", (event) => {
   }
 });
 for (const button of document.querySelectorAll<HTMLElement>("[data-copy]")) button.hidden = !navigator.clipboard;
+
+// A long list of names becomes a field that finds them: `<input data-pick-from="Type">`.
+const upgrade = (): void => {
+  for (const field of document.querySelectorAll<HTMLInputElement>("input[data-pick-from]:not([type=hidden])")) picker(field);
+};
+upgrade();
+document.addEventListener("htmx:afterSettle", upgrade);

@@ -5,7 +5,8 @@ import type { MapGeoJSONFeature as GeoJSONFeature, MapMouseEvent } from "maplibr
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import { baseStyle, paintAreas } from "./basemap";
-import { Layer, type LayerSpec } from "./layer";
+import { combobox } from "./combobox";
+import { Layer, type LayerSpec, type LayerWords } from "./layer";
 import { onThemeChange } from "./theme";
 
 setWorkerUrl(workerUrl);
@@ -73,37 +74,60 @@ function centroid(ring: GeoJSON.Position[]): [number, number] {
   return doubled === 0 ? [ox, oy] : [ox + x / (3 * doubled), oy + y / (3 * doubled)];
 }
 
-function layered(map: MapLibre, element: HTMLElement, specs: LayerSpec[]): void {
-  const wanted = new URLSearchParams(window.location.search).get("layer");
-  const layers = specs.map((spec, order) => new Layer(map, spec, element, order));
-  const shown = (spec: LayerSpec): boolean => {
-    const box = document.querySelector<HTMLInputElement>(`[data-layer-toggle="${CSS.escape(spec.name)}"]`);
-    return box ? box.checked : !wanted || wanted === spec.name;
-  };
-  const refresh = (): void => {
-    if (document.hidden) return;
-    for (const layer of layers) if (shown(layer.spec)) void layer.load();
-  };
+function layered(map: MapLibre, element: HTMLElement, specs: LayerSpec[], words: Words): void {
+  // Ground first, so that marks lie over it; `above-ground` is where the names of areas begin.
+  const layers = [...specs].sort((a, b) => Number(b.beneath) - Number(a.beneath)).map((spec, order) => new Layer(map, spec, words as unknown as LayerWords, order));
+  const toggle = (name: string): HTMLInputElement | null => document.querySelector<HTMLInputElement>(`[data-layer-toggle="${CSS.escape(name)}"]`);
   for (const layer of layers) {
-    const box = document.querySelector<HTMLInputElement>(`[data-layer-toggle="${CSS.escape(layer.spec.name)}"]`);
-    layer.show(shown(layer.spec));
+    const box = toggle(layer.spec.name);
+    layer.show(box?.checked ?? true);
     box?.addEventListener("change", () => {
       layer.show(box.checked);
-      if (box.checked) void layer.load();
+      void layer.load();
+      remember(layers.filter((l) => toggle(l.spec.name)?.checked).map((l) => l.spec.name));
     });
+    const by = document.querySelector<HTMLSelectElement>(`[data-layer-by="${CSS.escape(layer.spec.name)}"]`);
+    if (by) layer.spec.by = by.value;
+    by?.addEventListener("change", () => layer.colourBy(by.value));
   }
-  refresh();
+  const refresh = (moved: boolean): void => {
+    if (!document.hidden) for (const layer of layers) void layer.load(moved);
+  };
+  refresh(true);
   let waiting: number | undefined;
   map.on("moveend", () => {
     window.clearTimeout(waiting);
-    waiting = window.setTimeout(refresh, 250);
+    waiting = window.setTimeout(() => refresh(true), 150);
   });
   const every_s = Number(element.dataset["refresh"] ?? "5");
-  if (every_s > 0) window.setInterval(refresh, every_s * 1000);
-  map.on("click", (event: MapMouseEvent) => open(map, layers, event));
+  if (every_s > 0) window.setInterval(() => refresh(false), every_s * 1000);
+  map.on("click", (event: MapMouseEvent) => touch(map, layers, event));
   map.on("mousemove", (event) => {
     map.getCanvas().style.cursor = under(map, layers, event).length ? "pointer" : "";
   });
+  const focus = read<Focus>(element, "focus");
+  if (focus) goTo(map, focus, true);
+  const box = document.querySelector<HTMLInputElement>("[data-map-find]");
+  if (box) combobox(box, { url: "/console/map/find", nothing: words["nothing"] ?? "", choose: (row) => goTo(map, { id: row[0] as string, lon: row[3] as number, lat: row[4] as number, box: row[5] as Focus["box"] }, true) });
+}
+
+interface Focus {
+  id: string;
+  lon: number;
+  lat: number;
+  box: [number, number, number, number] | null;
+}
+
+/** The chosen layers stand in the address, so that a picture of the map can be sent to somebody. */
+function remember(names: string[]): void {
+  const query = new URLSearchParams(names.map((name) => ["layer", name]));
+  window.history.replaceState(null, "", `?${query}${window.location.hash}`);
+}
+
+function goTo(map: MapLibre, focus: Focus, popup: boolean): void {
+  if (focus.box) map.fitBounds(focus.box, { padding: 40, maxZoom: 15, animate: false });
+  else map.jumpTo({ center: [focus.lon, focus.lat], zoom: Math.max(14, map.getZoom()) });
+  if (popup) void show(map, { lng: focus.lon, lat: focus.lat }, `/console/map/popup?id=${encodeURIComponent(focus.id)}`);
 }
 
 function under(map: MapLibre, layers: Layer[], event: MapMouseEvent): GeoJSONFeature[] {
@@ -112,12 +136,24 @@ function under(map: MapLibre, layers: Layer[], event: MapMouseEvent): GeoJSONFea
   return ids.length ? map.queryRenderedFeatures([[x - 4, y - 4], [x + 4, y + 4]], { layers: ids }) : [];
 }
 
-function open(map: MapLibre, layers: Layer[], event: MapMouseEvent): void {
+function touch(map: MapLibre, layers: Layer[], event: MapMouseEvent): void {
   const found = under(map, layers, event)[0];
-  const layer = layers.find((l) => found && l.source === found.source);
+  const layer = layers.find((l) => found && l.holds(found.source));
   if (!found || !layer) return;
-  if (found.properties["cluster"]) void layer.expand(found, event.lngLat);
-  else new Popup({ maxWidth: "22rem", closeButton: true }).setLngLat(event.lngLat).setDOMContent(layer.describe(found)).addTo(map);
+  const address = layer.popup(found);
+  if (address) void show(map, event.lngLat, address);
+  else map.easeTo({ center: event.lngLat, zoom: map.getZoom() + 2 });
+}
+
+/** A popup with the piece of a page that the server wrote: values escaped there, units, times and origins said there. */
+async function show(map: MapLibre, at: { lng: number; lat: number }, address: string): Promise<void> {
+  const response = await fetch(address, { headers: { accept: "text/html" } });
+  if (!response.ok) return;
+  const piece = new DOMParser().parseFromString(await response.text(), "text/html");
+  const box = document.createElement("div");
+  box.className = "popup";
+  box.append(...piece.body.childNodes);
+  new Popup({ maxWidth: "24rem", closeButton: true }).setLngLat(at).setDOMContent(box).addTo(map);
 }
 
 function place(map: MapLibre, shape: GeoJSON.Geometry): void {
@@ -189,6 +225,7 @@ function start(element: HTMLElement): void {
     pitchWithRotate: false,
     maxPitch: 0,
     renderWorldCopies: false,
+    hash: element.dataset["hash"] === "yes",
     cooperativeGestures: element.dataset["cooperative"] === "yes",
     locale: { "NavigationControl.ZoomIn": words.zoomIn, "NavigationControl.ZoomOut": words.zoomOut, "Map.Title": element.getAttribute("aria-label") ?? "" },
   });
@@ -202,7 +239,7 @@ function start(element: HTMLElement): void {
     const shape = read<GeoJSON.Geometry>(element, "place");
     const prefix = element.dataset["pick"];
     if (element.dataset["areas"]) void areas(map, element.dataset["areas"], !bounds && !shape);
-    if (specs) layered(map, element, specs);
+    if (specs) layered(map, element, specs, words);
     if (shape) place(map, shape);
     if (prefix) pick(map, prefix);
   });

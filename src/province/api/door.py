@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from province.api import actions, feeds, observations
+from province.api import actions, annex, feeds, observations
 from province.api.errors import http_problem, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
 from province.api.openapi import document
@@ -27,6 +27,10 @@ _log = logging.getLogger(__name__)
 PREFIXES: Final = ("/ngsi-ld", "/api")
 _NAME: Final = Param("name", "Name of the action, such as report.resolve.", {"type": "string"}, "path", True)
 _FEED: Final = Param("name", "Name of the feed, such as open311.", {"type": "string"}, "path", True)
+_DAY: Final = Param("day", "Civil day such as 2024-08-03; left out: today.", {"type": "string", "format": "date"})
+_YEAR: Final = Param("year", "Year of the report.", {"type": "string", "pattern": "^[0-9]{4}$"}, "path", True)
+_FORMAT: Final = Param("format", "json or pdf.", {"enum": ["json", "pdf"]})
+_LANGUAGE: Final = Param("lang", "Language of the PDF.", {"enum": ["vi", "en"]})
 _KEY: Final = Param("Idempotency-Key", "A request sent again with the same key is carried out once.", place="header")
 
 
@@ -52,6 +56,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/api/feeds/{name}", "feeds.take", "Take in one message of a feed.", feeds.take, "Feeds",
           (_FEED, _KEY), {JSON: {}}, {200: ("What it changed, and what was refused.", {"type": "object"})},
           (NotFound, TooLarge, RateLimited, Unavailable), signed_in=True),
+    Route("GET", "/api/annex", "annex.plan", "The plan as it stands on a day, line by line.", annex.plan, "Plan",
+          (_DAY,), answers={200: ("The plan.", {"type": "object"})}, errors=(NotFound,)),
+    Route("GET", "/api/annex/checks", "annex.checks", "One acceptance check per line, judged now.", annex.checks,
+          "Plan", answers={200: ("The checks.", {"type": "object"})}, errors=(NotFound,)),
+    Route("GET", "/api/annex/reports/{year}", "annex.report", "The annual implementation report.", annex.report, "Plan",
+          (_YEAR, _FORMAT, _LANGUAGE), answers={200: ("The report; a PDF when asked for.", {"type": "object"})},
+          errors=(NotFound,)),
     Route("GET", "/api/openapi.json", "openapi.describe", "This document.", describe, "Description",
           answers={200: ("The document.", {"type": "object"})}, signed_in=True),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import ProvinceError
 from province.model.actor import Actor
+from province.model.annex import AnnexView, ReportView
 from province.model.change import Change, Changed
 from province.model.entity import Attribute, Entity, Json
 from province.model.observation import Acknowledged
@@ -71,6 +72,16 @@ class Door(Protocol):
     async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Annex:
+    """Questions about the plan. day: a civil day, or empty for today. Every callable looks at the actor it is given."""
+
+    view: Callable[[Actor, str], Awaitable[AnnexView]]
+    report: Callable[[Actor, int], Awaitable[ReportView]]
+    print: Callable[[ReportView, str], Awaitable[bytes]]
+    """(report, language) → PDF."""
+
+
 ReadObservations = Callable[[bytes, str], pa.Table]
 """(body, media type) → columns of `model.observation.SCHEMA`. Raises: DecodeError, TooLarge. It may run in a thread."""
 
@@ -99,3 +110,5 @@ class Services:
     temporal_instances: int = 10_000
     public_url: str = ""
     source_id: str = "urn:ngsi-ld:ContextSource:province"
+    annex: Annex | None = None
+    """None: the plan is not installed."""

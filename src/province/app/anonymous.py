@@ -24,7 +24,7 @@ def check(settings: Settings) -> None:
     for name, host in (("PROVINCE_HOST", settings.host), ("PROVINCE_MQTT_HOST", settings.mqtt_host)):
         if not is_loopback(host):
             raise ConfigurationError(
-                f"the tenant {settings.anonymous_tenant!r} is open to callers without an account, and {name} is {host}.",
+                f"the tenant {settings.anonymous_tenant!r} is open to everybody, and {name} is {host}.",
                 field="PROVINCE_ANONYMOUS_TENANT",
                 remedy="Listen on 127.0.0.1, or unset PROVINCE_ANONYMOUS_TENANT and give each system a token.",
             )

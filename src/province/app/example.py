@@ -6,13 +6,16 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from province.app import annex_facts
 from province.app.core import Core
 from province.errors import ConfigurationError
 from province.model.actor import system
 from province.model.change import Change
+from province.packs.atlas.example import figures
 from province.packs.devices.example import example as invented_sensors
 from province.territory.example import load as load_facts
 from province.territory.example import read_facts
+from province.territory.rows import read_rows, read_sources, upsert, words
 
 log = logging.getLogger(__name__)
 _PART = 500
@@ -34,8 +37,16 @@ async def load(core: Core) -> None:
     path = folder()
     await _apply(core, load_facts(path))
     await core.read_atlas(tenant)  # the sensors are placed in the areas that have just come in
+    await _apply(core, load_figures(path))
     facts = read_facts(path)
     await _apply(core, invented_sensors(facts.areas, facts.agencies, facts.positions))
+    await _apply(core, annex_facts.load(path, facts.agencies))
+
+
+def load_figures(path: Path) -> list[Change]:
+    """The changes that bring the figures of the folder in. Raises: ConfigurationError."""
+    credits = {n: (words(s), s.date.isoformat(), s.confidence) for n, s in read_sources(path).items()}
+    return [upsert(figure) for figure in figures(read_rows(path / "figures.csv"), credits)]
 
 
 async def _apply(core: Core, changes: Sequence[Change]) -> None:

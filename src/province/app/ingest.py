@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from province.app.core import open_core
+from province.app.declarations import parameters_at
+from province.broker.streaming import Watcher
 from province.engines.nats import gateway_bytes, retained_bytes
 from province.ingest.callout import Callout
 from province.ingest.mqtt import Intake
@@ -16,7 +18,15 @@ async def main(settings: Settings) -> None:
     """Take in and write until cancelled; what was read is finished first."""
     async with open_core(settings, "ingest", connections=8) as core:
         stop = asyncio.Event()
-        writer = Writer(core.nats, core.pool, core.lake_of, core.broker.types, max_bytes=settings.stream_max_bytes)
+        writer = Writer(
+            core.nats,
+            core.pool,
+            core.lake_of,
+            core.broker.types,
+            max_bytes=settings.stream_max_bytes,
+            known=core.known,
+            watcher=Watcher(core.pool, core.declared.packs, parameters_at),
+        )
         intake = Intake(
             core.nats,
             core.pool,

@@ -11,15 +11,17 @@ from typing import Any
 import pyarrow as pa
 from starlette.requests import Request
 
-from province.adapters import notices
+from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
 from province.app import letters
+from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
-from province.broker import corrections
+from province.broker import amendments
 from province.broker.broker import Acted
 from province.broker.history import Instance
+from province.broker.marks import Layers
 from province.console import services as console
 from province.errors import NotAllowed, NotFound, NotSignedIn, ProvinceError
 from province.identity import accounts, policy, roles, tokens
@@ -50,6 +52,7 @@ class Door:
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.marks = Layers(core.broker).marks
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
         self.actions = core.broker.actions
@@ -59,16 +62,16 @@ class Door:
 
     async def instances(self, id: str, names: Sequence[str], actor: Actor) -> list[Instance]:
         """The instances of record attributes as they are shown. The caller has read the entity."""
-        return await corrections.instances_of(self._pool, actor.tenant, id, names)
+        return await amendments.instances_of(self._pool, actor.tenant, id, names)
 
     async def withdraw(self, id: str, instances: Sequence[Instance], actor: Actor) -> None:
         """Show instances no more. The caller has checked the right."""
         if instances:
-            await corrections.withdraw(self._pool, id, instances, actor)
+            await amendments.withdraw(self._pool, id, instances, actor)
 
     async def correct(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None:
         """Show another value in place of an instance. The caller has checked the right."""
-        await corrections.correct(self._pool, id, instance, attribute, actor)
+        await amendments.correct(self._pool, id, instance, attribute, actor)
 
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
@@ -88,6 +91,7 @@ class Desk:
     photos: Photos
     reports: Limiter
     """Public reports and look-ups by secret, per address."""
+    annex: Annex
 
 
 def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callable[[Request], str]) -> console.Services:
@@ -140,6 +144,8 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        views=_views(core),
+        annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),
         public_url=settings.public_url,
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),
     )
@@ -357,6 +363,22 @@ def _accounts(desk: Desk) -> console.Accounts:
             await roles.withdraw(connection, actor, grant_id)
 
     return console.Accounts(listed, names, create, reset, disable, grant, withdraw)
+
+
+def _views(core: Core) -> console.Views:
+    async def listed(actor: Actor, type_name: str) -> Sequence[console.SavedView]:
+        async with core.pool.acquire() as connection:
+            return await views.views(connection, actor, type_name)
+
+    async def save(actor: Actor, type_name: str, name: str, query: str, share: bool) -> None:
+        async with core.pool.acquire() as connection:
+            await views.save(connection, actor, type_name, name, query, share=share)
+
+    async def remove(actor: Actor, view: int) -> None:
+        async with core.pool.acquire() as connection:
+            await views.remove(connection, actor, view)
+
+    return console.Views(listed, save, remove)
 
 
 def _tokens(desk: Desk) -> console.Tokens:

@@ -17,9 +17,11 @@ from province.adapters.photo import Photos
 from province.api import door as api
 from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
+from province.api.services import Annex as AnnexDoor
 from province.api.services import Services
 from province.app import anonymous, example, pages, subscribing, wellbeing
 from province.app.address import Callers
+from province.app.annex import Annex
 from province.app.core import Core, open_core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
 from province.broker.feeds import Feeds
@@ -94,6 +96,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         return actor
 
     store = subscribing.context_store(core)
+    annex = Annex(core)
     services = Services(
         broker=pages.Door(core),
         authenticate=authenticate,
@@ -109,6 +112,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         max_body_bytes=settings.max_body_bytes,
         temporal_instances=settings.temporal_instances,
         public_url=settings.public_url,
+        annex=AnnexDoor(annex.view, annex.report, annex.print),
     )
     desk = pages.Desk(
         core=core,
@@ -117,6 +121,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         files=FileStore(settings.home / "files", core.pool, quota=settings.file_quota_bytes),
         photos=Photos(),
         reports=Limiter(rate=0.5, burst=30),
+        annex=annex,
     )
     site = pages.build(desk, status=status_of, address=callers)
 

@@ -16,9 +16,9 @@ from province.ingest.credentials import digest, issue_credential
 from province.ingest.simulate import Simulated, simulate
 from province.model.actor import system
 from province.packs.devices.example import RHYTHMS, falls_silent, sensors
-from province.packs.devices.types import Sensor
 from province.settings import Settings
 from province.territory.example import read_facts
+from province.vocab.sensing import Sensor
 
 log = logging.getLogger(__name__)
 PERIOD_S = 20.0

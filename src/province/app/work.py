@@ -1,12 +1,15 @@
-"""The process `work`: rules, notices, jobs, notifications to subscribers."""
+"""The process `work`: rules, notices, jobs, notifications, upkeep of the lake, the daily values of the plan."""
 
 from __future__ import annotations
 
 import asyncio
 
 from province.adapters.outbound import Outbound
+from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.app.subscribing import Subscriptions
+from province.broker.retention import Retention
+from province.broker.upkeep import Upkeep
 from province.settings import Settings
 
 
@@ -15,11 +18,15 @@ async def main(settings: Settings) -> None:
     async with open_core(settings, "work", connections=12) as core:
         await core.jobs.open()
         outbound = Outbound(settings.outbound_allow)
+        retention = Retention(core.pool, core.lake_of, core.broker.types)
+        upkeep = Upkeep(core.pool, core.lake_of, retention, {})
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
                 group.create_task(core.jobs.work())
                 group.create_task(Subscriptions(core, outbound).run())
+                group.create_task(upkeep.run())
+                group.create_task(keep_always(Annex(core)))
         finally:
             await outbound.close()
             await core.jobs.close()

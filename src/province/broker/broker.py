@@ -23,7 +23,8 @@ from province.broker.write import Write
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
 from province.model.change import Change, Changed
-from province.model.entity import Attribute, Entity, split_key
+from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS, Attribute, Entity, split_key
+from province.model.goal import Measured
 from province.model.qlanguage import Place
 from province.model.query import Page, Query
 from province.model.record import to_record
@@ -40,6 +41,12 @@ _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S6
 _COUNT_LIMIT = 100_000
 _ROUNDS = 50
 """Reads of the database behind one page of a geo-query."""
+_DOES_NOT_COUNT = (
+    "jsonb_path_query_first(e.attrs, '$.*.origin ? ("
+    + " || ".join(f'@ == "{o}"' for o in ORIGINS if o not in COUNTS_TOWARDS_PLAN)
+    + ")') #>> '{}'"
+)
+"""The first origin among an entity's attributes that does not count towards a plan, or NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +266,7 @@ class Broker:
         """The entities of a page and where the next begins. A geo-query looks on until the page is full."""
         found: list[Entity] = []
         following = query.after
-        for _ in range(_ROUNDS if _is_spatial(query) else 1):
+        for _ in range(_ROUNDS if _is_spatial(query) and query.order != "any" else 1):
             asked = msgspec.structs.replace(query, after=following)
             if _is_spatial(query):
                 asked = msgspec.structs.replace(asked, limit=min(1000, max(query.limit * 2, 100)))
@@ -271,7 +278,7 @@ class Broker:
                     following = make_token(rows[i - 1]["order_value"], rows[i - 1]["id"])
                     return found, following
                 found.extend(_refine([entity_of(row)], query, self.types))
-            if len(rows) <= asked.limit:
+            if len(rows) <= asked.limit or query.order == "any":
                 return found, ""
             following = make_token(rows[asked.limit - 1]["order_value"], rows[asked.limit - 1]["id"])
             if len(found) == query.limit:
@@ -349,14 +356,16 @@ class Broker:
         result: list[tuple[Indicator, float | None, Instant]] = []
         for pack in self.packs:
             for indicator in pack.indicators:
-                name = indicator.of.TYPE.name  # type: ignore[attr-defined]
-                access = self._rights.readable(actor, (name,))
+                names = types_of(indicator)
+                access = self._rights.readable(actor, names)
                 if access:
-                    result.append((indicator, await self._indicator(indicator, name, access, actor), at))
+                    result.append((indicator, await self._indicator(indicator, names, access, actor), at))
         return result
 
-    async def _indicator(self, indicator: Indicator, name: str, access: list[Access], actor: Actor) -> float | None:
-        query = Query(types=(name,), where=indicator.where, limit=0, count=True)
+    async def _indicator(
+        self, indicator: Indicator, names: tuple[str, ...], access: list[Access], actor: Actor
+    ) -> float | None:
+        query = Query(types=names, where=indicator.where, limit=0, count=True)
         statement = compile_query(actor.tenant, query, access, self.types, many_typed=False)
         parameters = statement.parameters[: statement.counted]
         sql = statement.count_sql
@@ -367,6 +376,46 @@ class Broker:
         async with self.pool.acquire() as connection:
             value = await connection.fetchval(sql, *parameters)
         return None if value is None else float(value)
+
+    async def measured(self, indicator: Indicator, tenant: str) -> Measured:
+        """An indicator over everything, as a plan counts it: an entity with a simulated, estimated or forecast value
+        is left out whole. For the composition root: whose eyes the number is for, is decided there.
+        """
+        names = types_of(indicator)
+        actor = system(tenant, "plan")
+        query = Query(types=names, where=indicator.where, limit=0, count=True)
+        at = now()
+        async with self.pool.acquire() as connection:
+            many = await self._has_many_typed(connection, tenant)
+            statement = compile_query(tenant, query, self._rights.readable(actor, names), self.types, many_typed=many)
+            field = "'" + indicator.field.replace("'", "''") + "'"
+            total = "NULL" if indicator.measure == "count" else f"sum((e.attrs -> {field} ->> 'value')::float8)"
+            known = "count(*)" if indicator.measure == "count" else f"count(e.attrs -> {field} ->> 'value')"
+            columns = f"SELECT {_DOES_NOT_COUNT} AS origin, count(*) AS entities, {known} AS known, {total} AS total"
+            sql = statement.count_sql.replace("SELECT count(*)", columns, 1) + " GROUP BY 1"
+            rows = await connection.fetch(sql, *statement.parameters[: statement.counted])
+        good = next((row for row in rows if row["origin"] is None), None)
+        return Measured(
+            indicator=indicator.name,
+            value=_value(indicator, good),
+            unit=indicator.unit,
+            at=at,
+            counted=good["known"] if good else 0,
+            excluded={row["origin"]: row["entities"] for row in rows if row["origin"] is not None},
+        )
+
+
+def types_of(indicator: Indicator) -> tuple[str, ...]:
+    """Names of the types that an indicator is computed from."""
+    return tuple(r.TYPE.name for r in (indicator.of, *indicator.also))  # type: ignore[attr-defined]
+
+
+def _value(indicator: Indicator, row: Any) -> float | None:
+    if indicator.measure == "count":
+        return float(row["entities"]) if row else 0.0
+    if row is None or row["total"] is None:
+        return None
+    return float(row["total"]) / row["known"] if indicator.measure == "mean" else float(row["total"])
 
 
 def _scoped(actor: Actor, key: str | None) -> str | None:

@@ -41,7 +41,7 @@ def meets(entity: Entity, terms: Sequence[Term]) -> bool:
 
 
 def in_scope(entity: Entity, groups: Sequence[Sequence[str]]) -> bool:
-    """Whether a scope query is met: groups joined by OR, each of patterns that all match a scope; empty asks nothing."""
+    """Whether a scope query is met: groups joined by OR, each of patterns that all match; empty asks nothing."""
     if not groups:
         return True
     return any(all(any(_compiled(p).search(s) for s in entity.scope) for p in group) for group in groups)

@@ -75,7 +75,8 @@ class ContextStore:
     async def _put(self, tenant: str, id: str, url: str, kind: ContextKind, text: str, actor: Actor) -> StoredContext:
         async with self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(
-                f"INSERT INTO ld_context ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0)"
+                f"INSERT INTO ld_context ({_COLUMNS})"  # noqa: S608 - constants
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0)"
                 f" ON CONFLICT (tenant, id) DO UPDATE SET last_use = EXCLUDED.last_use RETURNING {_COLUMNS}",
                 tenant,
                 id,
@@ -110,9 +111,9 @@ class ContextStore:
         return None if row is None else _stored(row)
 
     async def get(self, id: str, actor: Actor) -> StoredContext:
-        """A context by its id, or a cached one by its address. Raises: NotFound."""
+        """A context by its id or its address. Raises: NotFound."""
         row = await self._pool.fetchrow(
-            f"SELECT {_COLUMNS} FROM ld_context WHERE tenant IN ($1, '') AND (id = $2 OR (url = $2 AND kind = 'Cached'))",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM ld_context WHERE tenant IN ($1, '') AND (id = $2 OR url = $2)",  # noqa: S608
             actor.tenant,
             id,
         )

@@ -85,7 +85,8 @@ async def remove_old(pool: Pool, *, keep_days: int = 30) -> dict[str, int]:
         outbox = await connection.execute(
             "DELETE FROM outbox o WHERE NOT EXISTS"
             " (SELECT 1 FROM relay_position p WHERE (o.xid, o.seq) > (p.xid, p.seq))"
-            " AND EXISTS (SELECT 1 FROM relay_position WHERE reader = 'relay') AND o.at < now() - make_interval(days => $1)"
+            " AND EXISTS (SELECT 1 FROM relay_position WHERE reader = 'relay')"
+            " AND o.at < now() - make_interval(days => $1)"
             " AND NOT EXISTS"
             " (SELECT 1 FROM failed_effect f WHERE f.tenant = o.tenant AND f.id = o.id AND f.state = 'open')",
             keep_days,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +14,16 @@ import pyarrow.compute as pc
 
 from province.broker.broker import Broker
 from province.broker.history import History, read_instances
-from province.errors import InvalidInput, NotFound
+from province.errors import InvalidInput, NotFound, NotSignedIn
+from province.history import area_hours, correction
+from province.history.correction import Correction
+from province.history.days import Days, read_days, whole_days
+from province.history.hours import Hours, read_hours, whole_hours
 from province.history.lake import COLUMNS, LAKE, Lake, Span
 from province.history.silent import silent as find_silent
+from province.identity import policy
 from province.model.actor import Actor
-from province.model.entity import ORIGINS, split_key
+from province.model.entity import ORIGINS, Origin, split_key
 from province.model.query import Query
 from province.model.time import Instant, now
 from province.pack import Silent
@@ -27,6 +32,22 @@ SERIES = pa.schema(
     [("t", pa.timestamp("us", tz="UTC")), ("avg", pa.float64()), ("min", pa.float64()), ("max", pa.float64()),
      ("count", pa.int64())]
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AreaHour:
+    """An hour of an attribute in an area. area: id, None: entities outside all areas.  squares: sum of squares."""
+
+    start: Instant
+    area: str | None
+    readings: int
+    total: float
+    squares: float
+
+    @property
+    def mean(self) -> float:
+        """The average of the readings."""
+        return self.total / self.readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +108,18 @@ class Measured:
             return History(records, _empty())
         span = Span(entities=[id], attributes=asked, start=start, end=end)
         lake = self._lake_of(actor.tenant)
+        said = await self._corrections(actor.tenant, [id], start, end)
         if last is not None:
-            readings = await asyncio.to_thread(lake.last, span, last)
+            readings = await asyncio.to_thread(lake.last, span, last, corrections=said)
         else:
-            readings = await asyncio.to_thread(lake.read, span, limit=limit)
+            readings = await asyncio.to_thread(lake.read, span, limit=limit, corrections=said)
         return History(records, readings)
+
+    async def _corrections(
+        self, tenant: str, entities: Sequence[str] | None, start: Instant | None, end: Instant | None
+    ) -> tuple[Correction, ...]:
+        async with self._broker.pool.acquire() as connection:
+            return await correction.read(connection, tenant, entities=entities, start=start, end=end)
 
     async def series(
         self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, points: int = 800
@@ -109,9 +137,78 @@ class Measured:
             raise NotFound(f"{entity.type} has no measured attribute {attr!r}.", field="attr")
         span = Span(entities=[id], attributes=[attr], start=start, end=end, datasets=(None,))
         rows = await asyncio.to_thread(
-            self._lake_of(actor.tenant).read, span, columns=("observed_at", "number", "seq", "row")
+            self._lake_of(actor.tenant).read,
+            span,
+            columns=("entity", "attribute", "dataset", "observed_at", "number", "seq", "row"),
+            corrections=await self._corrections(actor.tenant, [id], start, end),
         )
         return await asyncio.to_thread(bucket, rows, start, end, points)
+
+    async def rollup(
+        self, id: str, attr: str, actor: Actor, *, period: Literal["hour", "day"], start: Instant, end: Instant
+    ) -> pa.Table:
+        """What an attribute of an entity came to per hour, or per civil day of Vietnam, from the roll-ups and what came
+        since (`history.hours.PERIODS`). Periods that [start, end) only touches are given whole. Raises: NotFound.
+        """
+        if end <= start:
+            raise InvalidInput("the range is empty.", field="end", remedy="Give an end after the start.")
+        entity = await self._broker.get(id, actor, latest=False)
+        entity_type = self._broker.types.get(entity.type)
+        spec = entity_type.fields.get(attr) if entity_type else None
+        if spec is None or not spec.field.observed or not self._broker.visible(entity, actor)(attr):
+            raise NotFound(f"{entity.type} has no measured attribute {attr!r}.", field="attr")
+        widened = whole_hours(start, end) if period == "hour" else whole_days(start, end)
+        span = Span([id], [attr], *widened, datasets=(None,))
+        said = await self._corrections(actor.tenant, [id], *widened)
+        hours = Hours(self._lake_of(actor.tenant))
+        if period == "hour":
+            return await asyncio.to_thread(read_hours, hours, span, said)
+        return await asyncio.to_thread(read_days, Days(hours), span, said)
+
+    async def area_hours(
+        self, type: str, attr: str, actor: Actor, *, start: Instant, end: Instant,
+        origins: Collection[Origin] | None = None, stored: bool = True,
+    ) -> list[AreaHour]:  # fmt: skip
+        """Hourly figures of one attribute per area, over the entities that the caller may read, by hour and area.
+
+        Hours that begin in [start, end).  origins: only readings of these; None: of all.
+        stored: from the sums that are kept with the latest values; else from the readings themselves, grouped by where
+        entities stand now.  Raises: NotFound, NotSignedIn.
+        """
+        entity_type = self._broker.types.get(type)
+        spec = entity_type.fields.get(attr) if entity_type else None
+        access = self._broker.access(actor, type)
+        if entity_type is None or spec is None or not spec.field.observed or access is None or not access.shows(attr):
+            if access is None and actor.kind == "anonymous":
+                raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
+            raise NotFound(f"{type[:64]} has no measured attribute {attr[:64]!r}.", field="attr")
+        scope = access.read
+        if access.public and entity_type.info.public_where is None and spec.field.public:
+            scope = policy.EVERYWHERE
+        if scope.nothing:
+            raise NotFound(f"{type[:64]} has no measured attribute {attr[:64]!r}.", field="attr")
+        codes = None if origins is None else [ORIGINS.index(o) for o in origins]
+        async with self._broker.pool.acquire() as connection:
+            if stored:
+                rows = await area_hours.read(
+                    connection, actor.tenant, type, attr, start, end, origins=codes,
+                    agencies=None if scope.all else sorted(scope.agencies),
+                    areas=None if scope.all else sorted(scope.areas),
+                    pairs=() if scope.all else sorted(scope.pairs),
+                )  # fmt: skip
+                return [
+                    AreaHour(r["start_at"], r["area"] or None, r["readings"], r["total"], r["squares"]) for r in rows
+                ]
+            places = await connection.fetch(
+                "SELECT id, agency, area FROM entity WHERE tenant = $1 AND type = $2", actor.tenant, type
+            )
+            said = await correction.read(connection, actor.tenant, start=start, end=end)
+        mine = {r["id"]: r["area"] or "" for r in places if scope.covers(agency=r["agency"], area=r["area"])}
+        span = Span(attributes=[attr], start=start, end=end, datasets=(None,))
+        found = await asyncio.to_thread(
+            area_hours.from_readings, self._lake_of(actor.tenant), span, type, mine, said, origins=codes
+        )
+        return [AreaHour(at, area or None, n, total, squares) for at, area, n, total, squares in found]
 
     async def silent(self, panel: Silent, actor: Actor) -> list[SilentGroup]:
         """Silent entities by what they share: one group per value of each field in `by`, most silent first."""

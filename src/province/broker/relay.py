@@ -14,22 +14,26 @@ import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
+from province.broker import alarms
 from province.broker.actions import run
 from province.broker.broker import Broker, ParametersAt
 from province.broker.database import Connection, Pool
 from province.broker.rows import COLUMNS, entity_of
+from province.broker.streaming import CROSSED, Crossing, rule_name
 from province.errors import Conflict, ProvinceError, Unavailable
 from province.model.actor import system
 from province.model.entity import Entity
 from province.model.record import to_record
 from province.model.time import Instant, now
-from province.pack import Context, Pack, Rule
+from province.pack import Context, Pack, Rule, Threshold
+from province.vocab.alert import Alert
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,8 @@ MAX_DEPTH = 8
 """Rules may cause events that cause rules; a chain longer than this is a loop and is parked."""
 BATCH = 500
 IDLE_S = 0.1
+ALARMS = "alarms"
+"""Handler of crossings, as parked effects and idempotency keys name it."""
 _LOCK = 0x52454C59  # "RELY"
 
 Deliver = Callable[[Connection, str, Mapping[str, Any], UUID], Awaitable[None]]
@@ -88,6 +94,7 @@ class Relay:
         for pack in packs:
             for rule in pack.rules:
                 self._rules[rule.on].append((pack, rule))
+        self._thresholds = {rule_name(pack, one): one for pack in packs for one in pack.thresholds}
         self.counters = RelayCounters()
 
     async def run(self) -> None:
@@ -144,25 +151,37 @@ class Relay:
             self.counters.jobs += 1
         else:
             self.counters.events += 1
-            for pack, rule in self._rules.get(row.name, ()):
-                await self._apply_rule(connection, pack, rule, row)
+            for handler, act in self._handlers(connection, row):
+                await self._carry_out(connection, handler, act, row)
 
-    async def _apply_rule(self, connection: Connection, pack: Pack, rule: Rule, row: OutboxRow) -> None:
+    def _handlers(self, connection: Connection, row: OutboxRow) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Who acts on an event: the rules of packs, and the alarms on a crossing."""
+        found: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            (rule.name, partial(self._try_rule, connection, pack, rule, row))
+            for pack, rule in self._rules.get(row.name, ())
+        ]
+        if row.name == CROSSED:
+            found.append((ALARMS, partial(self._try_alarm, connection, row)))
+        return found
+
+    async def _carry_out(
+        self, connection: Connection, handler: str, act: Callable[[], Awaitable[None]], row: OutboxRow
+    ) -> None:
         for attempt in range(1, 6):
             try:
-                await self._try_rule(connection, pack, rule, row)
+                await act()
             except Unavailable:
                 raise  # the whole relay waits: order is kept
             except Conflict as error:
                 if attempt == 5:
-                    await self.park(connection, rule.name, row, str(error), attempt)
+                    await self.park(connection, handler, row, str(error), attempt)
             except ProvinceError as error:
-                await self.park(connection, rule.name, row, str(error), attempt)
+                await self.park(connection, handler, row, str(error), attempt)
                 return
             except Exception as error:
                 # A defect in one pack's logic must not stop the others: parked with its reason, where a person sees it.
-                log.exception("rule failed", extra={"rule": rule.name, "event": str(row.id)})
-                await self.park(connection, rule.name, row, f"{type(error).__name__}: {error}", attempt)
+                log.exception("rule failed", extra={"rule": handler, "event": str(row.id)})
+                await self.park(connection, handler, row, f"{type(error).__name__}: {error}", attempt)
                 return
             else:
                 return
@@ -188,6 +207,19 @@ class Relay:
             actor = system(row.tenant, rule.name, cause=str(row.id))
             key = f"{rule.name} {row.id}"
             await self._broker.carry_out(effects.changes, effects.messages, actor, key=key, depth=row.depth + 1)
+
+    async def _try_alarm(self, connection: Connection, row: OutboxRow) -> None:
+        crossing = msgspec.convert(row.payload, Crossing)
+        threshold: Threshold | None = self._thresholds.get(crossing.rule)
+        source = await _load(connection, row.tenant, row.entity or "")
+        if threshold is None or source is None:  # the rule or the sensor is gone since
+            return
+        actor = system(row.tenant, crossing.rule, cause=str(row.id))
+        page = await self._broker.query(alarms.open_alerts(source.id, crossing.rule), actor)
+        changes = alarms.decide(crossing, threshold, source, [to_record(Alert, e) for e in page.items])
+        self.counters.rules += 1
+        if changes:
+            await self._broker.carry_out(changes, (), actor, key=f"{ALARMS} {row.id}", depth=row.depth + 1)
 
     async def park(self, connection: Connection, handler: str, row: OutboxRow, reason: str, attempts: int) -> None:
         """Keep a failed effect where a person finds it, with its event."""
@@ -220,10 +252,10 @@ class Relay:
             if found is None:
                 return
             row = read_row(found)
-            for pack, rule in self._rules.get(row.name, ()):
-                if rule.name == handler:
+            for name, act in self._handlers(connection, row):
+                if name == handler:
                     before = self.counters.parked
-                    await self._apply_rule(connection, pack, rule, row)
+                    await self._carry_out(connection, name, act, row)
                     if self.counters.parked == before:
                         await connection.execute(
                             "UPDATE failed_effect SET state = 'retried' WHERE tenant = $1 AND id = $2 AND handler = $3",

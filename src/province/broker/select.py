@@ -90,8 +90,12 @@ def compile_query(
     count_sql = f"SELECT count(*) FROM {base}"  # noqa: S608 - composed of constants and placeholders
     counted = len(b.parameters)
     keyset = _keyset(b, query, order, descending, cast)
-    direction = "DESC" if descending else "ASC"
     columns = ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(","))
+    if query.order == "any":
+        base = _from(b, conditions, words, materialized=False)
+        sql = f"SELECT {columns}, e.id AS order_value FROM {base} LIMIT {b.bind(query.limit + 1)}"  # noqa: S608 - as above
+        return Statement(sql, count_sql, b.parameters, counted)
+    direction = "DESC" if descending else "ASC"
     sql = (
         f"SELECT {columns}, {order}::text AS order_value FROM {base}{keyset}"  # noqa: S608 - as above
         f" ORDER BY {order} {direction}, e.id {direction} LIMIT {b.bind(query.limit + 1)}"
@@ -101,7 +105,7 @@ def compile_query(
 
 def names_in(query: Query) -> set[str]:
     """The attributes that a question filters or sorts by."""
-    found = {query.order.removeprefix("-")} - {"id", "name", "modified"}
+    found = {query.order.removeprefix("-")} - {"id", "any", "name", "modified"}
     terms = list(query.where)
     while terms:
         term = terms.pop()
@@ -310,10 +314,12 @@ def _words(b: _Builder, query: Query) -> str:
     return b.bind(" & ".join([*words[:-1], words[-1] + ":*"]))
 
 
-def _from(b: _Builder, conditions: Sequence[str], words: str) -> str:
+def _from(b: _Builder, conditions: Sequence[str], words: str, *, materialized: bool = True) -> str:
     where = " AND ".join(conditions)
     if words == "false":
         return f"entity e WHERE {where} AND false"
+    if words and not materialized:
+        return f"entity e WHERE {where} AND e.words @@ to_tsquery('simple', {words})"
     if words:
         # MATERIALIZED: with ORDER BY id LIMIT the planner would walk the primary key and test every row for the words.
         matching = f"SELECT * FROM entity e WHERE {where} AND e.words @@ to_tsquery('simple', {words})"  # noqa: S608
@@ -324,7 +330,7 @@ def _from(b: _Builder, conditions: Sequence[str], words: str) -> str:
 def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bool, str]:
     descending = query.order.startswith("-")
     name = query.order.removeprefix("-")
-    if name == "id":
+    if name in ("id", "any"):
         return "e.id", descending, "text"
     if name == "name":
         return 'e.sort_key COLLATE "C"', descending, "text"
@@ -343,7 +349,7 @@ def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bo
 
 
 def _keyset(b: _Builder, query: Query, order: str, descending: bool, cast: str) -> str:
-    if not query.after:
+    if not query.after or query.order == "any":
         return ""
     value, last = read_token(query.after)
     operator = "<" if descending else ">"

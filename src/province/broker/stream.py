@@ -77,7 +77,10 @@ class Incarnation:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message of the stream. sequence: its place.  mark: where its source stands, as that source understands it."""
+    """A message of the stream. sequence: its place.  mark: where its source stands, as that source understands it.
+
+    at: when the stream took it, microseconds since 1970.
+    """
 
     sequence: int
     tenant: str
@@ -85,6 +88,7 @@ class Envelope:
     actor: str
     mark: str
     payload: bytes
+    at: int
 
 
 @dataclass(slots=True)
@@ -304,6 +308,7 @@ class Reader:
             actor=unquote(str(headers.get("Actor", ""))),
             mark=str(headers.get("Mark", "")),
             payload=message.data,
+            at=int(parts[-2]) // 1000,
         )
 
     async def _explain(self, sequence: int) -> bool:

@@ -35,7 +35,15 @@ class Client:
         headers = {"Content-Type": media_type} | ({"Idempotency-Key": key} if key else {})
         return self._call("POST", path, content=content, headers=headers)
 
+    def download(self, path: str, params: Mapping[str, str]) -> bytes:
+        """GET, as it comes."""
+        return self._answer("GET", path, params=params).content
+
     def _call(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._answer(method, path, **options)
+        return answer.json() if answer.content else {}
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **options)
         except httpx.TransportError as error:
@@ -44,7 +52,7 @@ class Client:
                 remedy="Start it with `province run`, or set PROVINCE_URL.",
             ) from None
         if answer.is_success:
-            return answer.json() if answer.content else {}
+            return answer
         try:
             problem = answer.json()
         except ValueError:

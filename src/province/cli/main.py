@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from province import __version__
+from province.cli.annex import add_annex
 from province.cli.client import Client
 from province.cli.operations import Operations
 from province.errors import ProvinceError
@@ -30,6 +31,7 @@ Examples:
   province list Report --where status==new            entities of a type
   province act report.resolve ID --set note="Đã vá"   carry out an action
   province observe readings.csv --type AirQualityObserved
+  province annex verify                               one acceptance check per line of the plan
   province backup /srv/backups                        one consistent cut
 """
 
@@ -62,6 +64,7 @@ def build(open_operations: Callable[[], Operations]) -> click.Group:
     _add_server(province)
     _add_upkeep(province)
     _add_data(province)
+    add_annex(province, _client)
     return province
 
 

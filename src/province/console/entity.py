@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from province.broker.actions import inputs_of
 from province.console import forms, uploads
-from province.console.display import Shown, entity_href, file_hashes, plain, show, title_of
-from province.console.lists import titles_of
+from province.console.display import FLAGGED, Shown, entity_href, file_hashes, plain, show, title_of
+from province.console.lists import names_of, targets
 from province.console.navigation import readable
 from province.console.series import RANGES
 from province.console.services import Instance
 from province.console.signin import Problem, problem
 from province.console.visit import Visit
-from province.errors import AlreadyExists, Conflict, InvalidInput, NotFound, TooLarge
+from province.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn, TooLarge
 from province.model.entity import Entity, split_key
 from province.model.query import Query, Where
 from province.model.schema import EntityType, FieldSpec
+from province.model.text import fold
 from province.model.time import Instant
 from province.pack import Action, Notice
 
 HISTORY: Final = 200
-CHOICES: Final = 300
-"""An input that names another entity is a list to choose from up to this many, and a text beyond."""
+CHOICES: Final = 25
+"""An input that names another entity is a list to choose from up to this many; beyond, names are typed and found."""
+RELATED: Final = 6
+"""Entities that point here, of each kind; the register shows the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Line:
     writer: str
     observed: bool
     dataset: str
+    link: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +84,33 @@ async def render(
     """
     services, words = visit.services, visit.words
     entity_type = services.broker.types.get(found.type)
-    written = {s.name for s in entity_type.fields.values() if not s.field.observed} if entity_type else set()
-    written |= {split_key(key)[0] for key in found.attrs}
-    if entity_type is not None:
-        # Readings have their charts; leaving them out spares a look into the lake.
-        written -= {s.name for s in entity_type.observed}
-    history = await services.broker.history(found.id, visit.actor, attrs=sorted(written), limit=HISTORY)
-    records = list(history.records)
-    names = await services.people(visit.actor, sorted({r.actor for r in records}))
     specs = list(entity_type.fields.values()) if entity_type else []
-    titles = await titles_of(visit, (found,), specs)
+    only = visit.request.query_params.get("attr", "")
+    records, titles, related = await asyncio.gather(
+        _past(visit, found, entity_type, only), _titles(visit, found, specs), related_to(visit, found)
+    )
+    names = await services.people(visit.actor, sorted({r.actor for r in records}))
     workflow = entity_type.info.workflow if entity_type else None
     state = found.value(workflow.attribute) if workflow else None
     place = found.value(entity_type.info.place if entity_type and entity_type.info.place else "location")
     wanted = visit.request.query_params.get("range", "24h")
     lines = lines_of(visit, found, entity_type, records, names, titles)
-    agency = await _name_of(visit, found.agency)
+    known = [x for x in lines if x.shown.text]
+    origins = {x.shown.origin for x in known}
+    offered = actions_of(visit, found)
+    options = await asyncio.gather(*(choices(visit, a) for a in offered))
     values = {
         "entity": found,
         "title": title_of(found, entity_type),
         "type_label": words.label(entity_type.info.label) if entity_type else found.type,
+        "icon": entity_type.info.icon if entity_type else "dot",
+        "declared": entity_type is not None,
         "in_menu": entity_type is not None and readable(services, visit.actor, found.type),
         "state": words.label(workflow.label(state)) if workflow and state in workflow.states else "",
-        "agency": agency,
-        # What machines measure first: it is what people come for.
-        "lines": sorted((x for x in lines if x.shown.text), key=lambda x: not x.observed),
+        # Said once at the head when it holds for everything below.
+        "origin": next(iter(origins)) if len(origins) == 1 and origins <= FLAGGED else "",
+        "agency": titles.get(found.agency or "", found.agency or ""),
+        "groups": grouped(visit, known),
         "unknown": [x.label for x in lines if not x.shown.text],
         "charts": [
             {"name": s.name, "label": words.label(s.field.label), "shown": show(found.attrs[s.name], words, spec=s)}
@@ -113,18 +122,107 @@ async def render(
         "place": place,
         "bounds": services.bounds,
         "steps": steps_of(visit, entity_type, records, names, titles),
+        "only": next((x.label for x in lines if x.name == only), ""),
         "truncated": len(records) >= HISTORY,
-        "forms": [forms.form_of(a, words, services.bounds, await choices(visit, a)) for a in actions_of(visit, found)],
+        "forms": [
+            (forms.form_of(a, words, services.bounds, o), is_final(a, entity_type))
+            for a, o in zip(offered, options, strict=True)
+        ],
         "failed": failed,
         "problem": wrong,
         "given": given or {},
         "key": secrets.token_hex(16),
         "files": file_hashes(found, services.file_fields),
+        "related": related,
         "answers": answers,
         "done": visit.request.query_params.get("done", ""),
         "href": entity_href(found.id),
     }
     return visit.page("entity.html", values, status=status)
+
+
+async def _past(visit: Visit, found: Entity, entity_type: EntityType | None, only: str) -> list[Instance]:
+    """The history of the record, or of one attribute. Readings have their charts: no look into the lake for them."""
+    written = {split_key(key)[0] for key in found.attrs}
+    if entity_type is not None:
+        written |= {s.name for s in entity_type.fields.values()}
+        written -= {s.name for s in entity_type.observed}
+    attrs = [only] if only in written else sorted(written)
+    history = await visit.services.broker.history(found.id, visit.actor, attrs=attrs, limit=HISTORY)
+    return list(history.records)
+
+
+async def _titles(visit: Visit, found: Entity, specs: Sequence[FieldSpec]) -> dict[str, str]:
+    """Names of everything that the entity points to, and of its owner, in one question."""
+    ids = {v for s in specs if s.kind == "Relationship" for v in targets(found.value(s.name))}
+    if found.agency:
+        ids.add(found.agency)
+    return await names_of(visit, ids)
+
+
+def grouped(visit: Visit, lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
+    """What machines measure first: it is what people come for. Then what was written, then what it is linked to."""
+    words = visit.words
+    groups = (
+        (words("Measured"), [x for x in lines if x.observed]),
+        (words("Written"), [x for x in lines if not x.observed and not x.link]),
+        (words("Linked to"), [x for x in lines if not x.observed and x.link]),
+    )
+    return [(title, found) for title, found in groups if found]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Entities of one type that point here through one field. more: address of the rest, or ""."""
+
+    title: str
+    label: str
+    icon: str
+    members: tuple[tuple[str, str], ...]
+    more: str
+
+
+async def related_to(visit: Visit, found: Entity) -> list[Related]:
+    """Who points to this entity, through every indexed relationship that the reader may look through."""
+    types = visit.services.broker.types
+    ways = [
+        (t, s)
+        for t in types.values()
+        for s in t.fields.values()
+        if s.field.ref == found.type
+        and s.field.indexed
+        and not s.many
+        and readable(visit.services, visit.actor, t.name)
+    ]
+    answers = await asyncio.gather(*(_pointing(visit, t, s, found.id) for t, s in ways))
+    return [a for a in answers if a is not None]
+
+
+async def _pointing(visit: Visit, entity_type: EntityType, spec: FieldSpec, target: str) -> Related | None:
+    query = Query(
+        types=(entity_type.name,), where=(Where(spec.name, "==", target),), order="any", limit=RELATED + 1, latest=False
+    )
+    try:
+        page = await visit.services.broker.query(query, visit.actor)
+    except (NotAllowed, NotSignedIn):
+        return None
+    if not page.items:
+        return None
+    shown = page.items[:RELATED]
+    members = tuple(sorted((title_of(e, entity_type), entity_href(e.id)) for e in shown))
+    more = f"/list/{entity_type.name}?{urlencode({spec.name: target})}" if len(page.items) >= RELATED else ""
+    words = visit.words
+    label = words.label(spec.field.label)
+    return Related(words.label(entity_type.info.label), label, entity_type.info.icon, members, more)
+
+
+def is_final(action: Action, entity_type: EntityType | None) -> bool:
+    """Whether the work is over after this action, as the edges of the workflow name it (`close` → `report.closed`)."""
+    workflow = entity_type.info.workflow if entity_type else None
+    if workflow is None:
+        return False
+    verb = action.name.rpartition(".")[2].rstrip("e")
+    return any(e.target in workflow.final and e.event.rpartition(".")[2].startswith(verb) for e in workflow.edges)
 
 
 def actions_of(visit: Visit, found: Entity) -> list[Action]:
@@ -145,7 +243,7 @@ def actions_of(visit: Visit, found: Entity) -> list[Action]:
 
 
 async def choices(visit: Visit, action: Action) -> dict[str, tuple[tuple[str, str], ...]]:
-    """(id, name) of the entities that the action's inputs may name, by type; none for types with too many."""
+    """(id, name) of the entities that the action's inputs may name, by type; none for types with many."""
     result: dict[str, tuple[tuple[str, str], ...]] = {}
     types = visit.services.broker.types
     for spec in inputs_of(action):
@@ -158,6 +256,26 @@ async def choices(visit: Visit, action: Action) -> dict[str, tuple[tuple[str, st
         )
         if not page.next:
             result[wanted.name] = tuple((e.id, title_of(e, wanted)) for e in page.items)
+    return result
+
+
+async def named(visit: Visit, form: forms.ActionForm, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs in which a name typed in the place of an id became the id. Raises: InvalidInput for none, or several."""
+    result = dict(inputs)
+    for field in form.fields:
+        given = inputs.get(field.name)
+        entity_type = visit.services.broker.types.get(field.ref)
+        if entity_type is None or field.options or not isinstance(given, str) or given.startswith("urn:"):
+            continue
+        query = Query(types=(field.ref,), text=given, order="any", limit=100, latest=False)
+        page = await visit.services.broker.query(query, visit.actor)
+        alive = [e for e in page.items if not e.value("validTo")]
+        equal = [e.id for e in alive if fold(title_of(e, entity_type)) == fold(given)]
+        if len(equal) != 1:
+            raise InvalidInput(
+                f"{given[:60]!r} names {len(equal)} entities.", field=field.name, remedy="Choose one of those offered."
+            )
+        result[field.name] = equal[0]
     return result
 
 
@@ -185,7 +303,9 @@ def lines_of(
         label = visit.words.label(spec.field.label) if spec else name
         observed = spec is not None and spec.field.observed
         writer = "" if observed else names.get(writers.get(key, ""), writers.get(key, ""))
-        result.append(Line(name, label, shown, writer, observed, dataset or ""))
+        link = bool(spec and spec.kind == "Relationship")
+        hint = visit.words.label(spec.field.hint) if spec and spec.field.hint else ""
+        result.append(Line(name, label, shown, writer, observed, dataset or "", link, hint))
     return result
 
 
@@ -214,14 +334,6 @@ def steps_of(
     return result
 
 
-async def _name_of(visit: Visit, id: str | None) -> str:
-    if not id:
-        return ""
-    page = await visit.services.broker.query(Query(ids=(id,), limit=1, latest=False), visit.actor)
-    types = visit.services.broker.types
-    return title_of(page.items[0], types.get(page.items[0].type)) if page.items else id
-
-
 async def act(visit: Visit) -> Response:
     """Carry out an action. What can be corrected is shown again in its form."""
     found = await visit.services.broker.get(visit.request.path_params["id"], visit.actor)
@@ -235,7 +347,7 @@ async def act(visit: Visit) -> Response:
         )
     form = forms.form_of(action, visit.words, visit.services.bounds, await choices(visit, action))
     try:
-        inputs = forms.read(form, visit.form)
+        inputs = await named(visit, form, forms.read(form, visit.form))
         files = await uploads.store(visit) if action.files else ()
         acted = await visit.services.broker.act(
             name, visit.actor, id=found.id, inputs=inputs, files=files, key=visit.text("key") or None

@@ -20,6 +20,7 @@ class Control:
     """One filter. kind: choice, text, number or instant (these two have a lower and an upper bound).
 
     options: (value, name on screen).  value: as given; for bounds the lower one, with `upper` beside it.
+    ref: the type that a relationship points to; `shown` is the name of the chosen one.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Control:
     value: str = ""
     upper: str = ""
     unit: str = ""
+    ref: str = ""
+    shown: str = ""
 
     @property
     def active(self) -> bool:
@@ -55,7 +58,9 @@ def controls(entity_type: EntityType, params: QueryParams, words: Words) -> list
             continue
         if spec.value in ("geometry", "json"):
             continue
-        control = Control(spec.name, words.label(spec.field.label), "text", unit=unit_symbol(spec.unit))
+        control = Control(
+            spec.name, words.label(spec.field.label), "text", unit=unit_symbol(spec.unit), ref=spec.field.ref
+        )
         options = options_of(spec, entity_type, words)
         if options:
             control = replace(control, kind="choice", options=options)

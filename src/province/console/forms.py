@@ -29,6 +29,7 @@ class FormField:
     """One field. kind: text, long, number, integer, boolean, instant, choice or place.
 
     options: (value, name on screen) of a choice.  bounds: first view of the map of a place.
+    ref: entity type that a text names, by id or by name.
     """
 
     name: str
@@ -42,6 +43,7 @@ class FormField:
     minimum: float | None = None
     maximum: float | None = None
     bounds: Box | None = None
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def _field(spec: Input, words: Words, bounds: Box, choices: tuple[tuple[str, str
         minimum=spec.field.minimum,
         maximum=spec.field.maximum,
         bounds=bounds,
+        ref=spec.field.ref,
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from province.console import filters
-from province.console.display import Shown, Words, entity_href, show, title_of
+from province.console.display import FLAGGED, Shown, Words, entity_href, show, title_of
 from province.console.navigation import panels, readable
 from province.console.visit import Visit
 from province.errors import NotFound, NotSignedIn
@@ -34,11 +35,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An entity of the list."""
+    """An entity of the list. origin: simulated, estimated or forecast, when all of its values are; said once then."""
 
     href: str
     title: str
     values: tuple[Shown, ...]
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,11 @@ def panel_of(visit: Visit, name: str) -> Table:
     return Table(entity_type.record, entity_type.info.label)
 
 
-def columns_of(panel: Table, entity_type: EntityType) -> list[FieldSpec]:
-    """The declared columns; else title, then indexed fields."""
+def columns_of(panel: Table, entity_type: EntityType, chosen: Sequence[str] = ()) -> list[FieldSpec]:
+    """The columns that the reader chose, in declared order; else the panel's; else title, then indexed fields."""
+    if chosen:
+        wanted = {*chosen, entity_type.info.title}
+        return [s for s in choosable(entity_type) if s.name in wanted]
     names = panel.columns or tuple(
         dict.fromkeys(
             (
@@ -79,6 +84,11 @@ def columns_of(panel: Table, entity_type: EntityType) -> list[FieldSpec]:
     return [entity_type.fields[n] for n in names if n in entity_type.fields]
 
 
+def choosable(entity_type: EntityType) -> list[FieldSpec]:
+    """Fields that may be a column: those that read well in one line."""
+    return [s for s in entity_type.fields.values() if s.value not in ("geometry", "json") and not s.field.personal]
+
+
 async def entities(visit: Visit) -> Response:
     """The page."""
     name = visit.request.path_params["type"]
@@ -86,6 +96,8 @@ async def entities(visit: Visit) -> Response:
     entity_type = visit.services.broker.types[name]
     params, words = visit.request.query_params, visit.words
     given = filters.controls(entity_type, params, words)
+    named = await names_of(visit, {c.value for c in given if c.ref and c.value})
+    given = [replace(c, shown=named.get(c.value, c.value)) if c.ref else c for c in given]
     order = params.get("sort", "") or "-modified"
     query = Query(
         types=(name,),
@@ -97,7 +109,8 @@ async def entities(visit: Visit) -> Response:
         count=params.get("count") == "1",
     )
     page = await visit.services.broker.query(query, visit.actor)
-    specs = columns_of(panel, entity_type)
+    chosen = params.getlist("col")
+    specs = columns_of(panel, entity_type, chosen)
     titles = await titles_of(visit, page.items, specs)
     rows = [_row(entity, entity_type, specs, words, titles) for entity in page.items]
     kept = [(k, v) for k, v in params.multi_items() if v and k not in ("after", "count")]
@@ -107,6 +120,12 @@ async def entities(visit: Visit) -> Response:
         "columns": [_column(s, entity_type, order, kept, words) for s in specs],
         "title_column": next((i for i, s in enumerate(specs) if s.name == entity_type.info.title), -1),
         "rows": rows,
+        "choices": [
+            (s.name, words.label(s.field.label), s in specs)
+            for s in choosable(entity_type)
+            if s.name != entity_type.info.title
+        ],
+        "chosen": chosen,
         "controls": given,
         "active": sum(c.active for c in given) + bool(query.text),
         "q": query.text,
@@ -114,6 +133,8 @@ async def entities(visit: Visit) -> Response:
         "orders": _orders(entity_type, words),
         "tabs": await _tabs(visit, panel, entity_type, query, kept),
         "total": page.total,
+        "views": await visit.services.views.list(visit.actor, name) if visit.session else (),
+        "asked": urlencode(kept),
         "first_href": _href(name, kept),
         "next_href": _href(name, [*kept, ("after", page.next)]) if page.next else "",
         "count_href": _href(name, [*kept, ("count", "1")]),
@@ -126,13 +147,13 @@ async def entities(visit: Visit) -> Response:
 
 async def titles_of(visit: Visit, items: tuple[Entity, ...], specs: list[FieldSpec]) -> dict[str, str]:
     """Names of the entities that relationships of these columns point to, as far as the reader may see them."""
-    ids = {
-        value
-        for entity in items
-        for spec in specs
-        if spec.kind == "Relationship"
-        for value in _targets(entity.value(spec.name))
-    }
+    return await names_of(
+        visit, {v for e in items for s in specs if s.kind == "Relationship" for v in targets(e.value(s.name))}
+    )
+
+
+async def names_of(visit: Visit, ids: set[str]) -> dict[str, str]:
+    """Names by id, of those that the reader may see."""
     if not ids:
         return {}
     types = visit.services.broker.types
@@ -142,14 +163,17 @@ async def titles_of(visit: Visit, items: tuple[Entity, ...], specs: list[FieldSp
     return {e.id: title_of(e, types.get(e.type)) for e in found.items}
 
 
-def _targets(value: object) -> list[str]:
+def targets(value: object) -> list[str]:
+    """What a relationship's value points to: one id, or several."""
     found = value if isinstance(value, list) else [value]
     return [v for v in found if isinstance(v, str)]
 
 
 def _row(entity: Entity, entity_type: EntityType, specs: list[FieldSpec], words: Words, titles: dict[str, str]) -> Row:
     values = tuple(show(entity.attrs.get(s.name), words, spec=s, type=entity_type, titles=titles) for s in specs)
-    return Row(entity_href(entity.id), title_of(entity, entity_type), values)
+    origins = {v.origin for v in values if v.text}
+    origin = next(iter(origins)) if len(origins) == 1 and origins <= FLAGGED else ""
+    return Row(entity_href(entity.id), title_of(entity, entity_type), values, origin)
 
 
 def _column(spec: FieldSpec, entity_type: EntityType, order: str, kept: list[tuple[str, str]], words: Words) -> Column:

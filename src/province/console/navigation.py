@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
 
 from province.console.language import mark
 from province.console.services import Services
@@ -10,36 +12,79 @@ from province.model.actor import Actor
 from province.model.label import Label
 from province.pack import Action, Map, Pack, Silent, Table
 
+FEW: Final = 12
+"""Up to so many registers stand open in the menu; more are folded by pack, but for the one that is being read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One link. text: a message to translate, or a pack's label."""
+    """One link. text, group: a message to translate, or a pack's label.  icon: name of a symbol in `icons.svg`."""
 
     href: str
     text: str | Label
     current: bool
-    group: str = ""
+    group: str | Label = ""
+    icon: str = "dot"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Links under one heading. fold: they stand in a fold that the reader opens."""
+
+    title: str | Label
+    entries: tuple[Entry, ...]
+    fold: bool = False
+    open: bool = False
 
 
 def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
     """Links in order; those that the actor's rights do not open are left out."""
-    found: list[tuple[str, str | Label, str]] = []
+    found: list[tuple[str, str | Label, str | Label, str]] = []
     person = actor.kind == "person"
+    if services.annex is not None:
+        found.append(("/phu-luc-xiv", mark("The plan (Annex XIV)"), "", "plan"))
     if person:
-        found.append(("/", mark("Overview"), ""))
-    found.append(("/map", mark("Map"), ""))
+        found.append(("/", mark("Overview"), "", "overview"))
+    found.append(("/map", mark("Map"), "", "map"))
     if person:
-        found += [(f"/list/{name}", label, mark("Registers")) for name, label in lists(services, actor)]
+        found += registers(services, actor)
+        operations = mark("Operations")
         if any(isinstance(p, Silent) for pack in services.broker.packs for p in pack.panels):
-            found.append(("/silent", mark("Silent devices"), mark("Operations")))
+            found.append(("/silent", mark("Silent devices"), operations, "silent"))
         if services.may(actor, "letter.read"):
-            found.append(("/dead-letters", mark("Dead letters"), mark("Operations")))
+            found.append(("/dead-letters", mark("Dead letters"), operations, "letter"))
+        administration = mark("Administration")
         if services.may(actor, "account.read"):
-            found.append(("/admin/accounts", mark("Accounts"), mark("Administration")))
-        found.append(("/admin/tokens", mark("Tokens and devices"), mark("Administration")))
+            found.append(("/admin/accounts", mark("Accounts"), administration, "people"))
+        found.append(("/admin/tokens", mark("Tokens and devices"), administration, "key"))
     if public_action(services) is not None:
-        found.append(("/report", mark("Send a report"), mark("For residents")))
-    return [Entry(href, text, _is_current(href, path), group) for href, text, group in found]
+        found.append(("/report", mark("Send a report"), mark("For residents"), "report"))
+    return [Entry(href, text, _is_current(href, path), group, icon) for href, text, group, icon in found]
+
+
+def menu(found: list[Entry]) -> list[Group]:
+    """The links by their groups; the registers of packs are folded when there are many."""
+    registers = [e for e in found if isinstance(e.group, Label)]
+    many = len(registers) > FEW
+    result = []
+    for title, members in groupby(found, key=lambda e: e.group):
+        inside = tuple(members)
+        fold = many and isinstance(title, Label)
+        result.append(Group(title, inside, fold, fold and any(e.current for e in inside)))
+    return result
+
+
+def registers(services: Services, actor: Actor) -> list[tuple[str, Label, Label, str]]:
+    """(address, title, title of the pack, icon) of every register that the actor may read, pack by pack."""
+    seen: set[str] = set()
+    result = []
+    for pack in services.broker.packs:
+        for panel in pack.panels:
+            info = panel.of.TYPE  # type: ignore[attr-defined]
+            if isinstance(panel, Table) and info.name not in seen and readable(services, actor, info.name):
+                seen.add(info.name)
+                result.append((f"/list/{info.name}", panel.title, pack.title, info.icon))
+    return result
 
 
 def public_action(services: Services) -> Action | None:

@@ -1,33 +1,47 @@
-"""The first page of a signed-in person: how much there is, what happened, what waits, whether all parts run."""
+"""The first page. For a signed-in person: what needs them, the numbers, the registers. For a stranger: the front."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
-from province.console.display import entity_href, unit_symbol
+from province.console.display import Words, entity_href, title_of, unit_symbol
 from province.console.language import mark
 from province.console.navigation import readable
 from province.console.services import Happening
 from province.console.visit import Visit
-from province.model.time import Instant
+from province.model.label import Label
+from province.model.query import Query, Where
+from province.model.schema import EntityType
+from province.model.time import Instant, now, parse_instant
+from province.pack import Indicator, Pack
 
-EVENTS = 12
-NOTICES = 8
+EVENTS: Final = 8
+NOTICES: Final = 6
+WORK: Final = 8
+SOON: Final = timedelta(hours=24)
+DUE: Final = "dueAt"
+"""An indexed instant of this name is a deadline: work whose state is not final is listed by it."""
+ALERT: Final = "Alert"
+FRONT: Final = "/phu-luc-xiv"
+"""The public front door, when a page stands there; else strangers are shown the welcome page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """An indicator: its value and what it was computed from."""
+    """An indicator: its value, and what explains it as (term, text) pairs."""
 
     title: str
     text: str
     unit: str
-    source: str
     href: str
-    at: Instant
+    why: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +51,23 @@ class Count:
     name: str
     label: str
     count: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """An entity that waits for somebody. kind: overdue, soon or "" by its deadline."""
+
+    href: str
+    title: str
+    state: str
+    label: str
+    due: Instant | None
+    kind: str
 
 
 VERBS: Final = {"created": mark("created"), "changed": mark("changed"), "deleted": mark("deleted")}
+MEASURES: Final = {"count": mark("number of"), "sum": mark("sum over"), "mean": mark("mean over")}
 
 
 def event_text(visit: Visit, event: Happening) -> str:
@@ -58,20 +86,19 @@ def event_text(visit: Visit, event: Happening) -> str:
 
 async def overview(visit: Visit) -> Response:
     """The page."""
+    if visit.session is None:
+        return await front(visit)
     services, words, actor = visit.services, visit.words, visit.actor
     types = services.broker.types
-    tiles = []
-    for indicator, value, at in await services.broker.indicators(actor):
-        source = indicator.of.TYPE  # type: ignore[attr-defined]
-        text = "" if value is None else words.number(value, 1)
-        href = f"/list/{source.name}"
-        unit = unit_symbol(indicator.unit)
-        tiles.append(Tile(words.label(indicator.title), text, unit, words.label(source.label), href, at))
-    counts = [
-        Count(name, words.label(types[name].info.label) if name in types else name, words.number(count, 0))
-        for name, count, _ in await services.broker.type_counts(actor)
-        if name not in types or readable(services, actor, name)
-    ]
+    indicators, counts, duties, alerts = await asyncio.gather(
+        services.broker.indicators(actor),
+        services.broker.type_counts(actor),
+        duties_of(visit),
+        alerts_of(visit),
+    )
+    happened, notices, engines = await asyncio.gather(
+        services.events(actor, EVENTS), services.inbox(actor, NOTICES), services.engines()
+    )
     events = [
         {
             "at": e.at,
@@ -81,7 +108,7 @@ async def overview(visit: Visit) -> Response:
             "title": e.title or e.entity,
             "actor": e.actor,
         }
-        for e in await services.events(actor, EVENTS)
+        for e in happened
     ]
     inbox = [
         {
@@ -93,16 +120,145 @@ async def overview(visit: Visit) -> Response:
             "at": n.at,
             "read": n.read,
         }
-        for n in await services.inbox(actor, NOTICES)
+        for n in notices
     ]
     values = {
-        "indicators": tiles,
-        "counts": counts,
+        "sections": sections(visit, indicators),
+        "counts": [
+            Count(
+                name,
+                words.label(types[name].info.label) if name in types else name,
+                words.number(count, 0),
+                types[name].info.icon if name in types else "dot",
+            )
+            for name, count, _ in counts
+            if name not in types or readable(services, actor, name)
+        ],
         "events": events,
         "inbox": inbox,
-        "engines": await services.engines(),
+        "unread": sum(not n["read"] for n in inbox),
+        "engines": engines,
+        "well": all(e.well for e in engines),
+        "duties": duties,
+        "alerts": alerts,
+        "alert_type": ALERT,
+        "now": now(),
     }
     return visit.page("overview.html", values)
+
+
+async def front(visit: Visit) -> Response:
+    """What a stranger sees first: the public front door, or the welcome page with what is open to everybody."""
+    if any(isinstance(r, Route) and r.path == FRONT for r in visit.request.app.routes):
+        return RedirectResponse(FRONT, status_code=303)
+    indicators = await visit.services.broker.indicators(visit.actor)
+    return visit.page("welcome.html", {"sections": sections(visit, indicators)})
+
+
+def sections(
+    visit: Visit, found: Sequence[tuple[Indicator, float | None, Instant]], *, only: tuple[Pack, ...] | None = None
+) -> list[tuple[str, list[Tile]]]:
+    """(title of the pack, its indicators as tiles), for packs that have any."""
+    tiles = {i.name: tile(visit, i, value, at) for i, value, at in found}
+    result = []
+    for pack in only or visit.services.broker.packs:
+        mine = [tiles[i.name] for i in pack.indicators if i.name in tiles]
+        if mine:
+            result.append((visit.words.label(pack.title), mine))
+    return result
+
+
+def tile(visit: Visit, indicator: Indicator, value: float | None, at: Instant) -> Tile:
+    """An indicator with its explanation: what it counts, from where, how fresh, whose."""
+    words = visit.words
+    source = visit.services.broker.types[indicator.of.TYPE.name]  # type: ignore[attr-defined]
+    pack = next((p for p in visit.services.broker.packs if indicator in p.indicators), None)
+    why = (
+        (words("formula"), formula(words, indicator, source)),
+        (words("source"), words.label(source.info.label)),
+        (words("freshness"), words("computed when the page was opened") + f", {words.instant(at)}"),
+        (words("owner"), f"{words.label(pack.title)} ({pack.row})" if pack else ""),
+    )
+    text = "" if value is None else words.number(value, 1)
+    symbol = unit_symbol(indicator.unit)
+    href = f"/list/{source.name}" if readable(visit.services, visit.actor, source.name) else ""
+    return Tile(words.label(indicator.title), text, symbol, href, why)
+
+
+def formula(words: Words, indicator: Indicator, source: EntityType) -> str:
+    """What an indicator computes, in words: from its declaration, so that it cannot say something else."""
+    what = words.label(source.info.label)
+    if indicator.field and indicator.field in source.fields:
+        what = f"{words.label(source.fields[indicator.field].field.label)} ({what})"
+    terms = [_term(words, w, source) for w in indicator.where]
+    told = f"{words(MEASURES[indicator.measure])} {what}"
+    return f"{told}; " + words("where") + f" {', '.join(terms)}" if terms else told
+
+
+def _term(words: Words, term: Where, source: EntityType) -> str:
+    spec = source.fields.get(term.name)
+    name = words.label(spec.field.label) if spec else term.name
+    workflow = source.info.workflow
+    states = dict(workflow.names) if workflow and workflow.attribute == term.name else {}
+    names: dict[str, Label] = {**states, **(dict(spec.field.names) if spec else {})}
+    given = term.value if isinstance(term.value, list) else [term.value]
+    shown = [words.label(names[v]) if isinstance(v, str) and v in names else str(v) for v in given]
+    sign = {"==": "=", "in": "=", "!=": "≠", "exists": "≠ ∅", "absent": "= ∅"}.get(term.op, term.op)
+    return f"{name} {sign} {' | '.join(shown)}" if term.op not in ("exists", "absent") else f"{name} {sign}"
+
+
+async def duties_of(visit: Visit) -> list[Duty]:
+    """Work with a deadline that is not over, the nearest deadline first: of one's own agencies, or of all."""
+    wanted = [
+        t
+        for t in visit.services.broker.types.values()
+        if t.info.workflow is not None
+        and (spec := t.fields.get(DUE)) is not None
+        and spec.field.indexed
+        and visit.services.may(visit.actor, f"{t.noun}.read")
+    ]
+    agencies = tuple(sorted({g.agency for g in visit.actor.grants if g.agency is not None}))
+    found = await asyncio.gather(*(_duties(visit, t, agencies) for t in wanted))
+    return sorted((d for part in found for d in part), key=lambda d: d.due or now())[:WORK]
+
+
+async def _duties(visit: Visit, entity_type: EntityType, agencies: tuple[str, ...]) -> list[Duty]:
+    workflow = entity_type.info.workflow
+    if workflow is None:
+        return []
+    open_states = [s for s in workflow.states if s not in workflow.final]
+    where = (Where(workflow.attribute, "in", open_states), Where(DUE, "exists"))
+    query = Query(types=(entity_type.name,), where=where, agency=agencies, order=DUE, limit=WORK, latest=False)
+    page = await visit.services.broker.query(query, visit.actor)
+    at = now()
+    result = []
+    for entity in page.items:
+        due = parse_instant(str(entity.value(DUE))) if entity.value(DUE) else None
+        kind = "" if due is None else "overdue" if due < at else "soon" if due < at + SOON else ""
+        state = str(entity.value(workflow.attribute))
+        shown = visit.words.label(workflow.label(state)) if state in workflow.states else state
+        label = visit.words.label(entity_type.info.label)
+        result.append(Duty(entity_href(entity.id), title_of(entity, entity_type), shown, label, due, kind))
+    return result
+
+
+async def alerts_of(visit: Visit) -> list[Duty] | None:
+    """Alerts that are not over, the newest first; None when no pack knows alerts, or none may be read."""
+    entity_type = visit.services.broker.types.get(ALERT)
+    if entity_type is None or not readable(visit.services, visit.actor, ALERT):
+        return None
+    workflow = entity_type.info.workflow
+    open_states = [s for s in workflow.states if s not in workflow.final] if workflow else []
+    where = (Where(workflow.attribute, "in", open_states),) if workflow else ()
+    query = Query(types=(ALERT,), where=where, order="-modified", limit=WORK, latest=False)
+    page = await visit.services.broker.query(query, visit.actor)
+    result = []
+    for entity in page.items:
+        state = str(entity.value(workflow.attribute)) if workflow else ""
+        shown = visit.words.label(workflow.label(state)) if workflow and state in workflow.states else state
+        label = visit.words.label(entity_type.info.label)
+        result.append(Duty(entity_href(entity.id), title_of(entity, entity_type), shown, label, entity.modified_at, ""))
+    return result
 
 
 async def mark_read(visit: Visit) -> Response:

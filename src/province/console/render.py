@@ -57,7 +57,7 @@ def environment(language: str) -> Environment:
     catalogue = translations(language)
     result.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     words = Words(language)
-    result.globals.update(words=words, lang=language, asset=asset, has_asset=has_asset)
+    result.globals.update(words=words, lang=language, asset=asset, has_asset=has_asset, icon_address=icon)
     result.filters.update(instant=words.instant, ago=words.ago, number=words.number, label=words.label)
     return result
 
@@ -73,6 +73,13 @@ def asset(path: str) -> str:
 def has_asset(path: str) -> bool:
     """Whether a built file is there: without the islands the pages work as plain forms and lists."""
     return (STATIC / path).is_file()
+
+
+@cache
+def icon(name: str) -> str:
+    """Address of a symbol; of the plain dot for a name that has none."""
+    known = f'id="{name}"' in (STATIC / "icons.svg").read_text("utf-8")
+    return f"{asset('icons.svg')}#{name if known else 'dot'}"
 
 
 def page(template: str, language: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:

@@ -9,15 +9,20 @@ from starlette.staticfiles import StaticFiles
 
 from province.console import (
     administration,
+    annex,
     entity,
+    guidance,
     letters,
     lists,
     maps,
     overview,
     reporting,
+    search,
     series,
     signin,
     silence,
+    tour,
+    views,
 )
 from province.console.render import STATIC
 from province.console.services import Services
@@ -31,21 +36,39 @@ def routes(services: Services) -> list[BaseRoute]:
     def at(path: str, handler: Handler, *methods: str, public: bool = False) -> Route:
         return Route(path, door(services, handler, public=public), methods=list(methods) or ["GET"])
 
+    plan = [
+        at(annex.HOME, annex.plan, public=True),
+        at(annex.HOME + "/bao-cao/{year:int}.pdf", annex.report_pdf, public=True),
+        at(annex.HOME + "/bao-cao/{year:int}", annex.report, public=True),
+        at(annex.HOME + "/{code}", annex.line, public=True),
+    ]
     return [
         Mount("/static", _Static(directory=STATIC), name="static"),
-        at("/", overview.overview),
+        at("/", overview.overview, public=True),
+        *(plan if services.annex is not None else ()),
         at("/inbox/{notice}/read", overview.mark_read, "POST"),
         at("/sign-in", signin.sign_in, "GET", "POST", public=True),
         at("/sign-out", signin.sign_out, "POST", public=True),
         at("/account/password", signin.password, "GET", "POST"),
         at("/language/{language}", signin.choose_language, public=True),
+        at("/theme/{theme}", signin.choose_theme, public=True),
+        at("/tour/{step}", tour.go, public=True),
+        at("/search", search.search, public=True),
+        at("/console/pick/{type}", search.pick, public=True),
+        at("/help", guidance.index, public=True),
+        at("/help/{type}", guidance.of_type, public=True),
+        at("/list/{type}/views", views.save, "POST"),
+        at("/list/{type}/views/{view}/remove", views.remove, "POST"),
         at("/list/{type}", lists.entities, public=True),
         at("/entity/{id:path}/act/{action}", entity.act, "POST"),
         at("/entity/{id:path}/file/{hash}", entity.file, public=True),
         at("/entity/{id:path}", entity.entity, public=True),
         at("/map", maps.map_page, public=True),
         at("/console/areas.geojson", maps.areas, public=True),
-        at("/console/map/{layer}.geojson", maps.layer, public=True),
+        at("/console/map/popup", maps.popup, public=True),
+        at("/console/map/find", maps.find, public=True),
+        at("/console/map/{layer}.json", maps.marks, public=True),
+        at("/console/map/{layer}.geojson", maps.shapes, public=True),
         at("/console/series/{entity:path}/{attr}.json", series.series, public=True),
         at("/silent", silence.silent),
         at("/dead-letters", letters.letters),

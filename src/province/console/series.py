@@ -16,7 +16,12 @@ from province.console.visit import Visit
 from province.errors import InvalidInput, NotFound
 from province.model.time import now
 
-RANGES: Final = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+RANGES: Final = {
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "365d": timedelta(days=365),
+}
 POINTS: Final = 800
 GAP: Final = 3.0
 """A pause longer than this many usual steps is a gap: the line is interrupted, not drawn through."""

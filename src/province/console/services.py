@@ -10,14 +10,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from starlette.requests import Request
 
 from province.broker.broker import Acted
 from province.errors import ProvinceError
 from province.model.actor import Actor
+from province.model.annex import AnnexView, ReportView
 from province.model.entity import Attribute, Entity
 from province.model.label import Label
-from province.model.query import Page, Query
+from province.model.query import Page, Query, Where
 from province.model.schema import EntityType
 from province.model.time import Instant
 from province.pack import Indicator, Pack, Silent
@@ -79,6 +82,33 @@ class SilentMember(Protocol):
     def last(self) -> Instant | None: ...
 
 
+class Marks(Protocol):
+    """The marks of a map layer as numpy columns of equal length; see `broker.marks.Marks`."""
+
+    @property
+    def ids(self) -> tuple[str, ...]: ...
+    @property
+    def lon(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def lat(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def extended(self) -> npt.NDArray[np.bool_]: ...
+    @property
+    def code(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def number(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def at(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def flagged(self) -> npt.NDArray[np.bool_]: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def read_at(self) -> float: ...
+
+
 class Door(Protocol):
     """The part of the broker that the pages use."""
 
@@ -113,6 +143,7 @@ class Door(Protocol):
         self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, points: int = 800
     ) -> Series: ...
     async def silent(self, panel: Silent, actor: Actor) -> Sequence[SilentGroup]: ...
+    async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks: ...
     async def type_counts(self, actor: Actor) -> Sequence[tuple[str, int, tuple[str, ...]]]: ...
     async def indicators(self, actor: Actor) -> Sequence[tuple[Indicator, float | None, Instant]]: ...
 
@@ -242,6 +273,33 @@ class Accounts:
     """(actor, grant)."""
 
 
+class SavedView(Protocol):
+    """A view of a list. query: as in the address.  mine: the reader may remove it.  shared: with an agency."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def query(self) -> str: ...
+    @property
+    def mine(self) -> bool: ...
+    @property
+    def shared(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Saved views of lists."""
+
+    list: Callable[[Actor, str], Awaitable[Sequence[SavedView]]]
+    """(actor, type) → one's own and those of one's agency."""
+    save: Callable[[Actor, str, str, str, bool], Awaitable[None]]
+    """(actor, type, name, query, share). Raises: InvalidInput, TooLarge."""
+    remove: Callable[[Actor, int], Awaitable[None]]
+    """(actor, view). Raises: NotFound."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """Tokens of the signed-in person, and credentials of devices. Secrets are returned once."""
@@ -267,6 +325,17 @@ class DeadLetters:
     retry: Callable[[Actor, str], Awaitable[None]]
     dismiss: Callable[[Actor, str, str], Awaitable[None]]
     """(actor, letter, reason)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annex:
+    """The plan. day: a civil day, or "" for today."""
+
+    view: Callable[[Actor, str], Awaitable[AnnexView]]
+    report: Callable[[Actor, int], Awaitable[ReportView]]
+    """(actor, year). Raises: NotFound."""
+    print: Callable[[ReportView, str], Awaitable[bytes]]
+    """(report, language) → PDF. Raises: RateLimited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +405,9 @@ class Services:
     accounts: Accounts
     tokens: Tokens
     dead_letters: DeadLetters
+    views: Views
+    annex: Annex | None = None
+    """None: the plan is not installed, and strangers begin at the sign-in page."""
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from province.console.errors import words_for
 from province.console.language import COOKIE, LANGUAGES
-from province.console.visit import SESSION_COOKIE, YEAR_S, Visit, local
+from province.console.visit import SESSION_COOKIE, THEME_COOKIE, THEMES, YEAR_S, Visit, local
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError, RateLimited
 
 
@@ -84,4 +84,13 @@ async def choose_language(visit: Visit) -> Response:
     if wanted not in LANGUAGES:
         raise NotFound(f"there is no language {wanted[:10]!r}.", field="language", remedy="Use vi or en.")
     visit.cookies.append((COOKIE, wanted, YEAR_S))
+    return visit.see(local(visit.request.query_params.get("next", "/")))
+
+
+async def choose_theme(visit: Visit) -> Response:
+    """Remember light or dark for a year, or forget the choice, and go back."""
+    wanted = visit.request.path_params["theme"]
+    if wanted not in (*THEMES, "system"):
+        raise NotFound(f"there is no theme {wanted[:10]!r}.", field="theme", remedy="Use light, dark or system.")
+    visit.cookies.append((THEME_COOKIE, None if wanted == "system" else wanted, YEAR_S))
     return visit.see(local(visit.request.query_params.get("next", "/")))

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive
 
-from province.console import errors, language, navigation, render
+from province.console import errors, language, navigation, render, tour
 from province.console.display import Words
 from province.console.services import Services, Session
 from province.errors import InvalidInput, NotSignedIn, ProvinceError, TooLarge
@@ -22,6 +22,8 @@ from province.model.actor import Actor, anonymous
 
 SESSION_COOKIE: Final = "session"
 VISITOR_COOKIE: Final = "visitor"
+THEME_COOKIE: Final = "theme"
+THEMES: Final = ("light", "dark")
 YEAR_S: Final = 365 * 86_400
 
 
@@ -38,6 +40,17 @@ class Visit:
     csrf_key: str
     form: FormData | None = None
     cookies: list[tuple[str, str | None, int | None]] = field(default_factory=list)
+
+    @property
+    def theme(self) -> str:
+        """`light` or `dark` as the reader chose, else "": as their system says."""
+        chosen = self.request.cookies.get(THEME_COOKIE, "")
+        return chosen if chosen in THEMES else ""
+
+    @property
+    def next_theme(self) -> str:
+        """What the switch in the header leads to: dark, then light, then what the system says."""
+        return {"": "dark", "dark": "light"}.get(self.theme, "system")
 
     @property
     def path(self) -> str:
@@ -59,16 +72,32 @@ class Visit:
 
     def page(self, template: str, values: Mapping[str, Any] | None = None, *, status: int = 200) -> Response:
         """A page inside the frame: navigation, language switch, who is signed in."""
+        entries = navigation.entries(self.services, self.actor, self.request.url.path)
         common = {
             "visit": self,
             "services": self.services,
             "csrf": self.services.csrf_token(self.csrf_key),
-            "navigation": navigation.entries(self.services, self.actor, self.request.url.path),
+            "navigation": entries,
+            "menu": navigation.menu(entries),
             "other_language": "en" if self.language == "vi" else "vi",
             "may": lambda permission: self.services.may(self.actor, permission),
             "request_id": self.actor.request,
+            "tour": self._tour(),
         }
         return render.page(template, self.language, {**common, **(values or {})}, status=status)
+
+    def _tour(self) -> tuple[int, int, Any] | None:
+        """(number, how many, step) while the reader is on the tour."""
+        number = self.request.cookies.get(tour.COOKIE, "")
+        if not number.isdecimal() or self.request.method != "GET":
+            return None
+        steps = tour.steps(self.services, self.actor)
+        return (int(number), len(steps), steps[int(number) - 1]) if 1 <= int(number) <= len(steps) else None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this reader has never been offered the tour, or let it lie."""
+        return tour.COOKIE not in self.request.cookies
 
     def see(self, path: str, **query: str) -> Response:
         """Go on to another page after a form was carried out."""

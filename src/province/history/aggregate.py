@@ -7,6 +7,7 @@ span. Readings stream from the files into DuckDB, which holds one row per period
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -14,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from province.errors import InvalidInput
+from province.history.correction import Correction
 from province.history.lake import Lake, Span
 
 Method = Literal["totalCount", "distinctCount", "sum", "avg", "min", "max", "stddev", "sumsq"]
@@ -36,11 +38,14 @@ _CIVIL_OFFSET = timedelta(hours=7)
 """Asia/Ho_Chi_Minh has been UTC+7 without interruption since 13 June 1975."""
 
 
-def aggregate(lake: Lake, span: Span, period: Period, methods: Sequence[Method]) -> pa.Table:
+def aggregate(
+    lake: Lake, span: Span, period: Period, methods: Sequence[Method], *, corrections: Sequence[Correction] = ()
+) -> pa.Table:
     """Aggregates of a span: columns entity, attribute, dataset, start, end, and one per method, in that order.
 
     start, end: bounds of the period, UTC.  Numbers are null where a period has only text; periods without readings are
     absent. Without `span.start`, durations count from 1970-01-01T00:00Z, and PT0S spans the readings that there are.
+    corrections: laid over the readings.
     Raises: InvalidInput for an unknown method or a duration that is not positive.
     """
     unknown = [m for m in methods if m not in _METHODS]
@@ -53,14 +58,19 @@ def aggregate(lake: Lake, span: Span, period: Period, methods: Sequence[Method])
     if isinstance(period, timedelta) and period < timedelta(milliseconds=1):
         raise InvalidInput(f"{period} is not a period.", field="aggrPeriodDuration", remedy="Give PT1H, P1D or PT0S.")
     start, end = _bounds(span, period)
-    reader = lake.batches(span, ["entity", "attribute", "dataset", "observed_at", "number", "text"])
+    names = ["entity", "attribute", "dataset", "observed_at", "number", "text"]
+    spoken_of = sorted({c.entity for c in corrections if span.entities is None or c.entity in span.entities})
+    reader = lake.batches(span, names, without=spoken_of)
+    amended = lake.read(replace(span, entities=spoken_of), columns=names, corrections=corrections)
     columns = ", ".join(f'{_METHODS[m]} AS "{m}"' for m in methods)
     keys = "entity, attribute, dataset" + ("" if period is None else ", bucket")
     bucket = "0" if period is None else _bucket(span, period)
     with duckdb.connect(":memory:") as connection:
-        connection.register("readings", reader)
+        connection.register("untouched", reader)
+        connection.register("amended", amended)
+        readings = f"(SELECT {', '.join(names)} FROM untouched UNION ALL SELECT {', '.join(names)} FROM amended)"  # noqa: S608
         found: pa.Table = connection.sql(
-            f"WITH r AS (SELECT entity, attribute, dataset, number, text, epoch_us(observed_at) AS us FROM readings),"  # noqa: S608
+            f"WITH r AS (SELECT entity, attribute, dataset, number, text, epoch_us(observed_at) AS us FROM {readings}),"  # noqa: S608
             f" b AS (SELECT *, {bucket} AS bucket FROM r)"
             f' SELECT {keys.replace(", bucket", "")}, {start} AS "start", {end} AS "end", {columns}'
             f' FROM b GROUP BY {keys} ORDER BY entity, attribute, dataset NULLS FIRST, "start"'

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from province.errors import Conflict, Unavailable
-from province.history.lake import COLUMNS, LAKE, ROW_GROUP, Lake, arrange
+from province.history.delta import ROW_GROUP, Delta
+from province.history.lake import LAKE, Lake, arrange
 
 APPLICATION = "upkeep"
 LARGE_BYTES = 64 * 1024**2
@@ -46,7 +46,7 @@ def compact(lake: Lake, day: date, *, at_least: int = 16) -> int:
     return fewer
 
 
-def vacuum(lake: Lake, *, older_than_h: int = 1) -> int:
+def vacuum(lake: Delta, *, older_than_h: int = 1) -> int:
     """Remove files that no version of the last hours needs. Returns how many. A reader that is slower starts again."""
     table = lake.table()
     if table is None:
@@ -94,33 +94,50 @@ def _choose(files: pa.Table, day: date, at_least: int) -> list[dict[str, Any]]:
 
 
 def _merge(lake: Lake, day: date, files: Sequence[dict[str, Any]]) -> None:
-    table = lake.table()
-    if table is None:
+    def rows() -> Iterator[pa.Table]:
+        found = lake.dataset([file["path"] for file in files]).to_table()
+        found = found.add_column(0, LAKE.field("day"), pa.array([day] * found.num_rows, pa.date32()))
+        yield arrange(found)
+
+    rewrite(lake, day, files, rows)
+
+
+def rewrite(
+    table: Delta, day: date, files: Sequence[dict[str, Any]], rows: Callable[[], Iterator[pa.Table]], *,
+    positions: Mapping[str, int] | None = None,
+) -> None:  # fmt: skip
+    """Put other files in the place of some of a partition, for rows that say the same: no reader takes them for news.
+
+    files: path and size_bytes of each.  rows: the new rows, one table per new file; empty ones are left out.
+    Raises: Conflict when another rewriting was faster (nothing was changed), Unavailable when the storage refuses.
+    """
+    handle = table.table()
+    if handle is None:
         return
-    live = {file["path"] for file in lake.files().select(["path"]).to_pylist()}
+    live = set(table.files().column("path").to_pylist())
     if not all(file["path"] in live for file in files):
         raise Conflict("another merge was faster.")
-    schema = pa.schema([LAKE.field(name).with_nullable(True) for name in COLUMNS])
+    values: dict[str, str | None] = {table.partition: day.isoformat()}
+    now_ms = int(time.time() * 1000)
+    actions: list[AddAction | RemoveAction] = []
     try:
-        rows = pads.FileSystemDataset.from_paths(
-            [file["path"] for file in files], schema=schema, format=pads.ParquetFileFormat(), filesystem=lake.filesystem
-        ).to_table()
-        rows = rows.add_column(0, LAKE.field("day"), pa.array([day] * rows.num_rows, pa.date32()))
-        merged = arrange(rows).drop_columns(["day"])
-        path = f"day={day.isoformat()}/merged-{uuid.uuid4().hex}.zstd.parquet"
-        with lake.filesystem.open_output_stream(path) as out:
-            pq.write_table(merged, out, compression="zstd", compression_level=3, row_group_size=ROW_GROUP)
-        size = lake.filesystem.get_file_info(path).size
-        now_ms = int(time.time() * 1000)
-        values: dict[str, str | None] = {"day": day.isoformat()}
-        actions: list[AddAction | RemoveAction] = [AddAction(path, size, values, now_ms, False, _statistics(merged))]
+        for part in rows():
+            if part.num_rows == 0:
+                continue
+            part = part.drop_columns([table.partition]) if table.partition in part.schema.names else part
+            path = f"{table.partition}={day.isoformat()}/merged-{uuid.uuid4().hex}.zstd.parquet"
+            with table.filesystem.open_output_stream(path) as out:
+                pq.write_table(part, out, compression="zstd", compression_level=3, row_group_size=ROW_GROUP)
+            size = table.filesystem.get_file_info(path).size
+            actions.append(AddAction(path, size, values, now_ms, False, _statistics(part)))
         actions += [RemoveAction(f["path"], False, now_ms, f["size_bytes"], values) for f in files]
-        table.create_write_transaction(
+        moved = {APPLICATION: handle.version(), **(positions or {})}
+        handle.create_write_transaction(
             actions,
             "append",
-            table.schema(),
-            partition_by=["day"],
-            commit_properties=CommitProperties(app_transactions=[Transaction(APPLICATION, table.version())]),
+            handle.schema(),
+            partition_by=[table.partition],
+            commit_properties=CommitProperties(app_transactions=[Transaction(a, n) for a, n in moved.items()]),
         )
     except CommitFailedError as error:
         raise Conflict("another merge was faster.") from error
@@ -132,7 +149,9 @@ def _statistics(rows: pa.Table) -> str:
     """What lets a reader skip the file, in Delta's form: bounds of text and instants, counts of nulls."""
     low: dict[str, object] = {}
     high: dict[str, object] = {}
-    for name in ("entity", "attribute", "observed_at", "seq"):
+    for name in ("entity", "attribute", "observed_at", "start", "seq"):
+        if name not in rows.schema.names:
+            continue
         bounds = pc.min_max(rows[name]).as_py()
         low[name], high[name] = _shown(bounds["min"]), _shown(bounds["max"])
     nulls = {name: rows[name].null_count for name in rows.schema.names}

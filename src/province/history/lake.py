@@ -15,11 +15,9 @@ Everything here blocks and is thread safe: call it in a thread.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,12 +25,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
-import pyarrow.fs as pafs
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
 
-from province.errors import Conflict, Unavailable
+from province.history.correction import Correction, amend
+from province.history.delta import ROW_GROUP, WRITER, Delta
+
+__all__ = ["COLUMNS", "LAKE", "ROW_GROUP", "WRITER", "Lake", "Span", "arrange", "stage"]
 
 LAKE: pa.Schema = pa.schema(
     [
@@ -50,15 +47,6 @@ LAKE: pa.Schema = pa.schema(
     ]
 )
 COLUMNS: tuple[str, ...] = tuple(LAKE.names[1:])
-ROW_GROUP = 65_536
-"""Rows per group: a device's day is found in one or two of them."""
-WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=ROW_GROUP)
-_CONFIGURATION: Mapping[str, str | None] = {
-    "delta.checkpointInterval": "50",
-    "delta.logRetentionDuration": "interval 1 days",
-    "delta.enableExpiredLogCleanup": "true",
-    "delta.deletedFileRetentionDuration": "interval 1 hours",
-}
 _PREFIX = 32
 """Delta cuts text statistics at 32 characters and instants at milliseconds: compare no more than that."""
 _ROUNDING = timedelta(milliseconds=1)
@@ -78,15 +66,11 @@ class Span:
     datasets: Sequence[str | None] | None = None
 
 
-class Lake:
+class Lake(Delta):
     """uri: folder or s3:// URL of the table.  storage_options: credentials and endpoint, as `deltalake` names them."""
 
     def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None) -> None:
-        self.uri = uri
-        self._options = dict(storage_options or {})
-        self._lock = threading.RLock()
-        self._table: DeltaTable | None = None
-        self._files: tuple[int, pa.Table] | None = None
+        super().__init__(uri, LAKE, "day", storage_options)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -97,27 +81,7 @@ class Lake:
         Raises: Conflict when another writer was faster or is further: read `committed` and start again from there.
         Unavailable when the storage refuses (full, gone): nothing was committed, the call can be repeated.
         """
-        with self._lock:
-            table = self._open(create=True)
-            if table.transaction_version(application) != expected:
-                raise Conflict(
-                    f"the lake stands at {table.transaction_version(application)}, not at {expected}.",
-                    remedy="Is a second lake writer running?",
-                )
-            try:
-                write_deltalake(
-                    table,
-                    rows,
-                    mode="append",
-                    writer_properties=WRITER,
-                    commit_properties=CommitProperties(app_transactions=[Transaction(application, sequence)]),
-                )
-            except CommitFailedError as error:
-                self._table = None
-                raise Conflict("another writer committed first.", remedy="Is a second lake writer running?") from error
-            except (DeltaError, OSError) as error:
-                self._table = None
-                raise Unavailable(f"the lake cannot be written: {str(error)[:300]}") from error
+        self.commit(rows, {application: sequence}, expected={application: expected})
 
     def committed(self, application: str) -> int | None:
         """Position of an application in the newest version, or None before its first commit."""
@@ -127,17 +91,27 @@ class Lake:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def read(self, span: Span, *, columns: Sequence[str] = COLUMNS, limit: int | None = None) -> pa.Table:
+    def read(
+        self,
+        span: Span,
+        *,
+        columns: Sequence[str] = COLUMNS,
+        limit: int | None = None,
+        corrections: Sequence[Correction] = (),
+        files: pa.Table | None = None,
+    ) -> pa.Table:
         """Readings of a span, ordered by (entity, attribute, observed_at, seq, row); none twice.
 
         limit: at most so many, the oldest first within each entity and attribute.
+        corrections: laid over what is read (`history.correction`).
+        files: of an earlier version (`look`); None: of the newest.
         """
         wanted = list(dict.fromkeys((*columns, *_ORDER, "dataset")))
-        table = self._retry(lambda: self._dataset(span).to_table(columns=wanted, filter=_filter(span)))
+        table = self._retry(lambda: self._dataset(span, files).to_table(columns=wanted, filter=filter_of(span)))
         table = _once(table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in _ORDER])))
-        return table.select(list(columns)).slice(0, limit)
+        return amend(table, corrections).select(list(columns)).slice(0, limit)
 
-    def last(self, span: Span, n: int) -> pa.Table:
+    def last(self, span: Span, n: int, *, corrections: Sequence[Correction] = ()) -> pa.Table:
         """The newest `n` readings of each entity, attribute and dataset of a span, in the order of `read`.
 
         Days are read from the newest backwards, until everybody has `n` or no older day is left.
@@ -146,125 +120,59 @@ class Lake:
         wanted = None if span.entities is None or span.attributes is None else len(span.entities) * len(span.attributes)
         for day in self.days(span):
             part = Span(span.entities, span.attributes, _later(span.start, day), _sooner(span.end, day), span.datasets)
-            found = _newest(pa.concat_tables([self.read(part), found]), n)
+            found = _newest(pa.concat_tables([self.read(part, corrections=corrections), found]), n)
             if wanted is not None and found.num_rows:
                 sizes = found.group_by(["entity", "attribute"]).aggregate([([], "count_all")])
                 if sizes.num_rows == wanted and pc.min(sizes["count_all"]).as_py() >= n:
                     break
         return found
 
-    def batches(self, span: Span, columns: Sequence[str]) -> pa.RecordBatchReader:
-        """Readings of a span in no order, as a stream: for aggregates over more than fits into memory."""
-        return self._retry(lambda: self._dataset(span).scanner(columns=list(columns), filter=_filter(span)).to_reader())
+    def batches(self, span: Span, columns: Sequence[str], *, without: Sequence[str] = ()) -> pa.RecordBatchReader:
+        """Readings of a span in no order, as a stream: for aggregates over more than fits into memory.
+
+        without: entities that are left out.
+        """
+        chosen = filter_of(span, without)
+        return self._retry(lambda: self._dataset(span).scanner(columns=list(columns), filter=chosen).to_reader())
+
+    def parts(
+        self, span: Span, columns: Sequence[str], *, rows: int, without: Sequence[str] = ()
+    ) -> Iterator[pa.Table]:
+        """As `batches`, in tables of about so many rows."""
+        held: list[pa.RecordBatch] = []
+        size = 0
+        for batch in self.batches(span, columns, without=without):
+            held.append(batch)
+            size += batch.num_rows
+            if size >= rows:
+                yield pa.Table.from_batches(held)
+                held, size = [], 0
+        if size:
+            yield pa.Table.from_batches(held)
 
     def count(self, span: Span | None = None) -> int:
         """How many readings there are; without a span from the log alone."""
         if span is None:
             files = self._list()
             return 0 if files is None else int(pc.sum(files["num_records"]).as_py() or 0)
-        return int(self._retry(lambda: self._dataset(span).count_rows(filter=_filter(span))))
+        return int(self._retry(lambda: self._dataset(span).count_rows(filter=filter_of(span))))
 
     def days(self, span: Span | None = None) -> list[datetime]:
         """UTC days that have files which may hold readings of the span, newest first, as midnight instants."""
         files = self._list()
         if files is None:
             return []
-        chosen = files if span is None else files.filter(_may_hold(files, span))
+        chosen = files if span is None else files.filter(may_hold(files, span))
         return sorted({_midnight(value) for value in chosen["partition.day"].to_pylist()}, reverse=True)
-
-    def version(self) -> int | None:
-        """Newest version of the table, or None when nothing was written yet."""
-        with self._lock:
-            table = self._refresh()
-            return None if table is None else int(table.version())
 
     def files(self, span: Span | None = None) -> pa.Table:
         """Log entries of the live files that may hold readings of the span: path, size_bytes, num_records, …"""
-        files = self._list()
-        if files is None:
-            return pa.table({"path": pa.array([], pa.string())})
-        return files if span is None else files.filter(_may_hold(files, span))
+        files = super().files()
+        return files if span is None or not files.num_rows else files.filter(may_hold(files, span))
 
-    # --- upkeep ------------------------------------------------------------------------------------------------------
-
-    def table(self) -> DeltaTable | None:
-        """A handle of the newest version for upkeep, not shared with readers; None before the first commit."""
-        try:
-            return DeltaTable(self.uri, storage_options=self._options or None)
-        except TableNotFoundError:
-            return None
-
-    @property
-    def storage_options(self) -> dict[str, str] | None:
-        """As `deltalake` wants them."""
-        return self._options or None
-
-    @property
-    def filesystem(self) -> pafs.FileSystem:
-        """The table's folder as a file system."""
-        if "://" in self.uri:
-            return pafs.PyFileSystem(DeltaStorageHandler(self.uri, self._options or None))
-        return pafs.SubTreeFileSystem(self.uri, pafs.LocalFileSystem())
-
-    def _open(self, *, create: bool) -> DeltaTable:
-        table = self._refresh()
-        if table is None:
-            if "://" not in self.uri:
-                Path(self.uri).mkdir(parents=True, exist_ok=True)
-            try:
-                table = DeltaTable.create(
-                    self.uri,
-                    LAKE,
-                    mode="ignore",
-                    partition_by=["day"],
-                    configuration=_CONFIGURATION,
-                    storage_options=self.storage_options,
-                )
-            except (DeltaError, OSError) as error:
-                raise Unavailable(f"the lake cannot be created: {str(error)[:300]}") from error
-            self._table = table
-        return table
-
-    def _refresh(self) -> DeltaTable | None:
-        """The table at its newest version: one small look into the log."""
-        try:
-            if self._table is None:
-                self._table = DeltaTable(self.uri, storage_options=self.storage_options)
-            else:
-                self._table.update_incremental()
-        except TableNotFoundError:
-            self._table = None
-        except (DeltaError, OSError) as error:
-            self._table = None
-            raise Unavailable(f"the lake cannot be read: {str(error)[:300]}") from error
-        return self._table
-
-    def _list(self) -> pa.Table | None:
-        with self._lock:
-            table = self._refresh()
-            if table is None:
-                return None
-            version = int(table.version())
-            if self._files is None or self._files[0] != version:
-                self._files = (version, pa.table(table.get_add_actions(flatten=True)))
-            return self._files[1]
-
-    def _dataset(self, span: Span) -> pads.Dataset:
-        files = self._list()
-        paths = [] if files is None else files.filter(_may_hold(files, span))["path"].to_pylist()
-        schema = pa.schema([LAKE.field(name).with_nullable(True) for name in COLUMNS])
-        return pads.FileSystemDataset.from_paths(
-            paths, schema=schema, format=pads.ParquetFileFormat(), filesystem=self.filesystem
-        )
-
-    def _retry(self, act: Any) -> Any:
-        """A file that vanished between listing and reading was compacted and vacuumed: list again."""
-        try:
-            return act()
-        except FileNotFoundError:
-            with self._lock:
-                self._table = self._files = None
-            return act()
+    def _dataset(self, span: Span, files: pa.Table | None = None) -> pads.Dataset:
+        files = self._list() if files is None else files
+        return self.dataset([] if files is None else files.filter(may_hold(files, span))["path"].to_pylist())
 
 
 def stage(parts: Sequence[tuple[int, pa.Table]]) -> pa.Table:
@@ -299,43 +207,50 @@ def arrange(rows: pa.Table) -> pa.Table:
     Ids are ranked once per distinct text; the rows are then ordered by numbers (3 times faster than by text).
     """
     rows = rows.combine_chunks()
-    entity, attribute = _ranks(rows["entity"]), _ranks(rows["attribute"])
+    entity, attribute = ranks(rows["entity"]), ranks(rows["attribute"])
+    order = in_order(entity * (int(attribute.max(initial=0)) + 1) + attribute, rows)
+    taken = rows.take(pa.array(order))
+    return pa.table([taken[spec.name].cast(spec.type) for spec in LAKE], schema=LAKE)
+
+
+def in_order(series: npt.NDArray[np.int64], rows: pa.Table) -> npt.NDArray[np.int64]:
+    """Places of rows by (series, observed_at, seq, row). series: a number per row, of its series."""
     at = rows["observed_at"].cast(pa.int64()).to_numpy()
     seq, row = rows["seq"].to_numpy(), rows["row"].to_numpy()
-    series = entity * (int(attribute.max(initial=0)) + 1) + attribute
     span = int(at.max(initial=0)) - int(at.min(initial=0)) + 1
     given = bool(np.all((seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (row[1:] >= row[:-1]))))
     if given and (int(series.max(initial=0)) + 1) * span < 2**63:
-        order = np.argsort(series * span + (at - at.min(initial=0)), kind="stable")
-    else:
-        order = np.lexsort((row, seq, at, series))
-    taken = rows.take(pa.array(order))
-    return pa.table([taken[spec.name].cast(spec.type) for spec in LAKE], schema=LAKE)
+        return np.argsort(series * span + (at - at.min(initial=0)), kind="stable")
+    return np.lexsort((row, seq, at, series))
 
 
 _ORDER = ("entity", "attribute", "observed_at", "seq", "row")
 
 
-def _ranks(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def ranks(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Per row the place of its text among the distinct ones, in their order."""
     encoded = column.combine_chunks()
     if not pa.types.is_dictionary(encoded.type):
         encoded = encoded.dictionary_encode()
     rank = np.empty(len(encoded.dictionary), np.int64)
     rank[pc.array_sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(encoded.dictionary))
-    ranks: npt.NDArray[np.int64] = rank[encoded.indices.to_numpy()]
-    return ranks
+    found: npt.NDArray[np.int64] = rank[encoded.indices.to_numpy()]
+    return found
 
 
-def _filter(span: Span) -> pads.Expression | None:
+def filter_of(span: Span, without: Sequence[str] = (), *, at: str = "observed_at") -> pads.Expression | None:
+    """The condition on rows. without: entities that are left out.  at: name of the column with the instant."""
     terms: list[pads.Expression] = []
+    if without:
+        terms.append(~pc.field("entity").isin(pa.array(without, pa.string())))
     if span.entities is not None:
         terms.append(_among("entity", span.entities))
     if span.attributes is not None:
         terms.append(_among("attribute", span.attributes))
     if span.start is not None:
-        terms.append(pc.field("observed_at") >= pa.scalar(span.start, pa.timestamp("us", tz="UTC")))
+        terms.append(pc.field(at) >= pa.scalar(span.start, pa.timestamp("us", tz="UTC")))
     if span.end is not None:
-        terms.append(pc.field("observed_at") < pa.scalar(span.end, pa.timestamp("us", tz="UTC")))
+        terms.append(pc.field(at) < pa.scalar(span.end, pa.timestamp("us", tz="UTC")))
     if span.datasets is not None:
         named = pc.field("dataset").isin(pa.array([d for d in span.datasets if d is not None], pa.string()))
         terms.append(named | pc.field("dataset").is_null() if None in span.datasets else named)
@@ -353,7 +268,7 @@ def _among(name: str, values: Sequence[str]) -> pads.Expression:
     return inside & (pc.field(name) >= min(values)) & (pc.field(name) <= max(values)) if values else inside
 
 
-def _may_hold(files: pa.Table, span: Span) -> pa.ChunkedArray:
+def may_hold(files: pa.Table, span: Span) -> pa.ChunkedArray:
     """Which files can hold readings of the span. A file without statistics can."""
     keep = pa.chunked_array([pa.array(np.ones(files.num_rows, np.bool_))])
 

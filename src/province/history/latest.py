@@ -13,9 +13,10 @@ changes nothing, so the lake writer may repeat one after a crash.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import asyncpg
@@ -26,7 +27,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from province.errors import ConfigurationError
-from province.history.lake import Lake, Span
+from province.history.correction import Correction, amend
+from province.history.lake import COLUMNS, Lake, Span
 from province.model.entity import ORIGINS, Attribute
 from province.model.schema import EntityType, FieldSpec
 
@@ -142,18 +144,50 @@ async def read(
 
 
 async def rebuild(
-    connection: Connection, tenant: str, lake: Lake, types: Mapping[str, EntityType], *, since: datetime | None = None
+    connection: Connection,
+    tenant: str,
+    lake: Lake,
+    types: Mapping[str, EntityType],
+    *,
+    since: datetime | None = None,
+    corrections: Sequence[Correction] = (),
 ) -> int:
     """Write the latest values again from the lake, newest day first, for example after PostgreSQL was restored.
 
-    since: no older days.  Returns the number of readings looked at. Stored values that are newer stay.
+    since: no older days.  corrections: laid over the readings.
+    Returns the number of readings looked at. Stored values that are newer stay.
     """
     seen = 0
     for day in lake.days(Span(start=since)):
-        part = lake.read(Span(start=day, end=day.replace(hour=23, minute=59, second=59, microsecond=999_999)))
-        await write(connection, tenant, part, types)
-        seen += part.num_rows
+        span = Span(start=day, end=day + timedelta(days=1))
+        for part in lake.parts(span, COLUMNS, rows=1_000_000):
+            await write(connection, tenant, amend(part, corrections), types)
+            seen += part.num_rows
     return seen
+
+
+async def renew(
+    connection: Connection,
+    tenant: str,
+    lake: Lake,
+    entity_type: EntityType,
+    entity: str,
+    fields: Sequence[FieldSpec],
+    corrections: Sequence[Correction],
+) -> None:
+    """Make the latest values of some fields of one entity again, after corrections: what is stored does not count.
+
+    The caller holds back the writer (`area_hours.hold`). What is not in the lake yet comes later, when newer.
+    """
+    span = Span(entities=[entity], attributes=[spec.name for spec in fields], datasets=(None,))
+    rows = await asyncio.to_thread(lake.last, span, 1, corrections=corrections)
+    names = ", ".join(f"{_quote(spec.name + suffix)} = NULL" for spec in fields for suffix in _SUFFIXES)
+    await connection.execute(
+        f"UPDATE {table_name(entity_type)} SET {names} WHERE tenant = $1 AND entity = $2",  # noqa: S608
+        tenant,
+        entity,
+    )
+    await write(connection, tenant, rows, {entity_type.name: entity_type})
 
 
 def conflate(rows: pa.Table) -> pa.Table:

@@ -22,7 +22,16 @@ CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
     "clerk": (Label("Cán bộ thụ lý", "Clerk"), ("*.read", "file.create")),
     "steward": (
         Label("Cán bộ quản lý dữ liệu", "Data steward"),
-        ("*.read", "*.create", "*.change", "*.delete", "subscription.create", "context.create", "registration.*"),
+        (
+            "*.read",
+            "*.create",
+            "*.change",
+            "*.delete",
+            "*.correct",
+            "subscription.create",
+            "context.create",
+            "registration.*",
+        ),
     ),
     "viewer": (Label("Người xem", "Viewer"), ("*.read",)),
     "device-manager": (

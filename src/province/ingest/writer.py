@@ -1,10 +1,10 @@
-"""The lake writer: stream → lake → latest values → position → purge, in this order.
+"""The lake writer: stream → lake → latest values and hourly sums → position → purge, in this order.
 
 Each step may be the last one before the process is killed; nothing is lost and nothing is written twice, because
 
 - the lake commits data and stream position together, per tenant; a message at or below it is not appended again;
-- latest values are written only when newer, so a batch may be written to them again;
-- the position in PostgreSQL is written with the latest values in one transaction, after the lake: it is where to start;
+- the position in PostgreSQL is written with the latest values and the hourly sums in one transaction, after the lake:
+  it is where to start, and a batch at or below it is not added again;
 - the stream is purged up to that position only, so whatever is not known to be everywhere is still in the stream.
 
 Messages are read by position and not by acknowledgement; `broker.stream` says why. Steps overlap: while one batch is
@@ -20,7 +20,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import TypeVar
@@ -32,24 +32,23 @@ import pyarrow.compute as pc
 from nats.aio.client import Client
 from nats.js.errors import APIError
 
-from province.broker import deadletter, stream
+from province.broker import arrivals, deadletter, stream
 from province.broker.database import Connection, Pool
+from province.broker.known import Known
 from province.broker.stream import Envelope, Incarnation, Reader
-from province.errors import Conflict, DecodeError, ProvinceError, Unavailable
-from province.history import latest
-from province.history.compact import compact, vacuum
+from province.broker.streaming import Outcome, Watcher
+from province.errors import DecodeError, ProvinceError, Unavailable
+from province.history import area_hours, correction, latest
 from province.history.lake import Lake, arrange, stage
 from province.model.schema import EntityType
 
 log = logging.getLogger(__name__)
 
-MERGE_EVERY = 32
-"""Commits that touched a day, after which its small files are merged."""
-VACUUM_EVERY_S = 3600.0
 _LOCK = 0x4C414B45  # "LAKE": one writer at a time
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _LOST_CONNECTION = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError)
 _T = TypeVar("_T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Part = tuple[Envelope, pa.Table]
 
 
@@ -91,12 +90,16 @@ class _Batch:
     last: int
     marks: dict[tuple[str, str], str]
     staged: dict[str, pa.Table] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    """What streaming rules made of it; saved with the position."""
 
 
 class Writer:
     """client: connected to NATS as a service.  lake_of: tenant → its lake.  types: declared types by name.
 
-    on_step: called after each step with its name (`appended`, `latest`, `purged`); for metrics and fault tests.
+    known: where entities stand, for the hourly sums per area; without it one of the writer's own.
+    watcher: streaming rules that see every batch.
+    on_step: called after each step with its name (`appended`, `watched`, `latest`, `purged`); for metrics and tests.
     """
 
     def __init__(
@@ -108,6 +111,8 @@ class Writer:
         *,
         max_bytes: int,
         limits: Limits | None = None,
+        known: Known | None = None,
+        watcher: Watcher | None = None,
         on_step: Callable[[str], None] = lambda step: None,
     ) -> None:
         self._client = client
@@ -117,11 +122,11 @@ class Writer:
         self._types = types
         self._max_bytes = max_bytes
         self._limits = limits or Limits()
+        self._watcher = watcher
         self._on_step = on_step
         self._lakes: dict[str, Lake] = {}
         self._committed: dict[str, int | None] = {}
-        self._small: dict[tuple[str, date], int] = {}
-        self._vacuumed: dict[str, float] = {}
+        self._known = known or Known(pool, max_age_s=30.0)
         self.counters = Counters()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -162,17 +167,39 @@ class Writer:
         incarnation = await reconcile(self._client, self._pool, self._lake_of)
         self._lakes.clear()
         self._committed.clear()
+        if self._watcher is not None:
+            self._watcher.forget()
         position = await _position(self._pool, incarnation)
         info = await self._js.stream_info(stream.STREAM)
         start = max(position, incarnation.floor) + 1
-        if start < info.state.first_seq:
+        behind = start < info.state.first_seq
+        if behind:
             log.warning("latest values are rebuilt from the lake", extra={"from": start, "to": info.state.first_seq})
             async with self._pool.acquire() as connection:
                 for tenant in await _tenants(self._pool):
-                    await latest.rebuild(connection, tenant, self._lake_of(tenant), self._types)
+                    said = await correction.read(connection, tenant)
+                    await latest.rebuild(connection, tenant, self._lake_of(tenant), self._types, corrections=said)
             start = info.state.first_seq
+        await self._sum_up(incarnation, start - 1, again=behind)
+        if behind:
+            async with self._pool.acquire() as connection:
+                await _keep(connection, incarnation, _Batch([], [], start - 1, {}))
         self.counters.position = start - 1
         return incarnation, start
+
+    async def _sum_up(self, incarnation: Incarnation, done: int, *, again: bool) -> None:
+        """Make the hourly sums from the lake where they are missing. done: readings after it are added later."""
+        for tenant in await _tenants(self._pool):
+            lake = self._lake_of(tenant)
+            async with self._pool.acquire() as connection:
+                if not again and await area_hours.is_complete(connection, tenant):
+                    continue
+                log.warning("hourly sums are made from the lake", extra={"tenant": tenant})
+                committed = await asyncio.to_thread(lake.committed, incarnation.name)
+                await area_hours.rebuild(
+                    connection, tenant, lake, partial(self._places, tenant), await correction.read(connection, tenant),
+                    without=None if committed is None or committed <= done else (done, committed),
+                )  # fmt: skip
 
     async def _read(
         self, reader: Reader, incarnation: Incarnation, out: asyncio.Queue[_Batch | None], stop: asyncio.Event
@@ -231,33 +258,21 @@ class Writer:
 
         await self._insist(lambda: asyncio.to_thread(commit), stop)
         self._committed[tenant] = last
-        if staged is not None:
-            await self._tidy(tenant, lake, pc.unique(staged["day"]).to_pylist())
         self.counters.commits += 1
         self.counters.readings += sum(table.num_rows for _, table in fresh)
-
-    async def _tidy(self, tenant: str, lake: Lake, days: list[date]) -> None:
-        """Merge the small files of a day now and then. Done here, between two commits, for one writer's peace."""
-        for day in days:
-            count = self._small[tenant, day] = self._small.get((tenant, day), 0) + 1
-            if count < MERGE_EVERY:
-                continue
-            del self._small[tenant, day]
-            try:
-                await asyncio.to_thread(compact, lake, day)
-                if monotonic() - self._vacuumed.get(tenant, -VACUUM_EVERY_S) >= VACUUM_EVERY_S:
-                    self._vacuumed[tenant] = monotonic()
-                    await asyncio.to_thread(vacuum, lake)
-            except (Conflict, Unavailable) as error:  # nothing was changed; the next turn comes
-                log.warning("small files stay for now", extra={"error": str(error)[:300], "day": day.isoformat()})
 
     async def _finish_all(
         self, incarnation: Incarnation, source: asyncio.Queue[_Batch | None], stop: asyncio.Event
     ) -> None:
         while (batch := await source.get()) is not None:
             began = monotonic()
+            if self._watcher is not None:
+                for tenant, rows in batch.staged.items():
+                    outcome = await self._insist(partial(self._watcher.evaluate, tenant, rows), stop)
+                    batch.outcomes.append(outcome)
+            self._on_step("watched")
             try:
-                await self._insist(partial(self._finish, incarnation, batch, batch.staged), stop)
+                await self._insist(partial(self._finish, incarnation, batch), stop)
             except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
                 log.warning("latest values refuse a batch", extra={"error": repr(error)[:500]})
                 await self._insist(partial(self._finish_singly, incarnation, batch), stop)
@@ -269,12 +284,25 @@ class Writer:
             await self._insist(partial(stream.purge, self._js, batch.last), stop)
             self._on_step("purged")
 
-    async def _finish(self, incarnation: Incarnation, batch: _Batch, staged: Mapping[str, pa.Table]) -> None:
+    async def _finish(self, incarnation: Incarnation, batch: _Batch, *, values: bool = True) -> None:
+        """Latest values (unless they are in already), sums, letters, senders and the position: all or nothing."""
         sent = 0
         async with self._pool.acquire() as connection, connection.transaction():
-            for tenant, rows in staged.items():
-                sent += await latest.write(connection, tenant, rows, self._types)
+            await area_hours.hold(connection)
+            if await _position(connection, incarnation) >= batch.last:
+                return  # it was done: only the answer to the commit was lost
+            for tenant, rows in batch.staged.items():
+                rows = await self._corrected(connection, tenant, rows)
+                if values:
+                    sent += await latest.write(connection, tenant, rows, self._types)
+                places = await self._places(tenant, pc.unique(rows["entity"]).to_pylist())
+                found = await asyncio.to_thread(area_hours.sums, rows, places)
+                await area_hours.add(connection, tenant, found)
             await deadletter.bury(connection, batch.spoilt)
+            if batch.parts:
+                await arrivals.record(connection, incarnation.name, batch.last, batch.parts)
+            for outcome in batch.outcomes:
+                await outcome.save(connection)
             await _keep(connection, incarnation, batch)
         self.counters.latest_rows += sent
 
@@ -283,11 +311,26 @@ class Writer:
         for envelope, table in batch.parts:
             try:
                 async with self._pool.acquire() as connection, connection.transaction():
+                    await area_hours.hold(connection)
                     rows = stage([(envelope.sequence, table)])
+                    rows = await self._corrected(connection, envelope.tenant, rows)
                     self.counters.latest_rows += await latest.write(connection, envelope.tenant, rows, self._types)
             except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
                 batch.spoilt.append(_letter(envelope, incarnation, f"not taken as latest values: {error}"))
-        await self._finish(incarnation, batch, {})
+        await self._finish(incarnation, batch, values=False)
+
+    @staticmethod
+    async def _corrected(connection: Connection, tenant: str, rows: pa.Table) -> pa.Table:
+        """The rows without what a correction deletes, should a device send it again."""
+        bounds = pc.min_max(rows["observed_at"].cast(pa.int64())).as_py()
+        start, end = (_EPOCH + timedelta(microseconds=bounds[name]) for name in ("min", "max"))
+        found = await correction.read(connection, tenant, start=start, end=end + timedelta(microseconds=1))
+        return correction.amend(rows, found)
+
+    async def _places(self, tenant: str, entities: list[str]) -> dict[str, area_hours.Place]:
+        codes = await self._known.codes(tenant, entities)
+        owners = self._known.owners
+        return {e: (owners[c].agency, owners[c].area) for e, c in zip(entities, codes, strict=True) if c >= 0}
 
     async def _insist(self, act: Callable[[], Awaitable[_T]], stop: asyncio.Event) -> _T:
         """Repeat until the storage takes it; give up only to stop."""
@@ -384,7 +427,7 @@ async def _keep(connection: Connection, incarnation: Incarnation, batch: _Batch)
         )  # fmt: skip
 
 
-async def _position(pool: Pool, incarnation: Incarnation) -> int:
+async def _position(pool: Pool | Connection, incarnation: Incarnation) -> int:
     return int(await pool.fetchval("SELECT sequence FROM lake_position WHERE stream = $1", incarnation.name) or 0)
 
 

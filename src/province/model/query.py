@@ -77,7 +77,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     id_pattern: regular expression that matches somewhere in the id.
     scope: groups joined by OR, each of regular expressions that must all match one of the entity's scopes.
     box: location touches it.  inside: location has `relation` to this geometry.  near: distance in metres.
-    order: `id` (default), `-modified`, `name`, or a declared indexed attribute with an optional leading minus.
+    order: `id` (default), `-modified`, `name`, or a declared indexed attribute with an optional leading minus; `any`:
+    whichever are found first, for a look at a few of very many: there is no page after it.
     after: the `next` of the page before (opaque keyset token).  limit: 0…1000.
     count: also return the exact total; costs a scan of the matches.
     """

@@ -220,12 +220,11 @@ def _show_information(one: Mapping[str, Json], context: Context) -> dict[str, Js
 
 
 def _show_entity(one: Mapping[str, Json], context: Context) -> dict[str, Json]:
-    shown = show_selector(one, context)
-    return shown
+    return show_selector(one, context)
 
 
 class Interest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of sources. selectors: any of them; none for all.  temporal: timerel, timeAt, endTimeAt, timeproperty."""
+    """What is asked of sources. selectors: any of them; none for all.  temporal: a temporal query (5.2.21)."""
 
     selectors: tuple[Selector, ...] = ()
     attributes: frozenset[str] = frozenset()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import devices, reports
+from province.packs import atlas, devices, environment, plan, reports
 
 BUILT_IN: tuple[Pack, ...] = (
+    atlas.PACK,
     devices.PACK,
+    environment.PACK,
+    plan.PACK,
     reports.PACK,
 )

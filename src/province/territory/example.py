@@ -5,33 +5,19 @@ Reading it twice changes nothing: ids are deterministic and every change is an u
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-import yaml
-
-from province.errors import ConfigurationError
 from province.model.change import Change
-from province.model.record import attributes
-from province.model.schema import Record, describe
 from province.territory.cells import Position, voronoi
+from province.territory.ground import Ground, read_ground
+from province.territory.rows import Source, credit, read_rows, read_sources, upsert
 from province.vocab.agency import Agency, agency_id
 from province.vocab.area import LOCAL, Area, area_id
 
 AREA_FILES: Final = ("provinces.csv", "districts-2024-05.csv", "wards-2025-07.csv")
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a row stands on. confidence: `read` in a public source, or `general` knowledge."""
-
-    title: str
-    date: date
-    confidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +28,17 @@ class Facts:
     agencies: tuple[Agency, ...]
     positions: Mapping[str, Position]
     outline: tuple[Position, ...]
+    ground: Ground
 
 
 def read_facts(folder: Path) -> Facts:
     """Read the folder. Raises: ConfigurationError naming file and line."""
-    sources = _read_sources(folder / "sources.yaml")
-    outline = tuple((float(r["lon"]), float(r["lat"])) for r in _rows(folder / "outline.csv"))
+    sources = read_sources(folder)
+    outline = tuple((float(r["lon"]), float(r["lat"])) for r in read_rows(folder / "outline.csv"))
     areas: list[Area] = []
     positions: dict[str, Position] = {}
     for name in AREA_FILES:
-        rows = _rows(folder / name)
+        rows = read_rows(folder / name)
         seeds = {_key(r): (float(r["lon"]), float(r["lat"])) for r in rows if r["lon"]}
         cells = voronoi(seeds, outline) if seeds else {}
         positions.update({_area(key): position for key, position in seeds.items()})
@@ -71,58 +58,21 @@ def read_facts(folder: Path) -> Facts:
                     location=location,
                     areaSize=float(row["area_km2"]),
                     approximate=location is not None,
-                    **_credit(sources, row["source"], folder / name),
+                    **credit(sources, row["source"], folder / name),
                 )
             )
-    agencies = [_agency(row, sources, folder / "agencies.csv") for row in _rows(folder / "agencies.csv")]
+    agencies = [_agency(row, sources, folder / "agencies.csv") for row in read_rows(folder / "agencies.csv")]
     agencies += [_committee(a, sources, folder) for a in areas if a.kind in LOCAL and a.validTo is None]
-    return Facts(tuple(areas), tuple(agencies), positions, outline)
+    return Facts(tuple(areas), tuple(agencies), positions, outline, read_ground(folder, sources, positions))
 
 
 def load(folder: Path) -> list[Change]:
-    """The changes that bring the example in: parents before children, areas before agencies."""
+    """The changes that bring the example in: parents before children, areas before agencies, the ground last."""
     facts = read_facts(folder)
-    return [upsert(record) for record in (*facts.areas, *facts.agencies)]
-
-
-def upsert(record: Record, *, agency: str | None = None) -> Change:
-    """A change that brings an imported record in, again and again with the same outcome."""
-    return Change(
-        op="upsert",
-        id=record.id,
-        type=describe(type(record)).name,
-        attrs=attributes(record, origin="imported"),
-        agency=agency,
-    )
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)]
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path.name}: {error.strerror}.", field=str(path)) from None
-    if not rows:
-        raise ConfigurationError(f"{path.name} has no rows.", field=str(path))
-    return rows
-
-
-def _read_sources(path: Path) -> dict[str, Source]:
-    try:
-        return msgspec.convert(yaml.safe_load(path.read_text("utf-8")), dict[str, Source])
-    except (OSError, yaml.YAMLError, ValueError) as error:  # msgspec's and a day that does not exist are ValueErrors
-        raise ConfigurationError(f"{error}", field=str(path)) from None
-
-
-def _credit(sources: Mapping[str, Source], name: str, path: Path) -> dict[str, Any]:
-    source = sources.get(name)
-    if source is None:
-        raise ConfigurationError(
-            f"source {name!r} is unknown.",
-            field=str(path),
-            remedy=f"Describe it in sources.yaml: {', '.join(sources)}.",
-        )
-    return {"source": " ".join(source.title.split()), "sourceDate": source.date.isoformat()}
+    ground = facts.ground
+    return [
+        upsert(record) for record in (*facts.areas, *facts.agencies, *ground.roads, *ground.waterways, *ground.parks)
+    ]
 
 
 def _key(row: Mapping[str, str]) -> str:
@@ -151,7 +101,7 @@ def _agency(row: Mapping[str, str], sources: Mapping[str, Source], path: Path) -
         parent=_agency_key(row["parent"]),
         successor=_agency_key(row["successor"]),
         competences=tuple(row["competences"].split()),
-        **_credit(sources, row["source"], path),
+        **credit(sources, row["source"], path),
     )
 
 
@@ -165,5 +115,5 @@ def _committee(area: Area, sources: Mapping[str, Source], folder: Path) -> Agenc
         validFrom=area.validFrom,
         area=area.id,
         parent=agency_id("hcm-ubnd", "2025-07-01"),
-        **_credit(sources, "committees", folder / "sources.yaml"),
+        **credit(sources, "committees", folder / "sources.yaml"),
     )

@@ -6,11 +6,53 @@ from typing import Final
 
 from province.model.schema import Record
 from province.vocab.agency import Agency
+from province.vocab.agriculture import AgriParcelRecord
+from province.vocab.alert import Alert
 from province.vocab.area import Area
 from province.vocab.asset import Asset
+from province.vocab.environment import (
+    AirQualityObserved,
+    FloodMonitoring,
+    NoiseLevelObserved,
+    WaterQualityObserved,
+    WeatherObserved,
+)
+from province.vocab.indoor import IndoorEnvironmentObserved
+from province.vocab.industry import ThreePhaseAcMeasurement
+from province.vocab.park import IndustrialPark
 from province.vocab.person import Person
+from province.vocab.road import Road
+from province.vocab.sensing import Device, Sensor
+from province.vocab.tourism import CrowdFlowObserved
+from province.vocab.traffic import TrafficFlowObserved
+from province.vocab.waterway import Waterway
 
-TYPES: Final[tuple[type[Record], ...]] = (Area, Agency, Asset, Person)
+SENSORS: Final[tuple[type[Sensor], ...]] = (
+    Device,
+    AirQualityObserved,
+    WeatherObserved,
+    FloodMonitoring,
+    WaterQualityObserved,
+    NoiseLevelObserved,
+    TrafficFlowObserved,
+    IndoorEnvironmentObserved,
+    AgriParcelRecord,
+    CrowdFlowObserved,
+    ThreePhaseAcMeasurement,
+)
+"""Every shared kind of sensor."""
+
+TYPES: Final[tuple[type[Record], ...]] = (
+    Area,
+    Agency,
+    Asset,
+    IndustrialPark,
+    Person,
+    Road,
+    Waterway,
+    Alert,
+    *SENSORS,
+)
 """Every shared type; the composition root registers them before those of the packs."""
 
-__all__ = ["TYPES", "Agency", "Area", "Asset", "Person"]
+__all__ = ["SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "IndustrialPark", "Person", "Road", "Waterway"]

@@ -59,9 +59,8 @@ def _flat(view: View, entities: Sequence[Entity], linked: Mapping[str, Entity]) 
                 if attribute.type not in ("Relationship", "ListRelationship"):
                     continue
                 own = inside(inner, split_key(key)[0])
-                for id in attribute.value if isinstance(attribute.value, list) else [attribute.value]:
-                    if id in linked:
-                        following.append((linked[id], own))
+                ids = attribute.value if isinstance(attribute.value, list) else [attribute.value]
+                following.extend((linked[id], own) for id in ids if id in linked)
         found += following
         border = following
     return found

@@ -85,7 +85,7 @@ class View:
 
     def only(self, attrs: frozenset[str]) -> View:
         """The same with these attributes alone, besides id, type and scope."""
-        return replace(self, pick=self.pick or dict.fromkeys((*sorted(attrs), *_SHOWN_WITH_ATTRS), {}))
+        return replace(self, pick=self.pick or {n: {} for n in (*sorted(attrs), *_SHOWN_WITH_ATTRS)})
 
     def show(self, entity: Entity, linked: LinkedBy | None = None) -> dict[str, Json]:
         """One entity in this view. linked: see `model.representation.encode`."""

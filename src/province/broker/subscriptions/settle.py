@@ -111,7 +111,8 @@ class Settler:
                 )
             if tallies:
                 await connection.execute(
-                    "UPDATE subscription s SET times_sent = times_sent + u.sent, times_failed = times_failed + u.failed,"
+                    "UPDATE subscription s SET times_sent = times_sent + u.sent,"
+                    " times_failed = times_failed + u.failed,"
                     " last_notification = u.last, last_success = coalesce(u.success, s.last_success),"
                     " last_failure = coalesce(u.failure, s.last_failure)"
                     " FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[],"

@@ -15,16 +15,12 @@ from province.model.label import Label
 from province.model.record import attributes
 from province.model.schema import describe
 from province.packs.devices.logic import sensor_id
-from province.packs.devices.types import (
-    AirQualityObserved,
-    Device,
-    FloodMonitoring,
-    Sensor,
-    Streetlight,
-    TrafficFlowObserved,
-)
+from province.packs.devices.types import Streetlight
 from province.vocab.agency import Agency
 from province.vocab.area import LOCAL, Area
+from province.vocab.environment import AirQualityObserved, FloodMonitoring
+from province.vocab.sensing import Device, Sensor
+from province.vocab.traffic import TrafficFlowObserved
 
 GATEWAYS: Final = 6
 SILENT_GATEWAY: Final = "gw-4"
@@ -32,6 +28,8 @@ SILENT_GATEWAY: Final = "gw-4"
 _INSTALLED = datetime(2026, 1, 1, tzinfo=UTC)
 _SPREAD_DEGREES = 0.012
 """Sensors stand at most about 1.3 km from the middle of their ward."""
+_FLOOD_LEVELS: Final[Mapping[str, float]] = {"alertLevel": 1.6, "warningLevel": 1.9, "dangerLevel": 2.2}
+"""Invented like the gauges; the real levels belong to each station and are decided by the authorities."""
 _KINDS: Final[tuple[tuple[type[Sensor], str, str, Label, str], ...]] = (
     (AirQualityObserved, "AQ", "environment", Label("Trạm không khí", "Air quality"), "AQ-200"),
     (TrafficFlowObserved, "TF", "traffic", Label("Trạm đếm xe", "Traffic flow"), "TF-10"),
@@ -103,7 +101,9 @@ def _make(
         raise InvalidInput(f"{area.name} has no known position.", field="positions")
     lon, lat = positions[area.id]
     east, north, draw = _jitter(serial)
-    levels: dict[str, Any] = {"alertLevel": 1.6, "dangerLevel": 2.2} if record is FloodMonitoring else {}
+    levels: dict[str, Any] = (
+        {"alertLevel": 1.6, "warningLevel": 1.9, "dangerLevel": 2.2} if record is FloodMonitoring else {}
+    )
     return record(
         id=sensor_id(describe(record).name, serial),
         serialNumber=serial,

@@ -14,7 +14,8 @@ from province.model.label import Label
 from province.model.record import create, move
 from province.model.schema import Field, describe
 from province.pack import Context
-from province.packs.devices.types import LIFECYCLE, SENSORS, Sensor
+from province.packs.devices.types import SENSORS
+from province.vocab.sensing import LIFECYCLE, Sensor
 
 KINDS: Final = {describe(t).name: t for t in SENSORS}
 _SERIAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")

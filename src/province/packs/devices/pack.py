@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from province.model.label import Label
 from province.model.query import Where
 from province.model.schema import describe
-from province.pack import Action, Chart, Feed, Indicator, Map, Pack, Panel, Silent, Table
+from province.pack import Action, Chart, Check, Feed, Indicator, Map, Pack, Panel, Silent, Table
 from province.packs.devices import feeds, logic
-from province.packs.devices.types import (
-    LIFECYCLE,
-    SENSORS,
-    AirQualityObserved,
-    Device,
-    FloodMonitoring,
-    Sensor,
-    TrafficFlowObserved,
-)
+from province.packs.devices.types import SENSORS, Streetlight
+from province.vocab.environment import AirQualityObserved, FloodMonitoring, WeatherObserved
+from province.vocab.sensing import LIFECYCLE, Device, Sensor
+from province.vocab.traffic import TrafficFlowObserved
 
 SILENT_AFTER_S = 3600
 """A sensor of this pack reports at least every quarter of an hour; four misses in a row are silence."""
+
+_LIVE: Final[Mapping[type[Sensor], str]] = {
+    AirQualityObserved: "pm25",
+    WeatherObserved: "temperature",
+    FloodMonitoring: "currentLevel",
+    TrafficFlowObserved: "averageVehicleSpeed",
+    Streetlight: "powerState",
+}
+"""What colours a kind of sensor on the map: a live map shows what is measured."""
 
 _IN_SERVICE = Where(LIFECYCLE.attribute, "==", "in_service")
 
@@ -59,7 +66,7 @@ def _actions(sensor: type[Sensor]) -> tuple[Action, ...]:
 def _panels(sensor: type[Sensor]) -> tuple[Panel, ...]:
     label = describe(sensor).info.label
     return (
-        Map(sensor, label, colour_by="lifecycle"),
+        Map(sensor, label, colour_by=_LIVE.get(sensor, "lifecycle")),
         Table(sensor, label, columns=("name", "serialNumber", "area", "model", "gateway"), group="lifecycle"),
         Silent(
             sensor,
@@ -74,7 +81,7 @@ PACK = Pack(
     name="devices",
     title=Label("Thiết bị IoT", "IoT devices"),
     row="II.4",
-    types=SENSORS,
+    types=(Streetlight,),
     feeds=(
         Feed(
             "smart-data-models",
@@ -95,6 +102,16 @@ PACK = Pack(
         *(action for sensor in SENSORS for action in _actions(sensor)),
     ),
     indicators=(
+        Indicator(
+            "devices_in_service",
+            "count",
+            of=Device,
+            also=tuple(s for s in SENSORS if s is not Device),
+            title=Label("Thiết bị IoT đang sử dụng", "IoT devices in service"),
+            unit="C62",
+            where=(_IN_SERVICE,),
+            public=True,
+        ),
         *(
             Indicator(
                 f"{describe(sensor).noun}_in_service",
@@ -115,6 +132,13 @@ PACK = Pack(
             title=Label("PM2,5 trung bình", "Mean PM2.5"),
             unit="GQ",
             field="pm25",
+        ),
+    ),
+    checks=(
+        Check(
+            "II.4",
+            Label("Số thiết bị IoT thật đạt chỉ tiêu", "Real IoT devices reach the target"),
+            indicators=("devices_in_service",),
         ),
     ),
     panels=(

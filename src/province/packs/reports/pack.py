@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from province.model.label import Label
 from province.model.query import Where
-from province.pack import Action, Feed, Indicator, Map, Pack, Read, Rule, Table
-from province.packs.reports import feeds, logic
+from province.pack import Action, Check, Feed, Indicator, Map, Pack, Read, Rule, Table
+from province.packs.reports import feeds, judging, logic
 from province.packs.reports.types import Report
 from province.vocab.agency import Agency
 from province.vocab.area import Area
@@ -116,6 +116,31 @@ PACK = Pack(
             title=Label("Phản ánh chưa đồng ý", "Disputed reports"),
             unit="C62",
             where=(Where("status", "==", "disputed"),),
+        ),
+        Indicator(
+            "reports_received",
+            "count",
+            of=Report,
+            title=Label("Phản ánh đã nhận", "Reports received"),
+            unit="C62",
+            public=True,
+        ),
+        Indicator(
+            "reports_without_agency",
+            "count",
+            of=Report,
+            title=Label("Phản ánh chưa có cơ quan xử lý", "Reports that no agency has"),
+            unit="C62",
+            where=(Where("status", "==", "new"),),
+            public=True,
+        ),
+    ),
+    checks=(
+        Check(
+            "III.2e",
+            Label("Mọi phản ánh đều đến được cơ quan xử lý", "Every report reaches an agency"),
+            indicators=("reports_received", "reports_without_agency"),
+            judge=judging.every_report_reaches_an_agency,
         ),
     ),
     panels=(

@@ -1,0 +1,285 @@
+"""The plan on a day, put together from records, declared checks and what the system measures, for every door."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+import shapely
+import shapely.geometry
+
+from province.adapters.pdf import Printer
+from province.app.annex_print import TEMPLATE, document
+from province.app.core import Core
+from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
+from province.broker.broker import types_of
+from province.errors import NotFound, ProvinceError
+from province.identity import policy
+from province.model.actor import Actor, system
+from province.model.annex import AnnexView, LineView, ReportView
+from province.model.change import Change
+from province.model.goal import Measured
+from province.model.label import Label
+from province.model.query import Query
+from province.model.record import attributes, to_record
+from province.model.schema import Record, describe
+from province.model.time import format_instant, now
+from province.pack import Indicator
+from province.packs.plan.annex import Known, Records, view
+from province.packs.plan.types import (
+    Commitment,
+    Milestone,
+    PlanLine,
+    PlanMeasurement,
+    PlanOwner,
+    PlanPlace,
+    PlanTarget,
+    Project,
+    TransformationIndex,
+)
+from province.vocab.area import LOCAL, Area, civil_day, in_force
+
+log = logging.getLogger(__name__)
+
+PRINTED = 16
+"""So many printed reports are kept."""
+FRESH_S = 30.0
+"""A measured value is shown for this long before it is computed again, in the background."""
+FACTS_S = 10.0
+"""A change of lines, targets or owners is on the pages after at most this long."""
+COST = 50.0
+"""A computation that took t seconds is not repeated before 50 t: a million devices are counted at 2% of a core."""
+
+R = TypeVar("R", bound=Record)
+
+
+HOUR_S = 3600.0
+
+
+@dataclass(slots=True)
+class _Value:
+    measured: Measured
+    next: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What every caller may see alike: all fields of these types are public. until: loop time of the next reading."""
+
+    lines: Sequence[PlanLine]
+    commitments: Sequence[Commitment]
+    targets: Sequence[PlanTarget]
+    owners: Sequence[PlanOwner]
+    places: Sequence[PlanPlace]
+    indices: Sequence[TransformationIndex]
+    measurements: Sequence[PlanMeasurement]
+    names: Mapping[str, str]
+    areas: Sequence[Area]
+    until: float
+
+
+@dataclass(slots=True)
+class Annex:
+    """Questions about the plan. Values are shared between callers; who may see one is decided per caller."""
+
+    core: Core
+    _values: dict[tuple[str, str], _Value] = field(default_factory=dict)
+    _running: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
+    _facts: dict[str, _Facts] = field(default_factory=dict)
+    _printer: Printer = field(default_factory=Printer)
+    _printed: dict[str, bytes] = field(default_factory=dict)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def view(self, actor: Actor, day: str = "") -> AnnexView:
+        """The plan as it stands on a day, as the caller may see it. day: empty for today."""
+        today = civil_day(now())
+        day = day or today
+        found = await self._records(actor, day)
+        indicators = self._indicators()
+        checks = tuple(c for p in self.core.declared.packs for c in p.checks)
+        wanted = {t.indicator for t in found.targets} | {n for c in checks for n in c.indicators}
+        names = sorted(wanted & indicators.keys())
+        values = await asyncio.gather(*(self._value(indicators[name], actor) for name in names))
+        known = Known(
+            indicators=indicators,
+            checks=checks,
+            measured=dict(zip(names, values, strict=True)),
+            params=parameters_at("plan", now()),
+        )
+        return view(found, known, day, today=today)
+
+    async def line(self, actor: Actor, code: str, day: str = "") -> tuple[AnnexView, LineView]:
+        """One line or commitment. Raises: NotFound."""
+        whole = await self.view(actor, day)
+        for one in whole.everything:
+            if one.code == code:
+                return whole, one
+        raise NotFound(f"the plan has no line {code[:40]!r}.", field="code", remedy="See /phu-luc-xiv for all codes.")
+
+    async def report(self, actor: Actor, year: int) -> ReportView:
+        """The report of a year. Raises: NotFound for a year before the plan or after today."""
+        at = now()
+        today = civil_day(at)
+        if not 2024 <= year <= int(today[:4]):
+            raise NotFound(f"there is no report of {year}.", field="year", remedy=f"2024 to {today[:4]}.")
+        end = f"{year}-12-31"
+        whole = await self.view(actor, min(end, today))
+        return ReportView(year=year, complete=end < today, written_at=format_instant(at), annex=whole)
+
+    async def print(self, report: ReportView, language: str) -> bytes:
+        """The report as a PDF. One that was just set is given again: nothing in it can have changed but the minute."""
+        data = document(report, language, Label(TITLE_VI, TITLE_EN))
+        digest = hashlib.sha256(msgspec.json.encode({**data, "footer": ""})).hexdigest()
+        if digest not in self._printed:
+            made = await self._printer.print(TEMPLATE, data)
+            while len(self._printed) >= PRINTED:
+                self._printed.pop(next(iter(self._printed)))
+            self._printed[digest] = made
+        return self._printed[digest]
+
+    async def keep(self, tenant: str) -> int:
+        """Write today's value of every indicator that a target names. Twice on a day gives one row, the later value."""
+        actor = system(tenant, "plan")
+        targets = await self._all(PlanTarget, actor)
+        indicators = self._indicators()
+        changes = []
+        for name in sorted({t.indicator for t in targets} & indicators.keys()):
+            measured = await self.core.broker.measured(indicators[name], tenant)
+            if measured.value is None:
+                continue
+            row = PlanMeasurement(
+                id=f"urn:ngsi-ld:PlanMeasurement:{name}:{civil_day(measured.at)}",
+                indicator=name,
+                day=civil_day(measured.at),
+                quantity={"value": measured.value, "unit": measured.unit},
+                counted=measured.counted,
+                excluded=dict(measured.excluded),
+            )
+            attrs = attributes(row, origin="measured")
+            changes.append(Change(op="upsert", id=row.id, type=describe(PlanMeasurement).name, attrs=attrs))
+        await self.core.broker.apply(changes, actor)
+        return len(changes)
+
+    def _indicators(self) -> Mapping[str, Indicator]:
+        return {i.name: i for p in self.core.declared.packs for i in p.indicators}
+
+    async def _value(self, indicator: Indicator, actor: Actor) -> Measured | None:
+        """The number for this caller: None when neither it is public nor the caller may read everything behind it."""
+        nouns = [self.core.broker.types[name].noun for name in types_of(indicator)]
+        if not indicator.public and not all(policy.scope(actor, f"{noun}.read").all for noun in nouns):
+            return None
+        key = (actor.tenant, indicator.name)
+        if key not in self._values:
+            await self._refresh(indicator, actor.tenant)
+        elif asyncio.get_running_loop().time() >= self._values[key].next and key not in self._running:
+            task = asyncio.create_task(self._refresh_quietly(indicator, actor.tenant), name="plan value")
+            self._running[key] = task
+            task.add_done_callback(lambda _: self._running.pop(key, None))
+        return self._values[key].measured
+
+    async def _refresh(self, indicator: Indicator, tenant: str) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        measured = await self.core.broker.measured(indicator, tenant)
+        took = loop.time() - began
+        self._values[(tenant, indicator.name)] = _Value(measured, loop.time() + max(FRESH_S, COST * took))
+
+    async def _refresh_quietly(self, indicator: Indicator, tenant: str) -> None:
+        try:
+            await self._refresh(indicator, tenant)
+        except (ProvinceError, OSError, TimeoutError) as error:
+            log.warning("a value of the plan is old", extra={"indicator": indicator.name, "error": repr(error)})
+
+    async def _records(self, actor: Actor, day: str) -> Records:
+        facts = await self._shared(actor.tenant)
+        projects, milestones = await asyncio.gather(self._all(Project, actor), self._all(Milestone, actor))
+        return Records(
+            lines=facts.lines,
+            commitments=facts.commitments,
+            targets=facts.targets,
+            owners=facts.owners,
+            places=facts.places,
+            measurements=facts.measurements,
+            indices=facts.indices,
+            projects=projects,
+            milestones=milestones,
+            names=facts.names,
+            parts=parts_of({p.area for p in facts.places if p.area}, facts.areas, day),
+        )
+
+    async def _shared(self, tenant: str) -> _Facts:
+        loop = asyncio.get_running_loop()
+        async with self._lock:
+            found = self._facts.get(tenant)
+            if found is None or loop.time() >= found.until:
+                found = self._facts[tenant] = await self._read_facts(system(tenant, "plan"))
+            return found
+
+    async def _read_facts(self, actor: Actor) -> _Facts:
+        owners, places = await self._all(PlanOwner, actor), await self._all(PlanPlace, actor)
+        return _Facts(
+            lines=await self._all(PlanLine, actor),
+            commitments=await self._all(Commitment, actor),
+            targets=await self._all(PlanTarget, actor),
+            owners=owners,
+            places=places,
+            indices=await self._all(TransformationIndex, actor),
+            measurements=await self._all(PlanMeasurement, actor),
+            names=await self._names(actor, {o.agency for o in owners}),
+            areas=await self._all(Area, actor),
+            until=asyncio.get_running_loop().time() + FACTS_S,
+        )
+
+    async def _all(self, kind: type[R], actor: Actor) -> Sequence[R]:
+        name = describe(kind).name
+        found: list[R] = []
+        after = ""
+        while True:
+            page = await self.core.broker.query(Query(types=(name,), limit=1000, after=after, latest=False), actor)
+            for entity in page.items:
+                try:
+                    found.append(to_record(kind, entity))
+                except ProvinceError as error:
+                    # Somebody stored what does not fit: the rest of the plan is shown all the same.
+                    log.warning("a record of the plan cannot be read", extra={"id": entity.id, "error": str(error)})
+            if not (after := page.next):
+                return found
+
+    async def _names(self, actor: Actor, ids: set[str]) -> Mapping[str, str]:
+        if not ids:
+            return {}
+        page = await self.core.broker.query(Query(ids=tuple(sorted(ids)), limit=1000, latest=False), actor)
+        return {e.id: str(e.value("name")) for e in page.items if e.value("name")}
+
+
+def parts_of(ended: Iterable[str], areas: Sequence[Area], day: str) -> Mapping[str, Sequence[str]]:
+    """Area that has ended by a day → names of the wards and communes in force whose middle lies inside it.
+
+    As good as the boundaries: with approximate ones the answer is approximate.
+    """
+    shapes = {
+        a.id: shapely.geometry.shape(a.location)
+        for a in areas
+        if a.id in set(ended) and a.location is not None and a.validTo is not None and a.validTo <= day
+    }
+    if not shapes:
+        return {}
+    local = [a for a in areas if a.kind in LOCAL and a.location is not None and in_force(a.validFrom, a.validTo, day)]
+    middles = [(a.name, shapely.geometry.shape(a.location).representative_point()) for a in local]
+    return {id: sorted(name for name, point in middles if shape.covers(point)) for id, shape in shapes.items()}
+
+
+async def keep_always(annex: Annex) -> None:
+    """Write the day's values of every tenant again and again, until cancelled; the last ones of a day stay."""
+    while True:
+        try:
+            for tenant in await annex.core.tenants():
+                await annex.keep(tenant)
+        except (ProvinceError, OSError, TimeoutError) as error:
+            log.warning("the values of the plan were not kept", extra={"error": repr(error)})
+        await asyncio.sleep(HOUR_S)

@@ -1,0 +1,49 @@
+"""Row III.1: the shared ground: units of government, agencies, roads, waters, parks, and figures with their sources."""
+
+from __future__ import annotations
+
+from province.model.label import Label
+from province.pack import Action, Map, Pack, Table
+from province.packs.atlas import logic
+from province.packs.atlas.types import Figure
+from province.vocab import Agency, Area, IndustrialPark, Road, Waterway
+
+PACK = Pack(
+    name="atlas",
+    title=Label("Nền dữ liệu chung", "Shared ground"),
+    row="III.1",
+    types=(Figure,),
+    actions=(Action(logic.confirm, record=Figure, needs="figure.confirm", title=Label("Xác nhận số liệu", "Confirm")),),
+    panels=(
+        Map(Waterway, Label("Sông, hồ", "Rivers and lakes"), colour_by="kind", beneath=True),
+        Map(Road, Label("Đường chính", "Main roads"), colour_by="kind", beneath=True),
+        Map(IndustrialPark, Label("Khu công nghiệp", "Industrial parks"), colour_by="kind"),
+        Table(
+            Area,
+            Label("Đơn vị hành chính", "Units of government"),
+            columns=("name", "code", "parent", "validFrom", "validTo", "areaSize"),
+            group="kind",
+        ),
+        Table(
+            Agency,
+            Label("Cơ quan", "Agencies"),
+            columns=("name", "validFrom", "validTo", "parent", "successor"),
+            group="kind",
+        ),
+        Table(Road, Label("Đường chính", "Main roads"), columns=("code", "name", "status", "manager"), group="kind"),
+        Table(Waterway, Label("Sông, hồ", "Rivers and lakes"), columns=("name", "error", "source"), group="kind"),
+        Table(
+            IndustrialPark,
+            Label("Khu công nghiệp", "Industrial parks"),
+            columns=("name", "landSize", "area", "sourceDate"),
+            group="kind",
+        ),
+        Table(
+            Figure,
+            Label("Số liệu nền", "Base figures"),
+            columns=("title", "number", "share", "length", "land", "mass", "duration", "area", "asOf"),
+            group="confidence",
+        ),
+    ),
+    roles={"steward": ("figure.confirm",)},
+)

@@ -1,0 +1,69 @@
+"""Figures: single facts about the province that other work starts from, each with its day, source and confidence."""
+
+# ruff: noqa: N815 - NGSI-LD attribute names are camelCase
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Final
+
+from province.model.label import Label
+from province.model.schema import Field, Record, TypeInfo
+from province.model.unit import Unit
+
+CONFIDENCE: Final = (
+    ("confirmed", Label("Đã được xác nhận", "Confirmed")),
+    ("read", Label("Đọc từ nguồn công khai", "Read in a public source")),
+    ("general", Label("Hiểu biết chung", "General knowledge")),
+    ("estimate", Label("Ước tính", "Estimate")),
+)
+
+
+class Figure(Record, frozen=True, kw_only=True):
+    """One fact in the field of its unit; in none of them when it was looked for and not found.
+
+    `asOf`: the day that it describes; None: not known.  `area`: the unit it speaks of.
+    """
+
+    TYPE: ClassVar[TypeInfo] = TypeInfo(
+        "Figure",
+        Label("Số liệu", "Figure"),
+        unique=(("code",),),
+        title="title",
+        public=True,
+        icon="figure",
+    )
+
+    code: Annotated[str, Field(Label("Khoá", "Key"), indexed=True, public=True)]
+    title: Annotated[str, Field(Label("Nội dung", "What"), indexed=True, search=True, public=True)]
+    titleEn: Annotated[str, Field(Label("Nội dung (tiếng Anh)", "What (English)"), search=True, public=True)] = ""
+    number: Annotated[float | None, Field(Label("Số lượng", "Number"), public=True), Unit("C62")] = None
+    share: Annotated[float | None, Field(Label("Tỷ lệ", "Share"), public=True), Unit("P1")] = None
+    length: Annotated[float | None, Field(Label("Chiều dài", "Length"), public=True), Unit("KMT")] = None
+    land: Annotated[float | None, Field(Label("Diện tích", "Land"), public=True), Unit("HAR")] = None
+    mass: Annotated[float | None, Field(Label("Khối lượng", "Mass"), public=True), Unit("TNE")] = None
+    duration: Annotated[float | None, Field(Label("Thời gian", "Duration"), public=True), Unit("DAY")] = None
+    area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, public=True, ref="Area")] = None
+    asOf: Annotated[str | None, Field(Label("Tại ngày", "As of"), indexed=True, public=True)] = None
+    confidence: Annotated[
+        str,
+        Field(
+            Label("Độ tin cậy", "Confidence"),
+            indexed=True,
+            public=True,
+            values=tuple(c for c, _ in CONFIDENCE),
+            names=CONFIDENCE,
+        ),
+    ]
+    source: Annotated[str, Field(Label("Nguồn", "Source"), public=True)]
+    sourceDate: Annotated[str, Field(Label("Ngày của nguồn", "Date of the source"), public=True)]
+
+
+FIELDS: Final = {
+    "C62": "number",
+    "P1": "share",
+    "KMT": "length",
+    "HAR": "land",
+    "TNE": "mass",
+    "DAY": "duration",
+}
+"""Unit code → the field that holds a figure of this unit."""

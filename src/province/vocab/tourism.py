@@ -1,0 +1,30 @@
+"""Sensors of crowds at places that people visit."""
+
+# ruff: noqa: N815 - names of the Smart Data Models are camelCase
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from province.model.label import Label
+from province.model.schema import Field, TypeInfo
+from province.model.unit import Unit
+from province.vocab.sensing import Sensor, sensor_info
+
+
+class CrowdFlowObserved(Sensor, frozen=True, kw_only=True):
+    """A counter of people. It counts heads; it knows nobody."""
+
+    TYPE: ClassVar[TypeInfo] = sensor_info("CrowdFlowObserved", Label("Trạm đếm khách", "Crowd counter"), "crowd")
+
+    peopleCount: Annotated[
+        int | None, Field(Label("Số người", "People"), observed=True, public=True, minimum=0), Unit("C62")
+    ] = None
+    occupancy: Annotated[
+        float | None,
+        Field(Label("Mức lấp đầy (0–1)", "Occupancy (0–1)"), observed=True, public=True, minimum=0, maximum=1),
+        Unit("C62"),
+    ] = None
+    averageCrowdSpeed: Annotated[
+        float | None, Field(Label("Tốc độ đi bộ", "Walking speed"), observed=True, public=True, minimum=0), Unit("KMH")
+    ] = None
