@@ -162,7 +162,11 @@ def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str
     async def nothing(request: Request) -> Response:
         path = request.url.path
         allowed = next((m for regex, m in patterns if regex.match(path) or regex.match(path.rstrip("/"))), None)
-        if allowed is None and "//" in path and any(regex.match(path.replace("//", "/-/")) for regex, _ in patterns):
+        if (
+            allowed is None
+            and "//" in path
+            and any(regex.match(path.replace("//", "/-/").rstrip("/")) for regex, _ in patterns)
+        ):
             missing = InvalidInput("a part of the address is empty.", field="id", remedy="Give the id.")
             return problem_response(missing, request_id(request), ngsi_ld=path.startswith("/ngsi-ld/"))
         if allowed is None:

@@ -48,6 +48,7 @@ class Door:
         self.get = core.broker.get
         self.query = core.broker.query
         self.type_counts = core.broker.type_counts
+        self.attribute_use = core.broker.attribute_use
         self.indicators = core.broker.indicators
         self.history = core.measured.history
         self.series = core.measured.series

@@ -26,7 +26,7 @@ from province.model.change import Change, Changed
 from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS, Attribute, Entity, split_key
 from province.model.goal import Measured
 from province.model.qlanguage import Place
-from province.model.query import Page, Query
+from province.model.query import Page, Query, Where
 from province.model.record import to_record
 from province.model.schema import EntityType
 from province.model.time import Instant, now
@@ -337,6 +337,18 @@ class Broker:
                 names = await self._attribute_names(connection, actor.tenant, row["type"], access)
                 result.append((row["type"], int(total), names))
         return result
+
+    async def attribute_use(self, name: str, actor: Actor, type: str = "") -> tuple[int, set[str]]:
+        """How many entities that the caller may read have an attribute, and of which kinds it is (5.7.10.4).
+
+        The kinds are those of up to a thousand of the entities.
+        """
+        query = Query(
+            types=(type,) if type else (), where=(Where(name, "exists"),), limit=1_000, count=True, latest=False
+        )
+        page = await self.query(query, actor)
+        kinds = {a.type for e in page.items for k, a in e.attrs.items() if split_key(k)[0] == name}
+        return page.total or 0, set(kinds)
 
     async def _attribute_names(self, connection: Connection, tenant: str, name: str, access: Access) -> tuple[str, ...]:
         entity_type = self.types.get(name)

@@ -17,7 +17,7 @@ from province.api.ngsild.question import Question, find, read_body_question, rea
 from province.api.ngsild.view import View, read_context, read_ld, read_members, read_view
 from province.api.route import Call, Param
 from province.broker.history import History
-from province.errors import InvalidInput
+from province.errors import InvalidInput, NotFound
 from province.model.entity import NULL, ORIGINS, Attribute, Entity, Json, split_key
 from province.model.evolution import (
     TimeProperty,
@@ -104,6 +104,10 @@ async def retrieve(call: Call) -> Response:
     period = read_period(call)
     names = read_members(call, context, "attrs")
     entity = await call.services.broker.get(entity_id(call), call.actor)
+    if not view.admits(entity):
+        raise NotFound(f"{entity.id} has none of these members.", field="pick")
+    if names and not set(names) & {split_key(k)[0] for k in entity.attrs}:
+        raise NotFound(f"{entity.id} has none of these attributes.", field="attrs")
     found, cut = _part(await _read(call, entity, period, names, view), period, call.services.temporal_instances)
     return _answer(view, _show(call, entity, found, period, view), found, period, cut, {})
 
@@ -131,6 +135,7 @@ async def answer_query(call: Call, context: Context, question: Question, period:
     view = read_view(call, context, geo=False, pick=question.pick, omit=question.omit)
     view.require_flat()
     entities, following, total = await find(call, question)
+    entities = [e for e in entities if view.admits(e)]
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(entity: Entity) -> dict[str, list[Attribute]]:
@@ -293,6 +298,16 @@ def instance_id(seq: int) -> str:
 
 
 def _show(call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View) -> dict[str, Json]:
+    shown = _represent(call, entity, found, period, view)
+    for name in ("id", "type"):
+        if (view.pick and name not in view.pick) or name in view.omit:
+            del shown[name]
+    return shown
+
+
+def _represent(
+    call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View
+) -> dict[str, Json]:
     options = {*call.names("options"), call.text("format")}
     if "aggregatedValues" in options:
         methods = call.names("aggrMethods")
@@ -323,7 +338,7 @@ def _show(call: Call, entity: Entity, found: dict[str, list[Attribute]], period:
         found,
         context=view.context,
         concise=view.form == "concise",
-        sys_attrs=view.sys_attrs or period.property != "observedAt",
+        sys_attrs=view.sys_attrs or period.property in ("createdAt", "modifiedAt"),
     )
 
 
