@@ -118,7 +118,7 @@ class FullBroker(Broker):
     async def withdraw(self, id: str, instances: Sequence[Instance], actor: Actor) -> None:
         await amendments.withdraw(self.pool, id, instances, actor)
 
-    async def correct(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None:
+    async def amend(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None:
         await amendments.correct(self.pool, id, instance, attribute, actor)
 
     async def history(self, id: str, actor: Actor, *, attrs: Sequence[str] = (), start: Any = None, end: Any = None,
@@ -134,6 +134,15 @@ class FullBroker(Broker):
         rows.sort(key=lambda r: r["observed_at"])
         return History(records, pa.Table.from_pylist(rows[-limit:], schema=SCHEMA))
 
+    said: list[dict[str, Any]]
+
+    async def correct(self, id: str, attribute: str | None, actor: Actor, **given: Any) -> Any:
+        await self.get(id, actor, latest=False)
+        self.said.append({"id": id, "attribute": attribute, "actor": actor.id, **given})
+
+    async def erase(self, id: str, actor: Actor, *, reason: str) -> Any:
+        await self.correct(id, None, actor, kind="erase", reason=reason)
+
 
 def read_observations(body: bytes, media: str) -> pa.Table:
     try:
@@ -148,7 +157,8 @@ def read_observations(body: bytes, media: str) -> pa.Table:
 
 async def authenticate(request: Request) -> Actor:
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
-    return ACTORS.get(token) or anonymous("t")
+    actor = ACTORS.get(token) or anonymous("t")
+    return msgspec.structs.replace(actor, purpose=request.headers.get("x-purpose", ""))
 
 
 async def fetch(url: str) -> Any:
@@ -184,6 +194,7 @@ async def broker(migrated: Pool) -> AsyncIterator[FullBroker]:
         sign=lambda purpose, message: hashlib.sha256(purpose.encode() + message).hexdigest(),
     )  # fmt: skip
     made.readings = []
+    made.said = []
     yield made
     await committer.stop()
 

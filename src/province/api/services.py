@@ -9,14 +9,17 @@ from typing import Protocol
 import pyarrow as pa
 from starlette.requests import Request
 
+from province.adapters.tables.imports import Imports
 from province.api.contexts import Contexts
 from province.broker.broker import Acted
 from province.broker.contexts import ContextStore
+from province.broker.corrections import Said
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import ProvinceError
+from province.history.correction import Kind
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
 from province.model.change import Change, Changed
@@ -67,9 +70,23 @@ class Door(Protocol):
     ) -> Acknowledged: ...
     async def instances(self, id: str, names: Sequence[str], actor: Actor) -> list[Instance]: ...
     async def withdraw(self, id: str, instances: Sequence[Instance], actor: Actor) -> None: ...
-    async def correct(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None: ...
+    async def amend(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None: ...
     async def require_change(self, entity: Entity, actor: Actor) -> None: ...
     async def attribute_use(self, name: str, actor: Actor, type: str = "") -> tuple[int, set[str]]: ...
+    async def correct(
+        self,
+        id: str,
+        attribute: str | None,
+        actor: Actor,
+        *,
+        kind: Kind,
+        at: Instant,
+        until: Instant | None = None,
+        dataset: str | None = "",
+        value: Json = None,
+        reason: str,
+    ) -> Said: ...
+    async def erase(self, id: str, actor: Actor, *, reason: str) -> Said: ...
     async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]: ...
 
 
@@ -106,6 +123,7 @@ class Services:
     require_public: Callable[[str], Awaitable[None]]
     read_observations: ReadObservations
     feeds: Feeds
+    imports: Imports | None = None
     observation_media: tuple[str, ...] = ("application/json",)
     max_body_bytes: int = 16 * 1024**2
     temporal_instances: int = 10_000

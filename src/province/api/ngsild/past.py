@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response
 
+from province.api.ngsild import instances
 from province.api.ngsild.entities import BASE, entity_id
 from province.api.ngsild.temporal import instance_id
 from province.api.ngsild.view import read_context, read_ld
@@ -18,7 +19,7 @@ from province.api.ngsild.writing import Reading as Row
 from province.api.ngsild.writing import observe_all, split
 from province.api.route import Call, path_id
 from province.broker.history import Instance
-from province.errors import InvalidInput, NotFound, Unsupported
+from province.errors import InvalidInput, NotFound
 from province.model.change import Change, Operation
 from province.model.codec import Reading, members, read_attribute, read_evolution, read_scope, read_types
 from province.model.entity import Attribute, Entity, Json, attribute_key, split_key
@@ -63,9 +64,13 @@ async def append(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """Remove an entity with its history. What was written stays known to the audit."""
+    """Remove an entity with its history. Of one that is measured, what was measured is erased and the record stays."""
     id = entity_id(call)
-    records = await _instances(call, await call.services.broker.get(id, call.actor, latest=False), ())
+    entity = await call.services.broker.get(id, call.actor, latest=False)
+    declared = call.services.broker.types.get(entity.type)
+    if declared is not None and declared.observed:
+        return await instances.erase(call)
+    records = await _instances(call, entity, ())
     await call.services.broker.apply((Change(op="delete", id=id, type=""),), call.actor)
     await call.services.broker.withdraw(id, records, call.actor)
     return Response(status_code=204)
@@ -77,7 +82,8 @@ async def delete_attribute(call: Call) -> Response:
     id = entity_id(call)
     name = context.name(path_id(call, "attr"), field="attr")
     entity = await call.services.broker.get(id, call.actor, latest=False)
-    _refuse_measured(call, entity, name)
+    if _is_measured(call, entity, name):
+        return await instances.delete_attribute(call)
     every = call.flag("deleteAll")
     dataset = call.text("datasetId")
     key = attribute_key(name, None if dataset in ("", "@none") else dataset)
@@ -93,11 +99,12 @@ async def delete_attribute(call: Call) -> Response:
 
 async def correct_instance(call: Call) -> Response:
     """Change one instance in the history of an attribute."""
-    body, context = await read_ld(call, merge=True)
     id = entity_id(call)
-    name, instance = await _instance(call, context)
     entity = await call.services.broker.get(id, call.actor, latest=False)
-    _refuse_measured(call, entity, name)
+    body, context = await read_ld(call, merge=True)
+    name, instance = await _instance(call, context)
+    if _is_measured(call, entity, name):
+        return await instances.change(call, body, context)
     found = await _one(call, entity, name, instance)
     given = _single(body, name, context)
     old = found.attribute
@@ -116,7 +123,7 @@ async def correct_instance(call: Call) -> Response:
     if present is not None and present.modified_at == found.at and present.value == old.value:
         change = Change(op="merge", id=id, type="", attrs={found.key: changed})
         await call.services.broker.apply((change,), call.actor)
-    await call.services.broker.correct(id, found, changed, call.actor)
+    await call.services.broker.amend(id, found, changed, call.actor)
     return Response(status_code=204)
 
 
@@ -126,7 +133,8 @@ async def delete_instance(call: Call) -> Response:
     id = entity_id(call)
     name, instance = await _instance(call, context)
     entity = await call.services.broker.get(id, call.actor, latest=False)
-    _refuse_measured(call, entity, name)
+    if _is_measured(call, entity, name):
+        return await instances.delete(call)
     found = await _one(call, entity, name, instance)
     await call.services.broker.require_change(entity, call.actor)
     await call.services.broker.withdraw(id, [found], call.actor)
@@ -147,9 +155,9 @@ async def _write(
     for member, value in given.items():
         if member in _OWN:
             continue
-        name, instances = read_evolution(member, value, reading)
+        name, given_instances = read_evolution(member, value, reading)
         by_key: dict[str, list[Attribute]] = {}
-        for one in instances:
+        for one in given_instances:
             by_key.setdefault(attribute_key(name, one.dataset_id), []).append(one)
         for key, several in by_key.items():
             for one in several:
@@ -185,7 +193,7 @@ async def _instances(call: Call, entity: Entity, names: Sequence[str]) -> list[I
 
 async def _instance(call: Call, context: Context) -> tuple[str, str]:
     """Stored name and instance id of the address. Raises: InvalidInput."""
-    instance = path_id(call, "instanceId")
+    instance = path_id(call, "instance")
     if not is_iri(instance):
         raise InvalidInput(f"{instance[:80]!r} is not a URI.", field="instanceId")
     return context.name(path_id(call, "attr"), field="attr"), instance
@@ -214,8 +222,7 @@ def _single(body: Json, name: str, context: Context) -> Json:
     return given[0]
 
 
-def _refuse_measured(call: Call, entity: Entity, name: str) -> None:
-    """What was measured is corrected where it is kept, with a reason, and not from here."""
+def _is_measured(call: Call, entity: Entity, name: str) -> bool:
+    """Whether an attribute is kept in the lake, where corrections have their own door."""
     declared = call.services.broker.types.get(entity.type)
-    if declared is not None and name in {s.name for s in declared.observed}:
-        raise Unsupported(f"{name!r} is measured: its history is not changed here.", field="attr")
+    return declared is not None and name in {s.name for s in declared.observed}

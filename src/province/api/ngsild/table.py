@@ -35,6 +35,8 @@ _ATTR: Final = Param("attr", "Name of the attribute.", {"type": "string"}, "path
 _LINK: Final = Param("Link", "URL of the caller's JSON-LD context.", {"type": "string"}, "header")
 _KEY: Final = Param("Idempotency-Key", "A write sent again with the same key is carried out once.", place="header")
 _MATCH: Final = Param("If-Match", "Refuse unless the entity has this version (its ETag).", place="header")
+_INSTANCE: Final = Param("instance", "instanceId of a reading.", {"type": "string", "format": "uri"}, "path", True)
+_PURPOSE: Final = Param("X-Purpose", "Why: the reason of the correction; needed for what was measured.", place="header")
 _OPTIONS: Final = Param("options", "See the summary.")
 _WRITE_ERRORS: Final = (NotFound, Conflict, TooLarge, Unsupported, Unavailable)
 _READ_ERRORS: Final = (NotFound, Unsupported, Unavailable)
@@ -123,7 +125,6 @@ _TYPE: Final = Param("type", "The entity must have this type, else there is none
 _LOCAL: Final = Param("local", "Accepted: everything here is local.", {"type": "boolean"})
 _KEEP: Final = Param("keep", "Attributes that stay, separated by commas; all others are removed.")
 _DROP: Final = Param("drop", "Attributes that are removed, separated by commas.")
-_INSTANCE: Final = Param("instanceId", "Id of the instance.", {"type": "string", "format": "uri"}, "path", True)
 
 ROUTES: Final[tuple[Route, ...]] = (
     _write("POST", "/entities", entities.create, ENTITY, {201: ("Created; its address in Location.", None)},
@@ -155,14 +156,14 @@ ROUTES: Final[tuple[Route, ...]] = (
           (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
     _read("/temporal/entities/{id}", temporal.retrieve, _ANY, (ID, _ATTRS_PARAM, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
     _write("POST", "/temporal/entities", past.create, _ANY, {**_CREATED, **_DONE}, errors=_CREATE_ERRORS),
-    _write("DELETE", "/temporal/entities/{id}", past.delete, None, _DONE, params=(ID,)),
+    _write("DELETE", "/temporal/entities/{id}", past.delete, None, _DONE, params=(ID, _PURPOSE)),
     _write("POST", "/temporal/entities/{id}/attrs", past.append, _ANY, _DONE, params=(ID,)),
     _write("DELETE", "/temporal/entities/{id}/attrs/{attr}", past.delete_attribute, None, _DONE,
-           params=(ID, _ATTR, *_ALL)),
-    _write("PATCH", "/temporal/entities/{id}/attrs/{attr}/{instanceId}", past.correct_instance, _ANY, _DONE,
-           params=(ID, _ATTR, _INSTANCE), merge=True),
-    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}/{instanceId}", past.delete_instance, None, _DONE,
-           params=(ID, _ATTR, _INSTANCE)),
+           params=(ID, _ATTR, *_ALL, _PURPOSE)),
+    _write("PATCH", "/temporal/entities/{id}/attrs/{attr}/{instance}", past.correct_instance, _ANY, _DONE,
+           params=(ID, _ATTR, _INSTANCE, _PURPOSE), merge=True),
+    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}/{instance}", past.delete_instance, None, _DONE,
+           params=(ID, _ATTR, _INSTANCE, _PURPOSE)),
     Route("POST", f"{BASE}/temporal/entityOperations/query", "temporal.query_body", _summary(temporal.query_body),
           temporal.query_body, _tag(temporal.query_body), (*PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS, _LINK),
           {JSON: _ANY, LD: _ANY}, {200: ("The answer.", _LIST)}, _READ_ERRORS, ngsi_ld=True),
