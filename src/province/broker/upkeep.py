@@ -254,9 +254,7 @@ class Upkeep:
     async def _night_is_due(self, tenant: str, at: Instant) -> bool:
         midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
         last = midnight + NIGHT if at >= midnight + NIGHT else midnight - timedelta(days=1) + NIGHT
-        done = await self._pool.fetchval(
-            "SELECT max(began) FROM upkeep WHERE tenant = $1 AND task = 'night'", tenant
-        )
+        done = await self._pool.fetchval("SELECT max(began) FROM upkeep WHERE tenant = $1 AND task = 'night'", tenant)
         if done is None:  # the first start: the next night is early enough
             await self._write(tenant, Run("night", at, at, "skipped", {}))
             return False
