@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from tests.conftest import SHARED
 
 from province.history.lake import LAKE
-from tests.conftest import SHARED
 
 TYPE, ATTRIBUTE = "TrafficFlowObserved", "averageVehicleSpeed"
 STEPS = 2016
@@ -25,11 +25,10 @@ KMH = 1.609344
 
 def shape() -> tuple[npt.NDArray[np.float64], str]:
     """(STEPS, detectors) speeds in km/h, and where they come from."""
-    folder = SHARED / "timeseries" / "metr-la-week"
-    for path in sorted(folder.glob("*.csv")) + sorted(folder.glob("*.csv.gz")) if folder.is_dir() else []:
-        found = np.genfromtxt(path, delimiter=",", skip_header=1, invalid_raise=False)
-        if found.ndim == 2 and found.shape[0] >= STEPS and found.shape[1] >= 207:
-            return np.round(found[:STEPS, -207:] * KMH, 2), f"METR-LA week ({path.name})"
+    path = SHARED / "timeseries" / "metr-la-week" / "data" / "los_speed.csv"
+    if path.is_file():
+        found = np.genfromtxt(path, delimiter=",", skip_header=1)
+        return np.round(found[:STEPS] * KMH, 2), "METR-LA week"
     random = np.random.default_rng(3)
     hours = np.arange(STEPS) / 12 % 24
     dips = np.exp(-((hours - 7.5) ** 2) / 3) + np.exp(-((hours - 17.5) ** 2) / 5)

@@ -21,6 +21,7 @@ from province.broker.committer import Committer
 from province.broker.database import Pool, connect
 from province.broker.feeds import Feeds
 from province.broker.history import History, read_instances
+from province.broker.measured import AreaHour
 from province.broker.migrate import ensure_indexes, migrate
 from province.errors import DecodeError, NotFound, Unavailable
 from province.history import latest
@@ -120,6 +121,10 @@ class FullBroker(Broker):
         return History(records, pa.Table.from_pylist(rows[-limit:], schema=SCHEMA))
 
     said: list[dict[str, Any]]
+
+    async def area_hours(self, type: str, attr: str, actor: Actor, **given: Any) -> list[AreaHour]:
+        self.said.append({"type": type, "attr": attr, "actor": actor.id, **given})
+        return [AreaHour(given["start"], None, 4, 10.0, 30.0)]
 
     async def correct(self, id: str, attribute: str | None, actor: Actor, **given: Any) -> Any:
         await self.get(id, actor, latest=False)

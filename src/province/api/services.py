@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,12 +14,13 @@ from province.broker.broker import Acted
 from province.broker.corrections import Said
 from province.broker.feeds import Feeds
 from province.broker.history import History
+from province.broker.measured import AreaHour
 from province.errors import ProvinceError
 from province.history.correction import Kind
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
 from province.model.change import Change, Changed
-from province.model.entity import Entity, Json
+from province.model.entity import Entity, Json, Origin
 from province.model.observation import Acknowledged
 from province.model.query import Page, Query
 from province.model.schema import EntityType
@@ -64,6 +65,17 @@ class Door(Protocol):
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
     ) -> Acknowledged: ...
+    async def area_hours(
+        self,
+        type: str,
+        attr: str,
+        actor: Actor,
+        *,
+        start: Instant,
+        end: Instant,
+        origins: Collection[Origin] | None = None,
+        stored: bool = True,
+    ) -> Sequence[AreaHour]: ...
     async def correct(
         self,
         id: str,
