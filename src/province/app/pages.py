@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -14,12 +15,14 @@ from starlette.requests import Request
 from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
-from province.app import keeping, letters
+from province.app import boards, keeping, letters
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
+from province.app.recent import Recent
 from province.broker.broker import Acted
 from province.broker.marks import Layers
+from province.broker.trends import Trends
 from province.console import services as console
 from province.errors import NotAllowed, NotFound, NotSignedIn, ProvinceError
 from province.identity import accounts, policy, roles, tokens
@@ -45,7 +48,8 @@ class Door:
         self.get = core.broker.get
         self.query = core.broker.query
         self.type_counts = core.broker.type_counts
-        self.indicators = core.broker.indicators
+        self.counts = Recent(partial(core.broker.type_counts, names=False))
+        self.indicators = Recent(core.broker.indicators)
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
@@ -53,6 +57,7 @@ class Door:
         self.correct = core.corrections.correct
         self.erase = core.corrections.erase
         self.marks = Layers(core.broker).marks
+        self.trends = Trends(core.broker).since
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
         self.actions = core.broker.actions
@@ -129,6 +134,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        boards=boards.build(core),
         keeping=keeping.build(core),
         views=_views(core),
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),

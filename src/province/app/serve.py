@@ -7,6 +7,7 @@ import ssl
 
 import httpx
 import msgspec
+import nats.errors
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,17 +17,19 @@ from starlette.types import ASGIApp
 from province.adapters.files import FileStore
 from province.adapters.outbound import Outbound
 from province.adapters.photo import Photos
+from province.adapters.tables.imports import Imports
 from province.api import door as api
 from province.api.contexts import Contexts
 from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
 from province.api.services import Annex as AnnexDoor
 from province.api.services import Services
-from province.app import example, pages, wellbeing
+from province.app import example, exchange, pages, wellbeing
 from province.app.address import Callers
 from province.app.annex import Annex
 from province.app.core import Core, open_core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
+from province.broker.database import LOST
 from province.broker.feeds import Feeds
 from province.console import routes as console
 from province.errors import InvalidInput, NotAllowed, Unavailable
@@ -41,6 +44,8 @@ from province.model.label import Label
 from province.settings import Settings
 
 CONTEXT_BYTES = 1024 * 1024
+_AWAY = (*(kind for kind in LOST if kind is not OSError), ConnectionError, nats.errors.Error)
+"""What a handler meets when an engine is away. Another OSError (a file that is missing) is a defect of ours."""
 
 
 async def main(settings: Settings) -> None:
@@ -59,15 +64,17 @@ async def main(settings: Settings) -> None:
         if settings.example:
             await example.load(core)
         outbound = Outbound(settings.outbound_allow)
+        files = exchange.imports(core)
         try:
-            await _listen(settings, application(core, hasher, outbound))
+            await _listen(settings, application(core, hasher, outbound, files))
         finally:
+            await files.close()
             await outbound.close()
             await core.jobs.close()
             hasher.close()
 
 
-def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
+def application(core: Core, hasher: Passwords, outbound: Outbound, files: Imports | None = None) -> ASGIApp:
     """The ASGI application: health, programs' door, pages; one log line per request around it."""
     settings = core.settings
     callers = Callers(settings.trusted_proxies)
@@ -116,6 +123,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         contexts=Contexts(fetch_context),
         read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
         feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),
+        imports=files,
         observation_media=observations.MEDIA_TYPES,
         max_body_bytes=settings.max_body_bytes,
         public_url=settings.public_url,
@@ -135,9 +143,14 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
     async def missing(request: Request, error: Exception) -> Response:
         return await console.not_found(site, request)
 
+    async def away(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(api.PREFIXES):
+            return await api.answer_absence(request, error)
+        return await console.failed(site, request, api.absence(error))
+
     app = Starlette(
         routes=[*health.routes(), *api.routes(services), *console.routes(site)],
-        exception_handlers={404: missing, Exception: api.answer_defect},
+        exception_handlers={404: missing, **dict.fromkeys(_AWAY, away), Exception: api.answer_defect},
     )
     return ObserveRequests(app, measure=metrics.measure)
 

@@ -34,6 +34,7 @@ WHY_NOT: Final[Mapping[WhyNot, str]] = {
     "no_value": mark("There is nothing to compute it from yet."),
     "no_right": mark("The value is not shown without the right to read what it is computed from."),
     "not_kept": mark("No value was kept of that day."),
+    "pending": mark("It is being computed. Look again in a moment."),
 }
 COMPARATORS: Final[Mapping[Comparator, str]] = {
     "at least": mark("at least"),
@@ -70,8 +71,9 @@ class Writer:
 
     def quantity(self, value: float, unit: str) -> str:
         """A value with its unit."""
+        number = self._words.number(value, 2)
         name = self._words(mark("days")) if unit == "DAY" else unit_symbol(unit)
-        return f"{self._words.number(value, 2)} {name}".rstrip()
+        return f"{number}{name}" if name == "%" else f"{number} {name}".rstrip()
 
     def goal(self, goal: Goal) -> str:
         """A goal: comparator, value and unit."""

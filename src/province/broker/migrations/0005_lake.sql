@@ -80,7 +80,7 @@ CREATE TABLE upkeep (
     task     text NOT NULL,
     began    timestamptz NOT NULL,
     ended    timestamptz NOT NULL,
-    outcome  text NOT NULL,               -- done, failed, skipped
+    outcome  text NOT NULL,               -- done, nothing, failed
     detail   jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant, id)
 );
