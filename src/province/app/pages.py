@@ -57,6 +57,7 @@ class Door:
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.area_hours = core.measured.area_hours
         self.correct = core.corrections.correct
         self.erase = core.corrections.erase
         self.marks = Layers(core.broker).marks
