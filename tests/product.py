@@ -131,7 +131,7 @@ class Product:
     def http(self, token: str | None = None, **options: Any) -> httpx.AsyncClient:
         """A client that sends the token; `""` for a stranger."""
         given = self.token if token is None else token
-        headers = {"Authorization": f"Bearer {given}"} if given else {}
+        headers = {**({"Authorization": f"Bearer {given}"} if given else {}), **options.pop("headers", {})}
         verify: bool | str = self.settings.tls_certificate or True
         return httpx.AsyncClient(
             base_url=self.address, headers=headers, verify=verify, trust_env=False, **{"timeout": 30, **options}

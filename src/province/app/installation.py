@@ -59,6 +59,8 @@ class Installation:
                 env=environment,
                 after=names if name == "serve" else (*names, "serve"),
                 ready=_readiness(s, name),
+                # One that breaks is noticed at once; one that is slow, on a busy machine, is not hurried by killing it.
+                ready_timeout_s=600.0,
                 critical=name != "simulate",
             )
             for name in processes
