@@ -70,9 +70,13 @@ class Visit:
         found = self.form.getlist(name) if self.form is not None else []
         return [f for f in found if isinstance(f, UploadFile) and f.size]
 
+    def entries(self) -> list[navigation.Entry]:
+        """The links of this reader's menu."""
+        return navigation.entries(self.services, self.actor, self.request.url.path)
+
     def page(self, template: str, values: Mapping[str, Any] | None = None, *, status: int = 200) -> Response:
         """A page inside the frame: navigation, language switch, who is signed in."""
-        entries = navigation.entries(self.services, self.actor, self.request.url.path)
+        entries = self.entries()
         common = {
             "visit": self,
             "services": self.services,
