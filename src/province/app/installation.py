@@ -59,8 +59,6 @@ class Installation:
                 env=environment,
                 after=names if name == "serve" else (*names, "serve"),
                 ready=_readiness(s, name),
-                # One that breaks is noticed at once; one that is slow, on a busy machine, is not hurried by killing it.
-                ready_timeout_s=600.0,
                 critical=name != "simulate",
                 ready_timeout_s=300.0,  # a small machine at work elsewhere needs more than a minute to load us
             )
