@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -132,7 +133,8 @@ class Product:
         """A client that sends the token; `""` for a stranger."""
         given = self.token if token is None else token
         headers = {**({"Authorization": f"Bearer {given}"} if given else {}), **options.pop("headers", {})}
-        verify: bool | str = self.settings.tls_certificate or True
+        own = self.settings.tls_certificate
+        verify = ssl.create_default_context(cafile=own) if own else True
         return httpx.AsyncClient(
             base_url=self.address, headers=headers, verify=verify, trust_env=False, **{"timeout": 30, **options}
         )
