@@ -41,12 +41,16 @@ BODIES: dict[str, bytes] = {
     "null members": b'{"id":null,"type":null,"inputs":null,"files":null,"entities":null,"geoQ":null,"q":null}',
     "name with nul": b'{"id":"urn:x:1","type":"T","a\\u0000b":1}',
 }
-WRITES = [r for r in ROUTES if r.method in ("POST", "PUT", "PATCH") and not r.path.startswith("/api/feeds")]
-"""Every route that takes a body of ours; what a feed reads is its pack's affair (tests/broker/test_feeds.py)."""
+WRITES = [
+    r for r in ROUTES if r.method in ("POST", "PUT", "PATCH") and not r.path.startswith(("/api/feeds", "/api/imports"))
+]
+"""Every route that takes a body of ours; what a feed reads is its pack's affair (tests/broker/test_feeds.py), and what
+an import reads is any file at all (tests/exchange)."""
 
 
 def address(path: str) -> str:
-    return path.format(id="urn:ngsi-ld:Station:1", attr="height", name="station.rename", type="Station")
+    names = {"attr": "height", "name": "station.rename", "type": "Station", "instance": "urn:ngsi-ld:Instance:1"}
+    return path.format(id="urn:ngsi-ld:Station:1", **names)
 
 
 @pytest.mark.parametrize("route", WRITES, ids=lambda r: f"{r.method} {r.path}")

@@ -9,11 +9,14 @@ from typing import Protocol
 import pyarrow as pa
 from starlette.requests import Request
 
+from province.adapters.tables.imports import Imports
 from province.api.contexts import Contexts
 from province.broker.broker import Acted
+from province.broker.corrections import Said
 from province.broker.feeds import Feeds
 from province.broker.history import History
 from province.errors import ProvinceError
+from province.history.correction import Kind
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
 from province.model.change import Change, Changed
@@ -62,6 +65,20 @@ class Door(Protocol):
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
     ) -> Acknowledged: ...
+    async def correct(
+        self,
+        id: str,
+        attribute: str | None,
+        actor: Actor,
+        *,
+        kind: Kind,
+        at: Instant,
+        until: Instant | None = None,
+        dataset: str | None = "",
+        value: Json = None,
+        reason: str,
+    ) -> Said: ...
+    async def erase(self, id: str, actor: Actor, *, reason: str) -> Said: ...
     async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]: ...
 
 
@@ -92,6 +109,7 @@ class Services:
     contexts: Contexts
     read_observations: ReadObservations
     feeds: Feeds
+    imports: Imports | None = None
     observation_media: tuple[str, ...] = ("application/json",)
     max_body_bytes: int = 16 * 1024**2
     public_url: str = ""

@@ -82,13 +82,13 @@ class Installation:
         main = {"serve": serve.main, "ingest": ingest.main, "work": work.main}[name]
         _run(main(self.settings))
 
-    def simulate(self, *, speed: float) -> None:
+    def simulate(self, **asked: Any) -> None:
         """Send invented readings over MQTT until a signal."""
         from province.app import simulation
         from province.logs import configure
 
         configure(self.settings, "simulate")
-        _run(simulation.main(self.settings, speed=speed))
+        _run(simulation.main(self.settings, simulation.Plan(**asked)))
 
     def status(self) -> dict[str, Any]:
         """What the supervisor last wrote, and whether that supervisor lives."""

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
-from province.app import letters
+from province.app import boards, keeping, letters
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
@@ -49,6 +49,8 @@ class Door:
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.correct = core.corrections.correct
+        self.erase = core.corrections.erase
         self.marks = Layers(core.broker).marks
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
@@ -126,6 +128,8 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        boards=boards.build(core),
+        keeping=keeping.build(core),
         views=_views(core),
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),
         public_url=settings.public_url,

@@ -16,13 +16,14 @@ from starlette.types import ASGIApp
 from province.adapters.files import FileStore
 from province.adapters.outbound import Outbound
 from province.adapters.photo import Photos
+from province.adapters.tables.imports import Imports
 from province.api import door as api
 from province.api.contexts import Contexts
 from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
 from province.api.services import Annex as AnnexDoor
 from province.api.services import Services
-from province.app import example, pages, wellbeing
+from province.app import example, exchange, pages, wellbeing
 from province.app.address import Callers
 from province.app.annex import Annex
 from province.app.core import Core, open_core
@@ -59,15 +60,17 @@ async def main(settings: Settings) -> None:
         if settings.example:
             await example.load(core)
         outbound = Outbound(settings.outbound_allow)
+        files = exchange.imports(core)
         try:
-            await _listen(settings, application(core, hasher, outbound))
+            await _listen(settings, application(core, hasher, outbound, files))
         finally:
+            await files.close()
             await outbound.close()
             await core.jobs.close()
             hasher.close()
 
 
-def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
+def application(core: Core, hasher: Passwords, outbound: Outbound, files: Imports | None = None) -> ASGIApp:
     """The ASGI application: health, programs' door, pages; one log line per request around it."""
     settings = core.settings
     callers = Callers(settings.trusted_proxies)
@@ -116,6 +119,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound) -> ASGIApp:
         contexts=Contexts(fetch_context),
         read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
         feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),
+        imports=files,
         observation_media=observations.MEDIA_TYPES,
         max_body_bytes=settings.max_body_bytes,
         public_url=settings.public_url,

@@ -47,6 +47,8 @@ NIGHT: Final = timedelta(hours=19, minutes=17)
 """02:17 in Vietnam, counted from midnight UTC."""
 FOLD_AFTER: Final = timedelta(days=1)
 """A correction can be taken back for a day; erasures are folded at once."""
+LITTLE: Final = 5_000_000
+"""Readings of a day, up to which the work of a night is done each hour."""
 KEEP_RUNS_DAYS: Final = 90
 _LOCK: Final = 0x55504B50
 _LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError)
@@ -107,8 +109,20 @@ class Upkeep:
             await self._task(tenant, "erase", self.erase)
         if self._is_due(tenant, "vacuum", at, VACUUM_EVERY):
             await self._task(tenant, "vacuum", self.vacuum)
+        if self._is_due(tenant, "hourly", at, timedelta(hours=1)):
+            await self._hourly(tenant)
         if await self._night_is_due(tenant, at):
             await self.night(tenant)
+
+    async def _hourly(self, tenant: str) -> None:
+        """The further work of a night, each hour where there is little to look at."""
+        files = await asyncio.to_thread(self._lake_of(tenant).files)
+        if not files.num_rows:
+            return
+        newest = files.filter(pc.equal(files["partition.day"].cast(pa.string()), str(now().date())))
+        if (pc.sum(newest["num_records"]).as_py() or 0) <= LITTLE:
+            for name, task in self._nightly.items():
+                await self._task(tenant, name, task)
 
     async def night(self, tenant: str) -> None:
         """The thorough work, one task after the other; a task that fails does not hold up the next."""

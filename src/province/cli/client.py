@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
 
 import httpx
 
 from province.errors import NotAllowed, NotFound, NotSignedIn, ProvinceError, Unavailable
 
+_BLOCK: Final = 256 * 1024
+_LONG_S: Final = 600.0
+"""A large file may take the server so long."""
 _BY_STATUS: Mapping[int, type[ProvinceError]] = {401: NotSignedIn, 403: NotAllowed, 404: NotFound, 503: Unavailable}
 
 
@@ -34,6 +40,24 @@ class Client:
         """POST bytes, decoded."""
         headers = {"Content-Type": media_type} | ({"Idempotency-Key": key} if key else {})
         return self._call("POST", path, content=content, headers=headers)
+
+    def put(self, path: str, body: Any) -> Any:
+        """PUT JSON, decoded."""
+        return self._call("PUT", path, json=body)
+
+    def upload(self, path: str, file: Path, params: Mapping[str, str]) -> Any:
+        """POST a file as it is read, decoded."""
+        given = {k: v for k, v in params.items() if v}
+        headers = {"Content-Type": "application/octet-stream"}
+        with file.open("rb") as content:
+            return self._call("POST", path, params=given, content=iter(lambda: content.read(_BLOCK), b""),
+                              headers=headers, timeout=_LONG_S)  # fmt: skip
+
+    def fetch_file(self, path: str, params: Mapping[str, str] | None = None) -> tuple[bytes, str]:
+        """GET a file: its content, and the name that the server gives it."""
+        answer = self._answer("GET", path, params=params, timeout=_LONG_S)
+        found = re.search(r"filename\*=UTF-8''([^;]+)", answer.headers.get("content-disposition", ""))
+        return answer.content, unquote(found[1]) if found else "download"
 
     def download(self, path: str, params: Mapping[str, str]) -> bytes:
         """GET, as it comes."""

@@ -67,7 +67,15 @@ class Duty:
 
 
 VERBS: Final = {"created": mark("created"), "changed": mark("changed"), "deleted": mark("deleted")}
-MEASURES: Final = {"count": mark("number of"), "sum": mark("sum over"), "mean": mark("mean over")}
+MEASURES: Final = {
+    "count": mark("number of"),
+    "sum": mark("sum over"),
+    "mean": mark("mean over"),
+    "max": mark("greatest of"),
+    "min": mark("least of"),
+    "over": mark("number at or above their own limit:"),
+    "silent": mark("number without a recent reading:"),
+}
 
 
 def event_text(visit: Visit, event: Happening) -> str:

@@ -135,6 +135,14 @@ class Lake(Delta):
         chosen = filter_of(span, without)
         return self._retry(lambda: self._dataset(span).scanner(columns=list(columns), filter=chosen).to_reader())
 
+    def chosen(self, span: Span, columns: Sequence[str], *, also: pads.Expression | None) -> pa.Table:
+        """Readings of a span in no order. also: a further condition."""
+        condition = filter_of(span)
+        if also is not None:
+            condition = also if condition is None else condition & also
+        found: pa.Table = self._retry(lambda: self._dataset(span).to_table(columns=list(columns), filter=condition))
+        return found
+
     def parts(
         self, span: Span, columns: Sequence[str], *, rows: int, without: Sequence[str] = ()
     ) -> Iterator[pa.Table]:
@@ -156,6 +164,13 @@ class Lake(Delta):
             files = self._list()
             return 0 if files is None else int(pc.sum(files["num_records"]).as_py() or 0)
         return int(self._retry(lambda: self._dataset(span).count_rows(filter=filter_of(span))))
+
+    def count_in(self, path: str, span: Span) -> int:
+        """How many readings of a span a file holds; 0 when it was merged away meanwhile."""
+        try:
+            return int(self.dataset([path]).count_rows(filter=filter_of(span)))
+        except FileNotFoundError:
+            return 0
 
     def days(self, span: Span | None = None) -> list[datetime]:
         """UTC days that have files which may hold readings of the span, newest first, as midnight instants."""

@@ -25,6 +25,7 @@ from province.vocab.road import Road
 from province.vocab.sensing import Device, Sensor
 from province.vocab.tourism import CrowdFlowObserved
 from province.vocab.traffic import TrafficFlowObserved
+from province.vocab.transfer import DataImport
 from province.vocab.waterway import Waterway
 
 SENSORS: Final[tuple[type[Sensor], ...]] = (
@@ -51,8 +52,12 @@ TYPES: Final[tuple[type[Record], ...]] = (
     Road,
     Waterway,
     Alert,
+    DataImport,
     *SENSORS,
 )
 """Every shared type; the composition root registers them before those of the packs."""
 
-__all__ = ["SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "IndustrialPark", "Person", "Road", "Waterway"]
+__all__ = [
+    "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Person", "Road",
+    "Waterway",
+]  # fmt: skip
