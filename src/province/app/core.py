@@ -21,7 +21,7 @@ from province.broker import stream
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.corrections import Corrections
-from province.broker.database import Connection, Pool, connect
+from province.broker.database import LOST, Connection, Pool, connect
 from province.broker.jobs import Jobs, remove_old
 from province.broker.known import Known
 from province.broker.measured import Measured
@@ -105,7 +105,7 @@ class Core:
             try:
                 for tenant in await self.tenants():
                     await self.read_atlas(tenant)
-            except (OSError, Unavailable, TimeoutError) as error:
+            except (*LOST, Unavailable) as error:
                 log.warning("the areas cannot be read", extra={"error": repr(error)})
 
     async def tenants(self) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,6 @@ class Installation:
     def run(self, *, simulate: bool | None, example: bool) -> None:
         """Supervise engines and processes until a signal."""
         from province.adapters.restore import require_complete
-        from province.app.address import serves
 
         s = self.settings
         require_complete(s.home)
@@ -59,7 +58,7 @@ class Installation:
                 argv=(sys.executable, "-m", "province", name),
                 env=environment,
                 after=names if name == "serve" else (*names, "serve"),
-                ready=(lambda pid: serves(s)) if name == "serve" else None,
+                ready=_readiness(s, name),
                 critical=name != "simulate",
             )
             for name in processes
@@ -151,6 +150,15 @@ class Installation:
         s = self.settings
         verify: bool | str = s.tls_certificate or True
         return Client(s.url or self.address, s.token, tenant=s.tenant, verify=verify)
+
+
+def _readiness(settings: Settings, name: str) -> Callable[[int], Awaitable[bool]] | None:
+    from province.app.address import serves
+    from province.app.readiness import announced
+
+    if name == "serve":
+        return lambda pid: serves(settings)
+    return None if name == "simulate" else announced(settings, name)
 
 
 async def _supervise(supervisor: Supervisor, greeting: Callable[[], str]) -> None:

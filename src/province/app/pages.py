@@ -20,6 +20,7 @@ from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
 from province.broker.broker import Acted
 from province.broker.marks import Layers
+from province.broker.trends import Trends
 from province.console import services as console
 from province.errors import NotAllowed, NotFound, NotSignedIn, ProvinceError
 from province.identity import accounts, policy, roles, tokens
@@ -52,6 +53,7 @@ class Door:
         self.correct = core.corrections.correct
         self.erase = core.corrections.erase
         self.marks = Layers(core.broker).marks
+        self.trends = Trends(core.broker).since
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
         self.actions = core.broker.actions

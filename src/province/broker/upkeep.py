@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from province.broker import arrivals
-from province.broker.database import Connection, Pool
+from province.broker.database import LOST, Connection, Pool, leadership
 from province.broker.retention import Retention, today_of
 from province.errors import Conflict, ProvinceError, Unavailable
 from province.history import correction
@@ -51,7 +51,7 @@ LITTLE: Final = 5_000_000
 """Readings of a day, up to which the work of a night is done each hour."""
 KEEP_RUNS_DAYS: Final = 90
 _LOCK: Final = 0x55504B50
-_LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError)
+_LOST: Final = (*LOST, asyncpg.PostgresError)
 
 Nightly = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 """Further work of a night: tenant → what it did, or None."""
@@ -84,13 +84,9 @@ class Upkeep:
         """Keep order until cancelled; a lost database is waited for."""
         while True:
             try:
-                async with self._pool.acquire() as leader:
-                    if await leader.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
-                        try:
-                            await self._lead(leader)
-                        finally:
-                            if not leader.is_closed():
-                                await leader.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+                async with leadership(self._pool, _LOCK) as leader:
+                    if leader is not None:
+                        await self._lead(leader)
             except _LOST as error:
                 log.warning("upkeep waits", extra={"error": repr(error)[:500]})
             await asyncio.sleep(TICK_S)

@@ -31,6 +31,7 @@ ORIGIN_NAMES: Final[Mapping[str, str]] = {
 FLAGGED: Final = frozenset(("simulated", "estimated", "forecast"))
 """Origins that a page must never show without saying so."""
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -81,6 +82,12 @@ class Words:
     def instant(self, value: Instant | None) -> str:
         """Civil time of Vietnam to the second, or ""."""
         return "" if value is None else value.astimezone(CIVIL_ZONE).strftime("%d/%m/%Y %H:%M:%S")
+
+    def day(self, value: str) -> str:
+        """A civil day in ISO 8601 text (`2025-07-01`) as people write it; any other text as it is."""
+        year, _, rest = value.partition("-")
+        month, _, day = rest.partition("-")
+        return f"{day}/{month}/{year}" if len(value) == 10 and year.isdecimal() and day.isdecimal() else value
 
     def ago(self, value: Instant | None) -> str:
         """How long ago, in words, or ""."""
@@ -148,6 +155,8 @@ def plain(value: Any, words: Words, spec: FieldSpec | None = None) -> str:
     if spec is not None and spec.field.names:
         names = dict(spec.field.names)
         return words.label(names[text]) if text in names else text
+    if _DAY.fullmatch(text):
+        return words.day(text)
     if spec is not None and spec.value == "instant":
         try:
             return words.instant(parse_instant(text))

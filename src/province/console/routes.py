@@ -29,11 +29,12 @@ from province.console import (
     tour,
     upkeep,
     views,
+    wall,
 )
 from province.console.render import STATIC
 from province.console.services import Services
 from province.console.visit import Handler, Visit, door
-from province.errors import NotFound
+from province.errors import NotFound, ProvinceError
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -59,6 +60,7 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/language/{language}", signin.choose_language, public=True),
         at("/theme/{theme}", signin.choose_theme, public=True),
         at("/tour/{step}", tour.go, public=True),
+        at("/wall", wall.wall, public=True),
         at("/search", search.search, public=True),
         at("/console/pick/{type}", search.pick, public=True),
         at("/help", guidance.index, public=True),
@@ -121,6 +123,15 @@ async def _missing(visit: Visit) -> Response:
 async def not_found(services: Services, request: Request) -> Response:
     """The page for an address that no route knows; for the composition root's fallback."""
     return await door(services, _missing, public=True)(request)
+
+
+async def failed(services: Services, request: Request, error: ProvinceError) -> Response:
+    """The page of an error that no handler turned into one; for the composition root."""
+
+    async def tell(visit: Visit) -> Response:
+        raise error
+
+    return await door(services, tell, public=True)(request)
 
 
 class _Static(StaticFiles):
