@@ -9,6 +9,8 @@ SHORT, LONG = "6", "20"
 
 if __name__ == "__main__":
     seconds = LONG if "--long" in sys.argv else SHORT
-    for module in ("bench.records", "bench.doors", "bench.observe", "bench.streaming", "bench.pages"):
+    for module in (
+        "bench.records", "bench.doors", "bench.observe", "bench.streaming", "bench.lake", "bench.pages",
+    ):  # fmt: skip
         print(f"\n== {module}", flush=True)
         subprocess.run([sys.executable, "-m", module, "--seconds", seconds], check=True)
