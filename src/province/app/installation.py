@@ -60,6 +60,7 @@ class Installation:
                 after=names if name == "serve" else (*names, "serve"),
                 ready=_readiness(s, name),
                 critical=name != "simulate",
+                ready_timeout_s=300.0,  # a small machine at work elsewhere needs more than a minute to load us
             )
             for name in processes
         )

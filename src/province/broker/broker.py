@@ -321,8 +321,11 @@ class Broker:
             msgspec.structs.replace(e, attrs={**e.attrs, **latest[e.id]}) if e.id in latest else e for e in entities
         ]
 
-    async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
-        """(type, entities, attribute names) of every type that the caller may read without restriction by row."""
+    async def type_counts(self, actor: Actor, *, names: bool = True) -> list[tuple[str, int, tuple[str, ...]]]:
+        """(type, entities, attribute names) of every type of which the caller may read something.
+
+        names: look for the attribute names too; without them the answer is only counted.
+        """
         async with self.pool.acquire() as connection:
             rows = await connection.fetch(
                 "SELECT type, count(*) AS n FROM entity WHERE tenant = $1 GROUP BY type ORDER BY type", actor.tenant
@@ -337,8 +340,8 @@ class Broker:
                     page = Query(types=(row["type"],), limit=0, count=True)
                     statement = compile_query(actor.tenant, page, [access], self.types, many_typed=False)
                     total = await connection.fetchval(statement.count_sql, *statement.parameters[: statement.counted])
-                names = await self._attribute_names(connection, actor.tenant, row["type"], access)
-                result.append((row["type"], int(total), names))
+                found = await self._attribute_names(connection, actor.tenant, row["type"], access) if names else ()
+                result.append((row["type"], int(total), found))
         return result
 
     async def attribute_use(self, name: str, actor: Actor, type: str = "") -> tuple[int, set[str]]:
