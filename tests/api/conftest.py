@@ -24,6 +24,7 @@ from province.broker.contexts import ContextStore
 from province.broker.database import Pool, connect
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance, read_instances
+from province.broker.measured import AreaHour
 from province.broker.migrate import ensure_indexes, migrate
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
@@ -135,6 +136,10 @@ class FullBroker(Broker):
         return History(records, pa.Table.from_pylist(rows[-limit:], schema=SCHEMA))
 
     said: list[dict[str, Any]]
+
+    async def area_hours(self, type: str, attr: str, actor: Actor, **given: Any) -> list[AreaHour]:
+        self.said.append({"type": type, "attr": attr, "actor": actor.id, **given})
+        return [AreaHour(given["start"], None, 4, 10.0, 30.0)]
 
     async def correct(self, id: str, attribute: str | None, actor: Actor, **given: Any) -> Any:
         await self.get(id, actor, latest=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance
+from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import ProvinceError
@@ -23,7 +24,7 @@ from province.history.correction import Kind
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
 from province.model.change import Change, Changed
-from province.model.entity import Attribute, Entity, Json
+from province.model.entity import Attribute, Entity, Json, Origin
 from province.model.observation import Acknowledged
 from province.model.query import Page, Query
 from province.model.schema import EntityType
@@ -73,6 +74,17 @@ class Door(Protocol):
     async def amend(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None: ...
     async def require_change(self, entity: Entity, actor: Actor) -> None: ...
     async def attribute_use(self, name: str, actor: Actor, type: str = "") -> tuple[int, set[str]]: ...
+    async def area_hours(
+        self,
+        type: str,
+        attr: str,
+        actor: Actor,
+        *,
+        start: Instant,
+        end: Instant,
+        origins: Collection[Origin] | None = None,
+        stored: bool = True,
+    ) -> Sequence[AreaHour]: ...
     async def correct(
         self,
         id: str,

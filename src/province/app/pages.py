@@ -51,12 +51,13 @@ class Door:
         self.get = core.broker.get
         self.query = core.broker.query
         self.type_counts = core.broker.type_counts
-        self.attribute_use = core.broker.attribute_use
         self.counts = Recent(partial(core.broker.type_counts, names=False))
         self.indicators = Recent(core.broker.indicators)
+        self.attribute_use = core.broker.attribute_use
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.area_hours = core.measured.area_hours
         self.correct = core.corrections.correct
         self.erase = core.corrections.erase
         self.marks = Layers(core.broker).marks

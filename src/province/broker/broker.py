@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from province.broker.committer import Committer
 from province.broker.conditions import is_placed
 from province.broker.database import Connection, Pool
 from province.broker.figures import Figure, figure, from_figure, together
+from province.broker.plan import words_of
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
 from province.broker.write import Write
@@ -30,6 +32,7 @@ from province.model.qlanguage import Place
 from province.model.query import Page, Query, Where
 from province.model.record import to_record
 from province.model.schema import EntityType
+from province.model.text import fold
 from province.model.time import Instant, now
 from province.pack import Action, Context, Indicator, Notice, Pack, Parameters, Read
 
@@ -261,6 +264,11 @@ class Broker:
                 page = await self.overlay(connection, page)
         by_type = {a.type.name if a.type else None: a for a in access}
         shown = [_access_of(by_type, e, self.types).show(e) for e in page]
+        if query.text and any(a.public and not a.everything for a in access):
+            # The index knows words of attributes that a public view hides: what matched only there was not found.
+            kept = [e for e in shown if says(words_of(e, self.types.get(e.type)) or "", query.text)]
+            following, total = following if kept else "", None if query.count else total
+            shown = kept
         return Page(items=tuple(shown), next=following, total=total)
 
     async def _page(
@@ -442,6 +450,13 @@ class Broker:
     def _is_observed(self, indicator: Indicator) -> bool:
         spec = self.types[types_of(indicator)[0]].fields.get(indicator.field)
         return spec is not None and spec.field.observed
+
+
+def says(folded: str, text: str) -> bool:
+    """Whether a folded text holds all words of a question, the last one as a beginning, as the search index would."""
+    known = re.findall(r"\w+", folded)
+    wanted = re.findall(r"\w+", fold(text))
+    return all(w in known for w in wanted[:-1]) and all(any(k.startswith(w) for k in known) for w in wanted[-1:])
 
 
 def types_of(indicator: Indicator) -> tuple[str, ...]:
