@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from starlette.requests import Request
 
+from province.adapters.tables.exports import Exports
+from province.adapters.tables.imports import Imports
 from province.broker.broker import Acted
 from province.errors import ProvinceError
 from province.model.actor import Actor
@@ -406,6 +408,8 @@ class Services:
     tokens: Tokens
     dead_letters: DeadLetters
     views: Views
+    imports: Imports | None = None
+    exports: Exports | None = None
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
     max_upload_bytes: int = 12 * 1024**2

@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from province.adapters.tables import entities, raw
+from province.adapters.tables.areas import Areas
 from province.adapters.tables.carry import Carrier, Door, Known
 from province.adapters.tables.folder import Folder, Shelf, State
 from province.adapters.tables.formats import SUFFIX, detect
@@ -80,6 +81,7 @@ class Imports:
         self._known = known
         self._settled = settled
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.areas = Areas(door, shelf)
 
     async def close(self) -> None:
         """Stop what runs; it is interrupted, and can go on later."""
