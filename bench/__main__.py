@@ -9,6 +9,6 @@ SHORT, LONG = "6", "20"
 
 if __name__ == "__main__":
     seconds = LONG if "--long" in sys.argv else SHORT
-    for module in ("bench.records", "bench.doors", "bench.observe", "bench.pages"):
+    for module in ("bench.records", "bench.doors", "bench.observe", "bench.streaming", "bench.pages"):
         print(f"\n== {module}", flush=True)
         subprocess.run([sys.executable, "-m", module, "--seconds", seconds], check=True)

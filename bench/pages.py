@@ -22,6 +22,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pyarrow as pa
+from playwright.sync_api import Page, sync_playwright
 
 from bench.client import Connection
 from bench.doors import ARROW
@@ -138,10 +139,16 @@ def measure(client: httpx.Client, rounds: int) -> list[dict[str, object]]:
     return rows
 
 
+def until(page: Page, drawn: int) -> None:
+    """Wait until the map has drawn so many answers."""
+    deadline = time.perf_counter() + 60
+    while int(page.evaluate("Number(document.querySelector('[data-map]')?.dataset.drawn ?? 0)")) < drawn:
+        assert time.perf_counter() < deadline, "the map does not draw"
+        time.sleep(0.005)
+
+
 def in_a_browser(product: Product, client: httpx.Client) -> list[dict[str, object]]:
     """First paint and pan of the map with both layers on."""
-    from playwright.sync_api import sync_playwright
-
     address = f"http://127.0.0.1:{product.settings.port}"
     cookies = [{"name": c.name, "value": c.value or "", "url": address} for c in client.cookies.jar]
     layers = "layer=AirQualityObserved&layer=Streetlight"
@@ -151,10 +158,10 @@ def in_a_browser(product: Product, client: httpx.Client) -> list[dict[str, objec
         context.add_cookies(cookies)  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(f"{address}/map?{layers}")
-        page.wait_for_function("Number(document.querySelector('[data-map]').dataset.drawn) >= 2")
+        until(page, 2)
         began = time.perf_counter()
         page.goto(f"{address}/map?{layers}&again=1")
-        page.wait_for_function("Number(document.querySelector('[data-map]').dataset.drawn) >= 2")
+        until(page, 2)
         paint = (time.perf_counter() - began) * 1000
         box = page.locator("[data-map] canvas").first.bounding_box()
         assert box is not None
@@ -173,9 +180,7 @@ def in_a_browser(product: Product, client: httpx.Client) -> list[dict[str, objec
         frames = sorted(page.evaluate("window.frames_"))
         began = time.perf_counter()
         drawn = int(page.evaluate("Number(document.querySelector('[data-map]').dataset.drawn)"))
-        page.wait_for_function(
-            f"Number(document.querySelector('[data-map]').dataset.drawn) >= {drawn + 1}", timeout=8000
-        )
+        until(page, drawn + 1)
         after = (time.perf_counter() - began) * 1000
         browser.close()
     return [
@@ -191,7 +196,7 @@ def in_a_browser(product: Product, client: httpx.Client) -> list[dict[str, objec
 
 def main(entities: int, rounds: int, browser: bool) -> None:
     """Fill, measure, print."""
-    with running_product(example=True) as product:
+    with running_product("--no-simulate", "--example") as product:
         began = time.perf_counter()
         asyncio.run(fill(product, entities))
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)

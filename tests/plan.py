@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def records(
             id=f"urn:ngsi-ld:PlanMeasurement:devices_in_service:{day}",
             indicator="devices_in_service",
             day=day,
+            at=datetime.combine(date.fromisoformat(day), time(5), UTC),
             quantity={"value": value, "unit": "C62"},
             counted=1,
             excluded={"simulated": 2},
@@ -60,13 +62,20 @@ def records(
 
 
 def annex(
-    day: str, today: str, *, given: Records | None = None, measured: Mapping[str, Measured | None] | None = None
+    day: str,
+    today: str,
+    *,
+    given: Records | None = None,
+    measured: Mapping[str, Measured | None] | None = None,
+    pending: Collection[str] = (),
 ) -> AnnexView:
     """The plan on a day, with the built-in packs' checks and indicators."""
     known = Known(
         indicators={i.name: i for p in BUILT_IN for i in p.indicators},
+        rows={i.name: i.row or p.row for p in BUILT_IN for i in p.indicators},
         checks=[c for p in BUILT_IN for c in p.checks],
         measured=measured or {},
+        pending=pending,
         params=PARAMS,
     )
     return view(given or records(), known, day, today=today)

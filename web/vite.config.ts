@@ -13,7 +13,7 @@ export default defineConfig({
     modulePreload: false,
     rolldownOptions: {
       checks: { eval: false }, // htmx carries an eval for hx-on; the content security policy and allowEval=false forbid it
-      input: { map: "src/map.ts", chart: "src/chart.ts", enhance: "src/enhance.ts" },
+      input: { map: "src/map.ts", chart: "src/chart.ts", enhance: "src/enhance.ts", wall: "src/wall.ts" },
       output: {
         entryFileNames: "[name].js",
         chunkFileNames: "part-[hash].js",

@@ -7,7 +7,7 @@ Outsiders offer a pack by the entry point group `province.packs`, naming a `Pack
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -208,14 +208,19 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """A number computed from entities: count, or sum/mean of a field, of a type, under conditions.
+    """A number computed from entities of a type, under conditions.
 
-    also: further types counted together with `of`.  row: line of the plan that it measures; empty: the pack's.
+    measure: count; sum, mean, max, min of `field`; over: how many have `field` at or above their own field `limit`;
+    silent: how many have not measured anything within `within_s`.
+    An observed field counts with its latest value, if that is not older than `within_s` (0: however old).
+    by: also told for each area.  Simulated, estimated and forecast values are never mixed with the others.
+    also: further types counted together with `of`; only for measures that add up.
+    row: line of the plan that it measures; empty: the pack's.
     public: the number may be shown to anybody, though the entities may not.
     """
 
     name: str
-    measure: Literal["count", "sum", "mean"]
+    measure: Literal["count", "sum", "mean", "max", "min", "over", "silent"]
     of: type[Record]
     title: Label
     unit: str
@@ -224,20 +229,50 @@ class Indicator:
     also: tuple[type[Record], ...] = ()
     row: str = ""
     public: bool = False
+    by: Literal["", "area"] = ""
+    limit: str = ""
+    within_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The acceptance check of one row of the plan, judged on what the running system really holds.
+    """The acceptance check of one row of the plan, judged on what the running system really holds. One per row.
 
+    row: as of packs (`III.6`), or one line alone where several lines share a row (`III.6a`).
     indicators: names of the indicators that `judge` is given, without what is simulated or estimated.
-    judge(measured, goals) → met, not met or no data, with the evidence. goals: targets of the row.  Pure.
+    judge(measured, goals) → met, not met or no data, with the evidence. goals: targets of those lines.  Pure.
     """
 
     row: str
     title: Label
     indicators: tuple[str, ...]
     judge: Judge = goals_reached
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Values up to `upto` (included) have this name. colour: good, fair, poor, bad, very-bad or hazardous."""
+
+    upto: float
+    colour: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A number per entity from hourly means: do(hours by field, newest first, NaN where unknown; constants) → or None.
+
+    hours: how many, the hour that runs now is not one of them.  basis: where the formula comes from.
+    """
+
+    name: str
+    of: type[Record]
+    title: Label
+    fields: tuple[str, ...]
+    hours: int
+    do: Callable[[Mapping[str, Sequence[float]], Parameters], float | None]
+    bands: tuple[Band, ...]
+    basis: Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +318,28 @@ class Silent:
     after_s: int
 
 
-Panel = Map | Table | Chart | Silent
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The page of one domain of IoT, `/boards/<domain>`: figures, the best or worst sensors, silence, map, alerts.
+
+    of, field: the sensors whose latest values are ranked and drawn.  where: of these only.  worst: which end is bad.
+    within_s: older values are not ranked.  types: every kind of sensor of the domain, for the map and the silent share.
+    """
+
+    domain: str
+    title: Label
+    of: type[Record]
+    field: str
+    tiles: tuple[Indicator, ...]
+    types: tuple[type[Record], ...]
+    where: tuple[Where, ...] = ()
+    worst: Literal["highest", "lowest"] = "highest"
+    within_s: int = 3600
+    index: Index | None = None
+    icon: str = "chart"
+
+
+Panel = Map | Table | Chart | Silent | Board
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,15 @@ class FullBroker(Broker):
         rows.sort(key=lambda r: r["observed_at"])
         return History(records, pa.Table.from_pylist(rows[-limit:], schema=SCHEMA))
 
+    said: list[dict[str, Any]]
+
+    async def correct(self, id: str, attribute: str | None, actor: Actor, **given: Any) -> Any:
+        await self.get(id, actor, latest=False)
+        self.said.append({"id": id, "attribute": attribute, "actor": actor.id, **given})
+
+    async def erase(self, id: str, actor: Actor, *, reason: str) -> Any:
+        await self.correct(id, None, actor, kind="erase", reason=reason)
+
 
 def read_observations(body: bytes, media: str) -> pa.Table:
     try:
@@ -133,7 +142,8 @@ def read_observations(body: bytes, media: str) -> pa.Table:
 
 async def authenticate(request: Request) -> Actor:
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
-    return ACTORS.get(token) or anonymous("t")
+    actor = ACTORS.get(token) or anonymous("t")
+    return msgspec.structs.replace(actor, purpose=request.headers.get("x-purpose", ""))
 
 
 async def fetch(url: str) -> Any:
@@ -169,6 +179,7 @@ async def broker(migrated: Pool) -> AsyncIterator[FullBroker]:
         sign=lambda purpose, message: hashlib.sha256(purpose.encode() + message).hexdigest(),
     )  # fmt: skip
     made.readings = []
+    made.said = []
     yield made
     await committer.stop()
 

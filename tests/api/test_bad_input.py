@@ -49,7 +49,8 @@ an import reads is any file at all (tests/exchange)."""
 
 
 def address(path: str) -> str:
-    return path.format(id="urn:ngsi-ld:Station:1", attr="height", name="station.rename", type="Station")
+    names = {"attr": "height", "name": "station.rename", "type": "Station", "instance": "urn:ngsi-ld:Instance:1"}
+    return path.format(id="urn:ngsi-ld:Station:1", **names)
 
 
 @pytest.mark.parametrize("route", WRITES, ids=lambda r: f"{r.method} {r.path}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from province.api.ngsild.aggregation import compute, read_duration
 from province.errors import InvalidInput, Unsupported
 
-from .conftest import Client
+from .conftest import Client, FullBroker
 from .test_entities import V1, sid, station
+
+start = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def fill(http: Client, n: object = 1) -> str:
@@ -126,3 +128,43 @@ def test_aggregates_of_other_kinds() -> None:
     assert compute("sum", [{"a": 1}]) is None
     assert compute("totalCount", [{"a": 1}]) == 1
     assert compute("sum", [1e308, 1e308]) is None
+
+
+async def test_a_reading_is_corrected_by_its_instance_id(http: Client, broker: FullBroker) -> None:
+    url = await fill(http)
+    instances = (await get(http, url, attrs="temperature"))["temperature"]
+    ids = [i["instanceId"] for i in instances]
+    assert len(set(ids)) == 6
+    assert ids == [i["instanceId"] for i in (await get(http, url, attrs="temperature"))["temperature"]]
+    why = {"X-Purpose": "broken"}
+    for body in ({"value": 59, "unitCode": "FAH"}, {"temperature": [{"type": "Property", "value": 15.0}]}):
+        answer = await http.patch(f"{url}/attrs/temperature/{ids[2]}", json=body, headers=why)
+        assert answer.status_code == 204, answer.text
+    assert (await http.delete(f"{url}/attrs/temperature/{ids[3]}", headers=why)).status_code == 204
+    assert (await http.delete(f"{url}/attrs/temperature", headers=why)).status_code == 204
+    assert (await http.delete(url, headers=why)).status_code == 204
+    said = [(s["kind"], s.get("at", start).hour, round(s.get("value") or 0, 6), s["reason"]) for s in broker.said]
+    assert said == [
+        ("value", 2, 15.0, "broken"), ("value", 2, 15.0, "broken"), ("delete", 3, 0, "broken"),
+        ("delete", 0, 0, "broken"), ("erase", 0, 0, "broken"),
+    ]  # fmt: skip
+
+
+async def test_a_correction_that_cannot_be_is_refused(http: Client, broker: FullBroker) -> None:
+    url = await fill(http)
+    found = await get(http, url)
+    reading, record = (found[name][0]["instanceId"] for name in ("temperature", "height"))
+    why = {"X-Purpose": "broken"}
+    address = f"{url}/attrs/temperature/{reading}"
+    for status, method, to, body, headers in (
+        (400, "PATCH", address, {"value": 1}, {}),
+        (400, "PATCH", address, {"value": 1, "observedAt": "2026-01-01T01:00:00Z"}, why),
+        (400, "PATCH", address, {"type": "Property"}, why),
+        (404, "DELETE", f"{url}/attrs/height/{record}", None, why),
+        (404, "DELETE", f"{url}/attrs/height/{reading}", None, why),
+        (404, "DELETE", f"{url}/attrs/temperature/urn:x:1", None, why),
+    ):
+        answer = await http.request(method, to, json=body, headers=headers)
+        assert answer.status_code == status, (method, to, answer.text)
+    assert (await http.as_("").request("DELETE", address, headers=why)).status_code == 401
+    assert broker.said == []

@@ -49,6 +49,11 @@ async def test_it_works_beside_the_writer_and_loses_nothing(stand: Stand) -> Non
         station(1), "temperature", OPERATOR, period="day", start=START, end=START + timedelta(hours=3)
     )).to_pylist()  # fmt: skip
     assert day["readings"] == 120
+    year = {"start": START - timedelta(days=300), "end": START + timedelta(days=65)}
+    (bucket,) = (await stand.measured.series(station(1), "temperature", OPERATOR, points=800, **year)).to_pylist()
+    values = [v for _, v in await stand.history(1)]
+    assert (bucket["count"], bucket["min"], bucket["max"]) == (120, min(values), max(values))
+    assert bucket["avg"] == pytest.approx(sum(values) / 120)
     await stand.check_sums()
     done = {run.task: run for run in await runs(stand.store, OPERATOR)}
     assert {"merge", "hours", "days", "night"} <= done.keys()

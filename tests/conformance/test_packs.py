@@ -27,7 +27,7 @@ from province.model import parameters
 from province.model.label import Label
 from province.model.schema import Field, describe
 from province.model.unit import lookup
-from province.pack import Action, Feed, Pack
+from province.pack import Action, Board, Feed, Pack
 from province.packs import BUILT_IN
 from province.vocab import TYPES
 from province.vocab.alert import Alert
@@ -40,6 +40,7 @@ IMPURE |= {"secrets", "shutil", "socket", "ssl", "subprocess", "tempfile", "thre
 CLOCKS = frozenset(("now", "utcnow", "today", "open", "print", "input", "eval", "exec", "__import__"))
 EVENT = re.compile(r"[a-z]+\.[a-z]+(?:_[a-z]+)*")
 PAST = re.compile(r"(?:ed|en|un|t|put|out|back|known|made|sent|gone)$")
+ROW = r"[IV]+(\.\d+[a-z]?)*|P\.\d"
 PERMISSION = re.compile(r"[a-z]+\.[a-z]+(?:_[a-z]+)*")
 
 every_pack = pytest.mark.parametrize("pack", BUILT_IN, ids=lambda p: p.name)
@@ -76,7 +77,7 @@ def test_name_is_the_folder_and_the_files_are_there(pack: Pack) -> None:
     for name in ("pack.py", "types.py", "logic.py", "params.yaml", "README.md"):
         assert here.joinpath(name).is_file(), name
     assert re.fullmatch(r"[a-z][a-z0-9_]*", pack.name)
-    assert re.fullmatch(r"[IV]+(\.\d+[a-z]?)*|P\.\d", pack.row), pack.row
+    assert re.fullmatch(ROW, pack.row), pack.row
 
 
 def test_names_are_taken_once() -> None:
@@ -86,6 +87,8 @@ def test_names_are_taken_once() -> None:
         [f.name for p in BUILT_IN for f in p.feeds],
         [a.name for p in BUILT_IN for a in p.actions],
         [i.name for p in BUILT_IN for i in p.indicators],
+        [b.domain for p in BUILT_IN for b in p.panels if isinstance(b, Board)],
+        [c.row for p in BUILT_IN for c in p.checks],
         [f"{p.name}.{t.name}" for p in BUILT_IN for t in p.thresholds],
     ):
         assert len(set(names)) == len(names), names
@@ -135,11 +138,31 @@ def test_every_number_has_a_unit_and_every_label_two_languages(pack: Pack) -> No
         assert isinstance(label, Label)
         assert label.vi.strip(), label
         assert label.en.strip(), label
-    for indicator in pack.indicators:
+    boards = [p for p in pack.panels if isinstance(p, Board)]
+    for indicator in (*pack.indicators, *(t for b in boards for t in b.tiles)):
         lookup(indicator.unit)
+        assert indicator.title.vi.strip()
+        assert indicator.title.en.strip()
         fields = describe(indicator.of).fields
-        assert indicator.measure == "count" or indicator.field in fields, indicator.name
+        assert (indicator.measure == "over") == bool(indicator.limit)
+        if indicator.limit:
+            assert indicator.unit == "C62"
+            assert fields[indicator.limit].unit == fields[indicator.field].unit
+        elif indicator.field:
+            assert fields[indicator.field].unit == indicator.unit, indicator.name
+        assert indicator.measure in ("count", "silent") or indicator.field in fields, indicator.name
         assert all(w.name.split(".")[0] in fields for w in indicator.where if hasattr(w, "name"))
+
+
+@every_pack
+def test_checks_name_indicators_of_their_own_pack(pack: Pack) -> None:
+    own = {i.name for i in pack.indicators}
+    for declared in pack.checks:
+        assert declared.indicators, declared.row
+        assert set(declared.indicators) <= own, declared.row
+        assert re.fullmatch(ROW, declared.row), declared.row
+    for indicator in pack.indicators:
+        assert not indicator.row or re.fullmatch(ROW, indicator.row), indicator.name
 
 
 @every_pack
@@ -354,3 +377,9 @@ def test_new_pack_refuses_a_bad_or_taken_name(tmp_path: Path) -> None:
     for name in ("Bad", "1st", "a-b", "", "class", "packs.x", "../x", BUILT_IN[0].name):
         with pytest.raises(ValueError, match="name"):
             script.add(ROOT, name)
+
+
+@every_pack
+def test_numbers_of_several_types_add_up(pack: Pack) -> None:
+    for indicator in pack.indicators:
+        assert not indicator.also or indicator.measure in ("count", "sum", "over", "silent"), indicator.name

@@ -24,7 +24,7 @@ from province.model.actor import Actor
 from province.model.change import Changed
 from province.model.entity import Attribute, Entity
 from province.model.geometry import bounds
-from province.model.query import Page, Query, Where
+from province.model.query import AnyOf, Page, Query, Where
 from province.model.record import to_record
 from province.model.schema import EntityType, describe
 from province.model.text import fold
@@ -45,7 +45,9 @@ def _words(entity: Entity) -> str:
     return fold(f"{entity.value('title')} {entity.value('name')}")
 
 
-def _holds(entity: Entity, term: Where) -> bool:
+def _holds(entity: Entity, term: Where | AnyOf) -> bool:
+    if isinstance(term, AnyOf):
+        return any(all(_holds(entity, t) for t in group) for group in term.groups)
     value = entity.value(term.name)
     if term.op == "absent":
         return value is None
@@ -56,6 +58,7 @@ def _holds(entity: Entity, term: Where) -> bool:
         "!=": lambda: value != term.value,
         "in": lambda: value in term.value,
         ">=": lambda: value >= term.value,
+        ">": lambda: value > term.value,
         "<=": lambda: value <= term.value,
         "exists": lambda: True,
     }[term.op]()
@@ -169,7 +172,6 @@ class Memory:
         if query.ids:
             found = [e for e in found if e.id in query.ids]
         for term in query.where:
-            assert isinstance(term, Where)
             found = [e for e in found if _holds(e, term)]
         if query.text:
             found = [e for e in found if all(w in _words(e) for w in fold(query.text).split())]
@@ -252,6 +254,10 @@ class Memory:
         for e in self.entities.values():
             counts[e.type] = counts.get(e.type, 0) + 1
         return [(name, n, ()) for name, n in sorted(counts.items())]
+
+    async def trends(self, actor: Actor, start: Instant) -> dict[str, list[tuple[Instant, float]]]:
+        at = now().replace(minute=0, second=0, microsecond=0)
+        return {"cases": [(at - timedelta(hours=h), 9.0 if h == 0 else 7.0) for h in range(36, -1, -1)]}
 
     async def indicators(self, actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
         result: list[tuple[Indicator, float | None, Instant]] = []

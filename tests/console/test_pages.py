@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from province.console.language import translations
+from province.console.overview import spark
+from province.model.time import now
 from tests.console.conftest import Open, csrf
 from tests.console.markup import read
 from tests.console.world import World, world
@@ -25,6 +28,7 @@ SIGNED_IN = (
     "/map?layer=Case",
     "/silent",
     "/search",
+    "/wall",
     "/search?q=thu+dau+mot",
     "/help",
     "/help/Case",
@@ -36,6 +40,7 @@ SIGNED_IN = (
 )
 PUBLIC = (
     "/",
+    "/wall",
     "/search?q=tram",
     "/help",
     "/help/Station",
@@ -209,6 +214,21 @@ async def test_every_number_explains_itself(browse: Open, small: World) -> None:
     assert "mean over PM2.5 (Station)" in answer.text
 
 
+async def test_a_number_has_its_trend_where_somebody_wrote_it_down(browse: Open, small: World) -> None:
+    async with browse(small, language="en") as client:
+        page = (await client.get("/")).text
+    assert page.count('class="trend"') == 1, "of the other indicator nothing is known"
+    assert "+2<span" in page, "nine now, seven a day ago"
+
+
+def test_a_trend_is_drawn_inside_its_box() -> None:
+    at = now()
+    assert spark([]) == spark([(at, 1.0)]) == ""
+    flat = spark([(at - timedelta(hours=1), 5.0), (at, 5.0)])
+    assert flat == "M0.0 22.0L100.0 22.0"
+    assert spark([(at - timedelta(hours=1), 0.0), (at, 10.0)]) == "M0.0 22.0L100.0 2.0"
+
+
 async def test_tour_goes_step_by_step_and_ends(browse: Open, small: World) -> None:
     async with browse(small, language="en") as client:
         first = await client.get("/")
@@ -253,3 +273,17 @@ async def test_help_is_made_from_the_declarations(browse: Open, small: World) ->
     assert "µg/m³" in page
     assert 'id="pm25"' in page
     assert "60 minutes" in page
+
+
+async def test_the_wall_shows_alone_what_its_account_may_see(browse: Open, small: World) -> None:
+    async with browse(small) as client:
+        staff = (await client.get("/wall?seconds=30")).text
+        one = (await client.get("/wall?board=numbers")).text
+        never = await client.get("/wall?seconds=0")
+    async with browse(small, signed_in=False) as client:
+        stranger = (await client.get("/wall")).text
+    assert 'data-wall="30"' in staff
+    assert [b in staff for b in ('data-board="map"', 'data-board="numbers"', 'data-board="work"')] == [True] * 3
+    assert [b in one for b in ('data-board="map"', 'data-board="numbers"')] == [False, True]
+    assert 'data-board="work"' not in stranger
+    assert never.status_code == 400

@@ -43,6 +43,7 @@ from province.identity import policy
 from province.model.actor import Actor, Grant
 from province.model.label import Label
 from province.model.time import now
+from tests.console.kept import Kept
 from tests.console.memory import Memory
 from tests.console.sample import TENANT, Office, cases, entity_of, stations
 
@@ -136,6 +137,7 @@ class World:
             dead_letters=DeadLetters(
                 list=self._list_letters, get=self._letter, retry=self._retry, dismiss=self._dismiss
             ),
+            keeping=Kept(self.note).services(),
             views=Views(list=self._views, save=self._save_view, remove=self._remove_view),
             report_action="case.submit",
         )

@@ -27,7 +27,9 @@ def filled(folder: Path, offsets_s: list[int], values: list[float]) -> Lake:
     return lake
 
 
-_readings = st.lists(st.tuples(st.integers(-400_000, 400_000), st.floats(-1e6, 1e6)), min_size=1, max_size=40)
+_readings = st.lists(
+    st.tuples(st.integers(-400_000, 400_000), st.floats(-1e6, 1e6)), min_size=1, max_size=40, unique=True
+)
 
 
 @given(_readings, st.sampled_from((timedelta(hours=1), timedelta(minutes=7), DAY, "day", "month", "year", None)))
@@ -70,7 +72,8 @@ def test_a_civil_day_begins_at_midnight_in_vietnam(tmp_path: Path) -> None:
 
 def test_text_is_counted(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
-    batch = table([station(1)] * 3, attribute="mode", text=['"auto"', '"tay"', '"auto"'])
+    at = [START + timedelta(seconds=n) for n in range(3)]
+    batch = table([station(1)] * 3, attribute="mode", at=at, text=['"auto"', '"tay"', '"auto"'])
     lake.append(arrange(stage([(1, batch)])), "obs", 1, expected=None)
     (found,) = aggregate(lake, Span(), None, ["totalCount", "distinctCount", "avg"]).to_pylist()
     assert (found["totalCount"], found["distinctCount"], found["avg"]) == (3, 2, None)

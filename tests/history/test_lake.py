@@ -176,3 +176,37 @@ def test_arranging_orders_every_batch(rows: list[tuple[str, str, datetime]]) -> 
     assert sorted((r["entity"], r["observed_at"]) for r in sorted_rows.to_pylist()) == sorted(
         (e, t) for e, _, t in rows
     )
+
+
+def test_a_reading_that_stands_twice_in_one_message_is_kept_once(lake: Lake) -> None:
+    """A device that had no acknowledgement sends again; both messages may have become one batch."""
+    names = [station(1), station(2), station(1), station(1), station(1)]
+    batch = table(names, number=[1.0, 1.0, 1.0, 2.0, 1.0])
+    other = table([station(1)], number=[1.0], dataset="urn:x:d")
+    repeated = pa.concat_tables([batch, other, other])
+    put(lake, repeated, 1)
+    put(lake, batch.slice(0, 1), 2)  # another message: another source sequence
+    found = lake.read(Span())
+    kept = list(zip(*(found[name].to_pylist() for name in ("entity", "number", "dataset", "seq")), strict=True))
+    assert sorted(kept, key=str) == sorted(
+        [(station(1), 1.0, None, 1), (station(1), 2.0, None, 1), (station(1), 1.0, "urn:x:d", 1),
+         (station(2), 1.0, None, 1), (station(1), 1.0, None, 2)],
+        key=str,
+    )  # fmt: skip
+    assert lake.count() == 5
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 1), st.sampled_from([None, "urn:x:d"]))),
+)  # fmt: skip
+def test_arranging_keeps_each_reading_of_a_message_once(rows: list[tuple[int, int, int, str | None]]) -> None:
+    tables = [table([station(n)], at=START + timedelta(seconds=t), number=[float(v)], dataset=d) for n, t, v, d in rows]
+    if not tables:
+        return
+    for parts in ([(1, pa.concat_tables(tables))], list(enumerate(tables, 1))):
+        arranged = arrange(stage(parts))
+        expected = len(set(rows)) if len(parts) == 1 else len(rows)
+        assert arranged.num_rows == expected
+        names = ("entity", "attribute", "observed_at", "seq", "row")
+        keys = list(zip(*(arranged[name].to_pylist() for name in names), strict=True))
+        assert keys == sorted(keys)

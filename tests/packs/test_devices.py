@@ -100,8 +100,8 @@ def test_invented_sensors_are_many_deterministic_and_marked() -> None:
     facts = read_facts(FOLDER)
     made = sensors(facts.areas, facts.positions)
     assert made == sensors(reversed(facts.areas), facts.positions)
-    assert len(made) == 126
-    assert len({s.id for s in made}) == 126
+    assert len(made) == 261
+    assert len({s.id for s in made}) == 261
     assert all("(giả lập)" in (s.name or "") for s in made)
     silent = [s for s in made if falls_silent(s)]
     behind = [s for s in silent if s.gateway == SILENT_GATEWAY]

@@ -142,6 +142,7 @@ async def test_a_flood_rises_through_three_levels_and_falls(stand: Stand) -> Non
     await stand.settle()
     (alert,) = await stand.alerts(gauge)
     assert (alert.status, alert.level, alert.clearedAt) == ("cleared", 0, START + timedelta(minutes=31))
+    assert (alert.levelName, alert.severity) == ("Báo động III", "Extreme"), "called by the highest level it reached"
     await stand.levels(gauge, 1.7, 1.7, start=START + timedelta(minutes=40))
     await stand.settle()
     assert [a.status for a in await stand.alerts(gauge)] == ["cleared", "raised"], "what comes back is a new matter"
@@ -169,7 +170,7 @@ async def test_simulated_alerts_say_so(stand: Stand) -> None:
     assert alert.basis == "simulated"
     entity = await stand.broker.get(alert.id, CLERK)
     assert {a.origin for a in entity.attrs.values()} == {"simulated"}
-    assert stand.notices[-1]["subject"]["vi"].startswith("[Giả lập]")
+    assert stand.notices[-1]["subject"]["vi"].startswith("[Mô phỏng]")
 
 
 async def test_without_levels_or_out_of_service_nothing_is_raised(stand: Stand) -> None:

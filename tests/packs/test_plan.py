@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -57,8 +58,8 @@ async def annex(broker: Broker) -> Annex:
     return over(broker)
 
 
-def over(broker: Broker) -> Annex:
-    return Annex(SimpleNamespace(broker=broker, declared=declarations()))  # type: ignore[arg-type]
+def over(broker: Broker, *, wait_s: float = 60) -> Annex:
+    return Annex(SimpleNamespace(broker=broker, declared=declarations()), wait_s)  # type: ignore[arg-type]
 
 
 def one_line(whole: AnnexView, code: str) -> Any:
@@ -250,13 +251,16 @@ async def test_checks_are_judged_on_what_the_system_holds(annex: Annex, broker: 
     agency = "urn:ngsi-ld:Agency:ubnd-25747:2025-07-01"
     await broker.act("report.assign", clerk, id=sent.changed[0].id, inputs={"agency": agency})
     assert one_line(await over(broker).view(STRANGER), "III.2e").check.outcome == "met"
-    without = [line.code for line in whole.lines if line.check.title is None]
-    assert len(without) == 35 - len({c.row for p in BUILT_IN for c in p.checks} & {line.row for line in whole.lines})
+    declared = {c.row for p in BUILT_IN for c in p.checks}
+    for line in whole.everything:
+        assert (line.check.title is not None) == bool({line.code, line.row} & declared), line.code
 
 
 async def test_the_value_of_a_day_is_kept_once(annex: Annex, broker: Broker) -> None:
-    assert await annex.keep(TENANT) == 1
-    assert await annex.keep(TENANT) == 1
+    named = {t.goal.indicator for line in (await annex.view(STRANGER)).everything for t in line.targets}
+    declared = {i.name for p in BUILT_IN for i in p.indicators}
+    assert await annex.keep(TENANT) == len(named & declared)
+    assert await annex.keep(TENANT) == len(named & declared)
     kept = target(await over(broker).view(STRANGER), "iot-devices").series
     assert [value for _, value in kept] == [0.0]
 
@@ -418,3 +422,58 @@ async def test_the_door_answers_fast(annex: Annex) -> None:
     for _ in range(10):
         await annex.view(STRANGER)
     assert (datetime.now(UTC) - began) / 10 < timedelta(milliseconds=80)
+
+
+async def test_a_target_that_a_fact_of_the_province_measures(annex: Annex) -> None:
+    """The one approved IT park counts; the high-tech park, which the plan does not speak of, does not."""
+    found = target(await annex.view(STRANGER), "it-park-land")
+    assert found.measured is not None
+    assert (found.measured.value, found.measured.counted) == (15.47, 1)
+    assert found.reached is False
+    whole = await annex.view(STRANGER)
+    assert one_line(whole, "III.6a").check.outcome == "not_met"
+    assert one_line(whole, "III.6b").check.title is None, "the check of one line is not that of its neighbour"
+
+
+def test_a_number_that_is_being_computed_is_the_last_one_kept_with_its_time() -> None:
+    given = plan.records({"2026-11-01": 70, "2026-11-20": 90})
+    found = target(plan.annex("2026-11-26", "2026-11-26", given=given, pending={"devices_in_service"}), "iot-devices")
+    assert found.measured is not None
+    assert (found.measured.value, found.measured.at) == (90, datetime(2026, 11, 20, 5, tzinfo=UTC))
+    new = target(plan.annex("2026-11-26", "2026-11-26", pending={"devices_in_service"}), "iot-devices")
+    assert (new.measured, new.why_not) == (None, "pending")
+
+
+async def test_nobody_waits_for_a_slow_number(annex: Annex, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = asyncio.Event()
+    real = broker.measured
+
+    async def measured(indicator: Indicator, tenant: str) -> Measured:
+        await slow.wait()
+        return await real(indicator, tenant)
+
+    monkeypatch.setattr(broker, "measured", measured)
+    fresh = over(broker, wait_s=0.1)
+    began = asyncio.get_running_loop().time()
+    first = target(await fresh.view(STRANGER), "it-park-land")
+    assert asyncio.get_running_loop().time() - began < 5
+    assert first.why_not in ("pending", ""), "the last value kept, or none"
+    slow.set()
+    await asyncio.sleep(0)
+    for _ in range(100):
+        second = target(await fresh.view(STRANGER), "it-park-land")
+        if second.why_not == "" and second.measured is not None and second.measured.value == 15.47:
+            break
+        await asyncio.sleep(0.02)
+    assert second.measured is not None
+
+
+async def test_a_number_that_cannot_be_computed_breaks_no_page(
+    annex: Annex, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def measured(indicator: Indicator, tenant: str) -> Measured:
+        raise TimeoutError
+
+    monkeypatch.setattr(broker, "measured", measured)
+    whole = await over(broker).view(STRANGER)
+    assert len(whole.lines) == 35

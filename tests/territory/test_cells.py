@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,14 +9,10 @@ from shapely.geometry import Point, Polygon, shape
 from shapely.ops import unary_union
 
 from province.errors import InvalidInput
-from province.territory.cells import voronoi
-from province.territory.example import read_facts
-from province.vocab.area import LOCAL
-from tests.shared import shared
+from province.territory.cells import merge, voronoi
 
 OUTLINE = [(106.0, 11.0), (107.0, 11.0), (107.0, 12.0), (106.4, 11.6), (106.0, 12.0)]
 INSIDE = st.tuples(st.integers(1, 99), st.integers(1, 50)).map(lambda p: (106 + p[0] / 100, 11 + p[1] / 100))
-FOLDER = Path(__file__).parents[2] / "data" / "binh-duong"
 
 
 @settings(max_examples=60, deadline=None)
@@ -45,13 +38,11 @@ def test_bad_outlines_and_seeds_are_named() -> None:
         voronoi({"a": (106.5, 11.2), "b": (106.5, 11.2)}, OUTLINE)
 
 
-def test_cells_put_three_quarters_of_the_land_into_the_right_ward() -> None:
-    wards = shared("areas/after-2025-07/json/geojson/79_ho_chi_minh/wards")
-    right = total = 0.0
-    for area in read_facts(FOLDER).areas:
-        if area.kind in LOCAL:
-            document = json.loads(next(wards.glob(f"{area.code}_*.geojson")).read_text("utf-8"))
-            real = shape(document["features"][0]["geometry"]).buffer(0)
-            right += real.intersection(shape(area.location)).area
-            total += real.area
-    assert 0.76 < right / total < 0.79
+@settings(max_examples=30, deadline=None)
+@given(st.lists(INSIDE, min_size=2, max_size=25, unique=True))
+def test_merged_cells_lose_no_land_and_stay_on_the_grid(places: list[tuple[float, float]]) -> None:
+    cells = list(voronoi({str(i): p for i, p in enumerate(places)}, OUTLINE).values())
+    whole = shape(merge(cells))
+    assert whole.is_valid
+    assert whole.area == pytest.approx(Polygon(OUTLINE).area, rel=1e-3)
+    assert merge(cells[:1]) == cells[0] or shape(merge(cells[:1])).equals(shape(cells[0]))

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from province.api import actions, annex, exports, feeds, imports, observations
-from province.api.errors import http_problem, unexpected_response
+from province.api.errors import http_problem, problem_response, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
 from province.api.openapi import document
 from province.api.request import request_id
@@ -21,7 +21,9 @@ from province.api.route import JSON, Call, Param, Route, serve
 from province.api.services import Services
 from province.errors import AlreadyExists, Conflict, NotFound, RateLimited, TooLarge, Unavailable
 
-__all__ = ["PREFIXES", "ROUTES", "Services", "answer_defect", "handlers", "not_found", "routes"]
+__all__ = [
+    "PREFIXES", "ROUTES", "Services", "absence", "answer_absence", "answer_defect", "handlers", "not_found", "routes",
+]  # fmt: skip
 
 _log = logging.getLogger(__name__)
 PREFIXES: Final = ("/ngsi-ld", "/api")
@@ -79,6 +81,20 @@ async def not_found(request: Request, error: Exception) -> Response:
     """Handler for what no route of the application answers."""
     missing = HTTPException(404, f"Not found: there is nothing at {request.url.path[:200]}.")
     return http_problem(error if isinstance(error, HTTPException) else missing, request_id(request))
+
+
+async def answer_absence(request: Request, error: Exception) -> Response:
+    """Handler for an engine that is away: 503, and the log tells which."""
+    _log.warning("an engine is away", extra={"error": repr(error)[:500]})
+    ngsi_ld = request.url.path.startswith(PREFIXES[0])
+    return problem_response(absence(error), request_id(request), ngsi_ld=ngsi_ld)
+
+
+def absence(error: Exception) -> Unavailable:
+    """What a caller is told when an engine is away."""
+    return Unavailable(
+        f"a part of the system does not answer ({type(error).__name__}).", remedy="Try again in a few seconds."
+    )
 
 
 async def answer_defect(request: Request, error: Exception) -> Response:

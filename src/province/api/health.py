@@ -28,7 +28,8 @@ TIMEOUT_S: Final = 2.0
 HOLD_S: Final = 1.0
 """Answers are kept this long: strangers may ask `/readyz` as often as they like."""
 FAILURES = (
-    ProvinceError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, nats.errors.Error
+    ProvinceError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+    nats.errors.Error,
 )  # fmt: skip
 """What a part that does not work raises. Anything else is a fault of ours and is not hidden here."""
 

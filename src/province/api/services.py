@@ -13,9 +13,11 @@ from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.api.contexts import Contexts
 from province.broker.broker import Acted
+from province.broker.corrections import Said
 from province.broker.feeds import Feeds
 from province.broker.history import History
 from province.errors import ProvinceError
+from province.history.correction import Kind
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
 from province.model.change import Change, Changed
@@ -64,6 +66,20 @@ class Door(Protocol):
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
     ) -> Acknowledged: ...
+    async def correct(
+        self,
+        id: str,
+        attribute: str | None,
+        actor: Actor,
+        *,
+        kind: Kind,
+        at: Instant,
+        until: Instant | None = None,
+        dataset: str | None = "",
+        value: Json = None,
+        reason: str,
+    ) -> Said: ...
+    async def erase(self, id: str, actor: Actor, *, reason: str) -> Said: ...
     async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]: ...
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
+import asyncpg
 import msgspec
 import shapely
 import shapely.geometry
@@ -51,14 +52,18 @@ PRINTED = 16
 FRESH_S = 30.0
 """A measured value is shown for this long before it is computed again, in the background."""
 FACTS_S = 10.0
-"""A change of lines, targets or owners is on the pages after at most this long."""
+"""A change of lines, targets or owners is on the pages at the first visit after this long, or the second."""
+OLD_S = 60.0
+"""Older facts are shown to nobody."""
+WAIT_S = 0.25
+"""The first visitors after a start wait this long for a number that nobody has computed yet."""
 COST = 50.0
 """A computation that took t seconds is not repeated before 50 t: a million devices are counted at 2% of a core."""
 
-R = TypeVar("R", bound=Record)
-
-
 HOUR_S = 3600.0
+_PASSING = (ProvinceError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What may go wrong today and be well tomorrow: background work says so and goes on."""
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ class _Value:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What every caller may see alike: all fields of these types are public. until: loop time of the next reading."""
+    """What every caller may see alike: all fields of these types are public. at: loop time of the reading."""
 
     lines: Sequence[PlanLine]
     commitments: Sequence[Commitment]
@@ -80,7 +85,7 @@ class _Facts:
     measurements: Sequence[PlanMeasurement]
     names: Mapping[str, str]
     areas: Sequence[Area]
-    until: float
+    at: float
 
 
 @dataclass(slots=True)
@@ -88,6 +93,7 @@ class Annex:
     """Questions about the plan. Values are shared between callers; who may see one is decided per caller."""
 
     core: Core
+    wait_s: float = WAIT_S
     _values: dict[tuple[str, str], _Value] = field(default_factory=dict)
     _running: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     _facts: dict[str, _Facts] = field(default_factory=dict)
@@ -102,13 +108,19 @@ class Annex:
         found = await self._records(actor, day)
         indicators = self._indicators()
         checks = tuple(c for p in self.core.declared.packs for c in p.checks)
+        rows = {i.name: i.row or p.row for p in self.core.declared.packs for i in p.indicators}
+        served = {row for _, row in found.rows()}
         wanted = {t.indicator for t in found.targets} | {n for c in checks for n in c.indicators}
+        wanted |= {name for name, row in rows.items() if row in served and indicators[name].public}
         names = sorted(wanted & indicators.keys())
         values = await asyncio.gather(*(self._value(indicators[name], actor) for name in names))
+        pending = frozenset(n for n, v in zip(names, values, strict=True) if v == "pending")
         known = Known(
             indicators=indicators,
+            rows=rows,
             checks=checks,
-            measured=dict(zip(names, values, strict=True)),
+            measured={n: v for n, v in zip(names, values, strict=True) if v != "pending"},
+            pending=pending,
             params=parameters_at("plan", now()),
         )
         return view(found, known, day, today=today)
@@ -156,6 +168,7 @@ class Annex:
                 id=f"urn:ngsi-ld:PlanMeasurement:{name}:{civil_day(measured.at)}",
                 indicator=name,
                 day=civil_day(measured.at),
+                at=measured.at,
                 quantity={"value": measured.value, "unit": measured.unit},
                 counted=measured.counted,
                 excluded=dict(measured.excluded),
@@ -168,18 +181,23 @@ class Annex:
     def _indicators(self) -> Mapping[str, Indicator]:
         return {i.name: i for p in self.core.declared.packs for i in p.indicators}
 
-    async def _value(self, indicator: Indicator, actor: Actor) -> Measured | None:
-        """The number for this caller: None when neither it is public nor the caller may read everything behind it."""
+    async def _value(self, indicator: Indicator, actor: Actor) -> Measured | Literal["pending"] | None:
+        """The number for this caller: None when neither it is public nor the caller may read everything behind it.
+
+        Nobody waits long for a number: it is computed in the background, and until it is there it is pending.
+        """
         nouns = [self.core.broker.types[name].noun for name in types_of(indicator)]
         if not indicator.public and not all(policy.scope(actor, f"{noun}.read").all for noun in nouns):
             return None
         key = (actor.tenant, indicator.name)
         if key not in self._values:
-            await self._refresh(indicator, actor.tenant)
-        elif asyncio.get_running_loop().time() >= self._values[key].next and key not in self._running:
-            task = asyncio.create_task(self._refresh_quietly(indicator, actor.tenant), name="plan value")
-            self._running[key] = task
-            task.add_done_callback(lambda _: self._running.pop(key, None))
+            if key not in self._running:
+                self._in_background(key, self._refresh(indicator, actor.tenant))
+            await asyncio.wait((self._running[key],), timeout=self.wait_s)
+            found = self._values.get(key)
+            return "pending" if found is None else found.measured
+        if asyncio.get_running_loop().time() >= self._values[key].next and key not in self._running:
+            self._in_background(key, self._refresh(indicator, actor.tenant))
         return self._values[key].measured
 
     async def _refresh(self, indicator: Indicator, tenant: str) -> None:
@@ -188,12 +206,6 @@ class Annex:
         measured = await self.core.broker.measured(indicator, tenant)
         took = loop.time() - began
         self._values[(tenant, indicator.name)] = _Value(measured, loop.time() + max(FRESH_S, COST * took))
-
-    async def _refresh_quietly(self, indicator: Indicator, tenant: str) -> None:
-        try:
-            await self._refresh(indicator, tenant)
-        except (ProvinceError, OSError, TimeoutError) as error:
-            log.warning("a value of the plan is old", extra={"indicator": indicator.name, "error": repr(error)})
 
     async def _records(self, actor: Actor, day: str) -> Records:
         facts = await self._shared(actor.tenant)
@@ -213,12 +225,36 @@ class Annex:
         )
 
     async def _shared(self, tenant: str) -> _Facts:
-        loop = asyncio.get_running_loop()
+        """The facts, read again in the background when they are a little old, and at once when they are very old."""
+        age = asyncio.get_running_loop().time() - found.at if (found := self._facts.get(tenant)) else OLD_S
+        if found is None or age >= OLD_S:
+            async with self._lock:
+                return await self._renewed(tenant, found)
+        if age >= FACTS_S and not self._lock.locked():
+            self._in_background((tenant, ""), self._renew(tenant, found))
+        return found
+
+    async def _renew(self, tenant: str, old: _Facts) -> None:
         async with self._lock:
-            found = self._facts.get(tenant)
-            if found is None or loop.time() >= found.until:
-                found = self._facts[tenant] = await self._read_facts(system(tenant, "plan"))
-            return found
+            await self._renewed(tenant, old)
+
+    async def _renewed(self, tenant: str, old: _Facts | None) -> _Facts:
+        """Read the facts unless somebody did while we waited."""
+        found = self._facts.get(tenant)
+        if found is None or found is old:
+            found = self._facts[tenant] = await self._read_facts(system(tenant, "plan"))
+        return found
+
+    def _in_background(self, key: tuple[str, str], work: Coroutine[Any, Any, None]) -> None:
+        async def quietly() -> None:
+            try:
+                await work
+            except _PASSING as error:
+                log.warning("what the plan shows is old", extra={"key": key, "error": repr(error)})
+
+        task = asyncio.create_task(quietly(), name="plan")
+        self._running[key] = task
+        task.add_done_callback(lambda _: self._running.pop(key, None))
 
     async def _read_facts(self, actor: Actor) -> _Facts:
         owners, places = await self._all(PlanOwner, actor), await self._all(PlanPlace, actor)
@@ -232,7 +268,7 @@ class Annex:
             measurements=await self._all(PlanMeasurement, actor),
             names=await self._names(actor, {o.agency for o in owners}),
             areas=await self._all(Area, actor),
-            until=asyncio.get_running_loop().time() + FACTS_S,
+            at=asyncio.get_running_loop().time(),
         )
 
     async def _all(self, kind: type[R], actor: Actor) -> Sequence[R]:
@@ -280,6 +316,6 @@ async def keep_always(annex: Annex) -> None:
         try:
             for tenant in await annex.core.tenants():
                 await annex.keep(tenant)
-        except (ProvinceError, OSError, TimeoutError) as error:
+        except _PASSING as error:
             log.warning("the values of the plan were not kept", extra={"error": repr(error)})
         await asyncio.sleep(HOUR_S)

@@ -20,7 +20,8 @@ from province.app.declarations import Declarations, declarations, parameters_at
 from province.broker import stream
 from province.broker.broker import Broker
 from province.broker.committer import Committer
-from province.broker.database import Connection, Pool, connect
+from province.broker.corrections import Corrections
+from province.broker.database import LOST, Connection, Pool, connect
 from province.broker.jobs import Jobs, remove_old
 from province.broker.known import Known
 from province.broker.measured import Measured
@@ -76,6 +77,7 @@ class Core:
     committer: Committer
     broker: Broker
     measured: Measured
+    corrections: Corrections
     observer: Observer
     known: Known
     incarnation: stream.Incarnation
@@ -103,7 +105,7 @@ class Core:
             try:
                 for tenant in await self.tenants():
                     await self.read_atlas(tenant)
-            except (OSError, Unavailable, TimeoutError) as error:
+            except (*LOST, Unavailable) as error:
                 log.warning("the areas cannot be read", extra={"error": repr(error)})
 
     async def tenants(self) -> list[str]:
@@ -182,6 +184,7 @@ def _assemble(
         committer=committer,
         broker=broker,
         measured=Measured(broker, lake_of),
+        corrections=Corrections(broker, lake_of),
         observer=Observer(client, pool, known, types=declared.types, allowed=policy.allows),
         known=known,
         incarnation=incarnation,

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from province.errors import ConfigurationError
 from province.model import parameters
 from province.model.schema import EntityType, describe
-from province.model.time import Instant
+from province.model.time import CIVIL_ZONE, Instant
 from province.pack import Pack, Parameters
 from province.packs import BUILT_IN
 from province.vocab import TYPES
@@ -66,6 +66,12 @@ def _installed() -> tuple[Pack, ...]:
 def parameters_at(pack_name: str, at: Instant) -> Parameters:
     """The dated constants of a pack that hold at an instant."""
     return parameters.at(_parameters(pack_name), at)
+
+
+def constant_at(pack_name: str, name: str, at: Instant) -> parameters.Parameter | None:
+    """A dated constant of a pack with its source, as it held on the civil day of an instant; None when none did."""
+    day = at.astimezone(CIVIL_ZONE).date()
+    return next((p for p in _parameters(pack_name) if p.name == name and p.holds(day)), None)
 
 
 @cache

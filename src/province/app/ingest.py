@@ -6,6 +6,7 @@ import asyncio
 
 from province.app.core import open_core
 from province.app.declarations import parameters_at
+from province.app.readiness import announce
 from province.broker.streaming import Watcher
 from province.engines.nats import gateway_bytes, retained_bytes
 from province.ingest.callout import Callout
@@ -43,6 +44,8 @@ async def main(settings: Settings) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(writer.run(stop))
                 group.create_task(intake.run(stop))
+                await intake.open.wait()
+                announce(settings, "ingest")
         except asyncio.CancelledError:
             stop.set()
             raise

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,6 @@ class Installation:
     def run(self, *, simulate: bool | None, example: bool) -> None:
         """Supervise engines and processes until a signal."""
         from province.adapters.restore import require_complete
-        from province.app.address import serves
 
         s = self.settings
         require_complete(s.home)
@@ -59,8 +58,9 @@ class Installation:
                 argv=(sys.executable, "-m", "province", name),
                 env=environment,
                 after=names if name == "serve" else (*names, "serve"),
-                ready=(lambda pid: serves(s)) if name == "serve" else None,
+                ready=_readiness(s, name),
                 critical=name != "simulate",
+                ready_timeout_s=300.0,  # a small machine at work elsewhere needs more than a minute to load us
             )
             for name in processes
         )
@@ -82,13 +82,13 @@ class Installation:
         main = {"serve": serve.main, "ingest": ingest.main, "work": work.main}[name]
         _run(main(self.settings))
 
-    def simulate(self, *, speed: float) -> None:
+    def simulate(self, **asked: Any) -> None:
         """Send invented readings over MQTT until a signal."""
         from province.app import simulation
         from province.logs import configure
 
         configure(self.settings, "simulate")
-        _run(simulation.main(self.settings, speed=speed))
+        _run(simulation.main(self.settings, simulation.Plan(**asked)))
 
     def status(self) -> dict[str, Any]:
         """What the supervisor last wrote, and whether that supervisor lives."""
@@ -151,6 +151,15 @@ class Installation:
         s = self.settings
         verify: bool | str = s.tls_certificate or True
         return Client(s.url or self.address, s.token, tenant=s.tenant, verify=verify)
+
+
+def _readiness(settings: Settings, name: str) -> Callable[[int], Awaitable[bool]] | None:
+    from province.app.address import serves
+    from province.app.readiness import announced
+
+    if name == "serve":
+        return lambda pid: serves(settings)
+    return None if name == "simulate" else announced(settings, name)
 
 
 async def _supervise(supervisor: Supervisor, greeting: Callable[[], str]) -> None:

@@ -16,12 +16,13 @@ from province.adapters.files import FileStore
 from province.adapters.photo import Photos
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
-from province.app import letters
+from province.app import boards, keeping, letters
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
 from province.broker.broker import Acted
 from province.broker.marks import Layers
+from province.broker.trends import Trends
 from province.console import services as console
 from province.errors import NotAllowed, NotFound, NotSignedIn, ProvinceError
 from province.identity import accounts, policy, roles, tokens
@@ -51,7 +52,10 @@ class Door:
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.correct = core.corrections.correct
+        self.erase = core.corrections.erase
         self.marks = Layers(core.broker).marks
+        self.trends = Trends(core.broker).since
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
         self.actions = core.broker.actions
@@ -129,6 +133,8 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
+        boards=boards.build(core),
+        keeping=keeping.build(core),
         views=_views(core),
         imports=desk.imports,
         exports=Exports(Door(core), core.pool),

@@ -7,6 +7,7 @@ import ssl
 
 import httpx
 import msgspec
+import nats.errors
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,6 +30,7 @@ from province.app.address import Callers
 from province.app.annex import Annex
 from province.app.core import Core, open_core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
+from province.broker.database import LOST
 from province.broker.feeds import Feeds
 from province.console import routes as console
 from province.errors import InvalidInput, NotAllowed, Unavailable
@@ -43,6 +45,8 @@ from province.model.label import Label
 from province.settings import Settings
 
 CONTEXT_BYTES = 1024 * 1024
+_AWAY = (*(kind for kind in LOST if kind is not OSError), ConnectionError, nats.errors.Error)
+"""What a handler meets when an engine is away. Another OSError (a file that is missing) is a defect of ours."""
 
 
 async def main(settings: Settings) -> None:
@@ -142,9 +146,14 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
     async def missing(request: Request, error: Exception) -> Response:
         return await console.not_found(site, request)
 
+    async def away(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(api.PREFIXES):
+            return await api.answer_absence(request, error)
+        return await console.failed(site, request, api.absence(error))
+
     app = Starlette(
         routes=[*health.routes(), *api.routes(services), *console.routes(site)],
-        exception_handlers={404: missing, Exception: api.answer_defect},
+        exception_handlers={404: missing, **dict.fromkeys(_AWAY, away), Exception: api.answer_defect},
     )
     return ObserveRequests(app, measure=metrics.measure)
 

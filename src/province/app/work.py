@@ -6,7 +6,10 @@ import asyncio
 
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
+from province.app.readiness import announce
+from province.broker.quality import Quality
 from province.broker.retention import Retention
+from province.broker.trends import Trends
 from province.broker.upkeep import Upkeep
 from province.settings import Settings
 
@@ -16,12 +19,15 @@ async def main(settings: Settings) -> None:
     async with open_core(settings, "work", connections=8) as core:
         await core.jobs.open()
         retention = Retention(core.pool, core.lake_of, core.broker.types)
-        upkeep = Upkeep(core.pool, core.lake_of, retention, {})
+        quality = Quality(core.broker, core.lake_of)
+        upkeep = Upkeep(core.pool, core.lake_of, retention, {"quality": quality.compute})
+        announce(settings, "work")
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
                 group.create_task(core.jobs.work())
                 group.create_task(upkeep.run())
+                group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
         finally:
             await core.jobs.close()

@@ -19,7 +19,6 @@ from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.record import change, create, move
 from province.model.time import format_instant
-from province.model.unit import CODES
 from province.pack import Threshold
 from province.vocab.alert import OPEN, Alert
 
@@ -34,7 +33,7 @@ def decide(crossing: Crossing, threshold: Threshold, source: Entity, alerts: Seq
     """What the crossing changes. alerts: the open ones of this rule and source."""
     origin: Origin = crossing.origin  # type: ignore[assignment]
     if crossing.after == 0:
-        return [_stamp(_clear(alert, crossing), origin) for alert in alerts]
+        return [_stamp(_clear(alert, crossing, threshold, source), origin) for alert in alerts]
     if not alerts:
         if crossing.after < crossing.before or source.value("lifecycle", "in_service") != "in_service":
             return []
@@ -43,7 +42,7 @@ def decide(crossing: Crossing, threshold: Threshold, source: Entity, alerts: Seq
     if crossing.after == alert.level:
         return []
     values: dict[str, Any] = {
-        **_level(crossing, threshold, source),
+        **_level(crossing.after, threshold, source),
         "highestLevel": max(alert.highestLevel, crossing.after),
         "value": _value(crossing),
         "evidence": _evidence(crossing, threshold),
@@ -60,7 +59,7 @@ def _raise(crossing: Crossing, threshold: Threshold, source: Entity, origin: Ori
         category=threshold.category,
         event=threshold.name,
         certainty="Observed",
-        **_level(crossing, threshold, source),
+        **_level(crossing.after, threshold, source),
         highestLevel=crossing.after,
         alertSource=source.id,
         attribute=crossing.attribute,
@@ -76,16 +75,20 @@ def _raise(crossing: Crossing, threshold: Threshold, source: Entity, origin: Ori
     return msgspec.structs.replace(made, event="alert.raised")
 
 
-def _clear(alert: Alert, crossing: Crossing) -> Change:
-    return move(alert, "cleared", at=crossing.at, clearedAt=crossing.at, level=0, value=_value(crossing))
+def _clear(alert: Alert, crossing: Crossing, threshold: Threshold, source: Entity) -> Change:
+    """It is over: what it is called by then is the highest level that it reached."""
+    named = _level(max(1, min(alert.highestLevel, len(threshold.levels))), threshold, source)
+    return move(
+        alert, "cleared", at=crossing.at, clearedAt=crossing.at, value=_value(crossing), **{**named, "level": 0}
+    )
 
 
-def _level(crossing: Crossing, threshold: Threshold, source: Entity) -> dict[str, Any]:
-    level = threshold.levels[crossing.after - 1]
+def _level(number: int, threshold: Threshold, source: Entity) -> dict[str, Any]:
+    level = threshold.levels[number - 1]
     name = source.value("name") or source.id
     return {
         "title": f"{threshold.title.vi}: {level.label.vi} – {name}",
-        "level": crossing.after,
+        "level": number,
         "levelName": level.label.vi,
         "severity": level.severity,
         "urgency": level.urgency,
@@ -127,10 +130,3 @@ def _stamp(made: Change, origin: Origin) -> Change:
         key: None if a is None else msgspec.structs.replace(a, origin=origin) for key, a in made.attrs.items()
     }
     return msgspec.structs.replace(made, attrs=attrs)
-
-
-def describe_value(value: float, unit_code: str) -> str:
-    """A number with its unit, as a Vietnamese reader expects it."""
-    found = CODES.get(unit_code)
-    text = f"{value:.2f}".rstrip("0").rstrip(".").replace(".", ",")
-    return f"{text} {found.symbol}" if found and found.symbol else text

@@ -17,6 +17,7 @@ from province.broker.access import UNDECLARED, Access, Rights
 from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
+from province.broker.figures import Figure, figure, from_figure, together
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
 from province.broker.write import Write
@@ -39,6 +40,8 @@ ParametersAt = Callable[[str, Instant], Parameters]
 
 _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - composed of constants
 _COUNT_LIMIT = 100_000
+_MEASURE_TIMEOUT_S = 300.0
+"""A value of the plan is computed in the background: a million entities take seconds, on a busy machine longer."""
 _DOES_NOT_COUNT = (
     "jsonb_path_query_first(e.attrs, '$.*.origin ? ("
     + " || ".join(f'@ == "{o}"' for o in ORIGINS if o not in COUNTS_TOWARDS_PLAN)
@@ -338,17 +341,31 @@ class Broker:
     async def _indicator(
         self, indicator: Indicator, names: tuple[str, ...], access: list[Access], actor: Actor
     ) -> float | None:
-        query = Query(types=names, where=indicator.where, limit=0, count=True)
-        statement = compile_query(actor.tenant, query, access, self.types, many_typed=False)
-        parameters = statement.parameters[: statement.counted]
-        sql = statement.count_sql
-        if indicator.measure != "count":
-            function = {"sum": "sum", "mean": "avg"}[indicator.measure]
-            field = "'" + indicator.field.replace("'", "''") + "'"
-            sql = sql.replace("count(*)", f"{function}((e.attrs -> {field} ->> 'value')::float8)", 1)
-        async with self.pool.acquire() as connection:
-            value = await connection.fetchval(sql, *parameters)
-        return None if value is None else float(value)
+        """What counts of an indicator. Entities are counted whatever their origin; values of machines are not."""
+        found = await self._figure(indicator, names, access, actor)
+        if indicator.measure == "count":
+            return (found.counted.value or 0.0) + (found.uncounted.value or 0.0)
+        return found.counted.value
+
+    async def figure(self, indicator: Indicator, actor: Actor) -> Figure | None:
+        """An indicator over what the caller may read, what counts and what does not apart; None when it is nothing."""
+        names = types_of(indicator)
+        access = self._rights.readable(actor, names)
+        return await self._figure(indicator, names, access, actor) if access else None
+
+    async def _figure(self, indicator: Indicator, names: tuple[str, ...], access: list[Access], actor: Actor) -> Figure:
+        parts = []
+        for name in names:
+            query = Query(types=(name,), where=indicator.where, limit=0, count=True)
+            statement = compile_query(actor.tenant, query, access, self.types, many_typed=False)
+            parameters = statement.parameters[: statement.counted]
+            async with self.pool.acquire() as connection:
+                parts.append(
+                    await figure(
+                        connection, actor.tenant, indicator, self.types[name], statement.count_sql, parameters, now()
+                    )
+                )
+        return together(parts)
 
     async def measured(self, indicator: Indicator, tenant: str) -> Measured:
         """An indicator over everything, as a plan counts it: an entity with a simulated, estimated or forecast value
@@ -356,8 +373,11 @@ class Broker:
         """
         names = types_of(indicator)
         actor = system(tenant, "plan")
-        query = Query(types=names, where=indicator.where, limit=0, count=True)
         at = now()
+        if indicator.measure not in ("count", "sum", "mean") or self._is_observed(indicator):
+            found = await self._figure(indicator, names, self._rights.readable(actor, names), actor)
+            return from_figure(found, at)
+        query = Query(types=names, where=indicator.where, limit=0, count=True)
         async with self.pool.acquire() as connection:
             many = await self._has_many_typed(connection, tenant)
             statement = compile_query(tenant, query, self._rights.readable(actor, names), self.types, many_typed=many)
@@ -366,7 +386,7 @@ class Broker:
             known = "count(*)" if indicator.measure == "count" else f"count(e.attrs -> {field} ->> 'value')"
             columns = f"SELECT {_DOES_NOT_COUNT} AS origin, count(*) AS entities, {known} AS known, {total} AS total"
             sql = statement.count_sql.replace("SELECT count(*)", columns, 1) + " GROUP BY 1"
-            rows = await connection.fetch(sql, *statement.parameters[: statement.counted])
+            rows = await connection.fetch(sql, *statement.parameters[: statement.counted], timeout=_MEASURE_TIMEOUT_S)
         good = next((row for row in rows if row["origin"] is None), None)
         return Measured(
             indicator=indicator.name,
@@ -376,6 +396,10 @@ class Broker:
             counted=good["known"] if good else 0,
             excluded={row["origin"]: row["entities"] for row in rows if row["origin"] is not None},
         )
+
+    def _is_observed(self, indicator: Indicator) -> bool:
+        spec = self.types[types_of(indicator)[0]].fields.get(indicator.field)
+        return spec is not None and spec.field.observed
 
 
 def types_of(indicator: Indicator) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import asyncpg
 
 from province.broker import rows
-from province.broker.database import Pool
+from province.broker.database import LOST, Pool
 from province.broker.plan import Step, step
 from province.broker.reserve import fill_counters, reserve
 from province.broker.write import Write
@@ -208,7 +208,7 @@ def _with_area(entity: Entity, area: str | None) -> Entity:
     return entity if entity.area == area else rows.replace(entity, area=area)
 
 
-_LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError)
+_LOST = (*LOST, asyncpg.PostgresError)
 _BLAMED = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 """Failures that one write of a group causes."""
 

@@ -1,8 +1,10 @@
-"""The PostgreSQL pool of a process."""
+"""The PostgreSQL pool of a process, and what a lost database looks like."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -15,6 +17,18 @@ else:
     Pool = asyncpg.Pool
 
 
+LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that broke in the middle of a statement
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up
+    asyncpg.InsufficientResourcesError,  # disk or memory full, too many connections
+)
+"""The server is away, starting or full: it is nobody's fault, and the same call may succeed later."""
+
+
 async def _leave_as_it_is(connection: Connection) -> None:
     """Between two uses nothing is reset: no code of ours sets a session variable or listens, and whoever takes an
     advisory lock gives it back itself. The usual reset costs a round trip per use."""
@@ -24,6 +38,7 @@ async def connect(dsn: str, *, size: int, synchronous_commit: str = "on", name: 
     """Open a pool. size: most connections.  synchronous_commit: `on` survives power failure, `off` may lose ~0.6 s."""
     return await asyncpg.create_pool(
         dsn,
+        connect=_connect,
         min_size=1,
         max_size=size,
         command_timeout=60,
@@ -35,3 +50,29 @@ async def connect(dsn: str, *, size: int, synchronous_commit: str = "on", name: 
             "timezone": "UTC",
         },
     )
+
+
+async def _connect(*arguments: Any, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
+    try:
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(*arguments, **options)
+        return connection
+    except FileNotFoundError as error:  # a stopped server takes its socket away
+        raise ConnectionRefusedError(f"PostgreSQL is not there: {error}") from error
+
+
+@contextlib.asynccontextmanager
+async def leadership(pool: Pool, lock: int) -> AsyncIterator[Connection | None]:
+    """The connection that holds an advisory lock, or None when another process holds it.
+
+    The lock ends with its connection: when the server was restarted meanwhile, there is nothing to give back, and that
+    must not hide why the work ended (a cancellation would be swallowed by whoever waits for a lost database).
+    """
+    async with pool.acquire() as connection:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):
+            yield None
+            return
+        try:
+            yield connection
+        finally:
+            with contextlib.suppress(*LOST):
+                await connection.execute("SELECT pg_advisory_unlock($1)", lock)

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from province.broker.database import Connection, Pool
+from province.broker.database import LOST, Connection, Pool
 from province.errors import NotFound, Unavailable
 
 MAX_PAYLOAD = 64 * 1024
@@ -59,7 +59,7 @@ async def bury(where: Pool | Connection, letters: Sequence[Letter]) -> None:
             " $8::text[], $9::bigint[]) ON CONFLICT (tenant, id) DO NOTHING",
             *columns,
         )
-    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError) as error:
+    except LOST as error:
         raise Unavailable("the dead letters cannot be written.", remedy="Is PostgreSQL running?") from error
 
 

@@ -20,7 +20,7 @@ from province.model.actor import Actor, system
 from province.model.change import Change, Changed
 from province.model.observation import Acknowledged
 from province.model.time import now
-from province.pack import Context, Feed, Pack
+from province.pack import Context, Decoded, Feed, Pack
 
 MAX_CHANGES = 10_000
 
@@ -73,7 +73,7 @@ class Feeds:
             now=at, params=self._parameters(pack.name, at), actor=actor.id, agency=agency, nonce=secrets.token_hex(32)
         )
         try:
-            decoded = feed.decode(payload, context=context)
+            decoded = _decode(feed, payload, context)
         except DecodeError as error:
             await self._bury(actor, name, media_type, payload, error)
             raise
@@ -110,6 +110,13 @@ class Feeds:
             reason=str(error),
         )
         await deadletter.bury(self._broker.pool, [letter])
+
+
+def _decode(feed: Feed, payload: bytes, context: Context) -> Decoded:
+    try:
+        return feed.decode(payload, context=context)
+    except RecursionError:  # any format that nests can do this to any decoder
+        raise DecodeError("the message is nested too deeply.", field="body", remedy="Flatten it.") from None
 
 
 def _shown(change: Change) -> bytes:

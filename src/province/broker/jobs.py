@@ -6,15 +6,18 @@ followed by another that does the job again.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 import procrastinate
+import psycopg
 from procrastinate import exceptions
 
 from province.broker.database import Pool
+from province.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,9 @@ Handler = Callable[[str, Mapping[str, Any], str], Awaitable[None]]
 """handler(tenant, arguments, event id)."""
 
 _TASK = "province.job"
+_AWAY = (exceptions.ConnectorException, psycopg.OperationalError, OSError)
+_STALLED_S = 60.0
+"""A worker that has not been heard of for so long is dead; its jobs are done again."""
 
 
 class Jobs:
@@ -52,7 +58,10 @@ class Jobs:
         await self._app.close_async()
 
     async def defer(self, tenant: str, name: str, job: Mapping[str, Any], event: UUID) -> None:
-        """Queue a job. A second call with the same event id, while the first waits, changes nothing."""
+        """Queue a job. A second call with the same event id, while the first waits, changes nothing.
+
+        Raises: Unavailable.
+        """
         options: dict[str, Any] = {"queueing_lock": str(event)}
         if job.get("after"):
             options["schedule_at"] = job["after"]
@@ -62,12 +71,32 @@ class Jobs:
             )
         except exceptions.AlreadyEnqueued:
             log.info("job already queued", extra={"job": name, "event": str(event)})
+        except _AWAY as error:
+            raise Unavailable(f"the job queue does not answer ({type(error).__name__}).") from error
 
     async def work(self) -> None:
-        """Work until cancelled."""
-        await self._app.run_worker_async(
-            install_signal_handlers=False, listen_notify=False, fetch_job_polling_interval=1.0
-        )
+        """Work until cancelled; a lost database is waited for."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._rescue())
+            while True:
+                try:
+                    await self._app.run_worker_async(
+                        install_signal_handlers=False, listen_notify=False, fetch_job_polling_interval=1.0
+                    )
+                except _AWAY as error:
+                    log.warning("jobs wait", extra={"error": repr(error)[:300]})
+                await asyncio.sleep(1.0)
+
+    async def _rescue(self) -> None:
+        """Queue the jobs of dead workers again, now and then."""
+        while True:
+            try:
+                for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
+                    log.warning("a worker died over a job; it is done again", extra={"job": job.id})
+                    await self._app.job_manager.retry_job(job)
+            except _AWAY as error:
+                log.warning("dead workers cannot be looked for", extra={"error": repr(error)[:300]})
+            await asyncio.sleep(_STALLED_S / 2)
 
     async def _run(self, tenant: str, name: str, arguments: dict[str, Any], event: str) -> None:
         handler = self._handlers.get(name)

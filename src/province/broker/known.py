@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from province.broker.database import Pool
+from province.broker.database import LOST, Pool
 from province.errors import Unavailable
 
 
@@ -70,7 +70,7 @@ class Known:
             rows = await self._pool.fetch(
                 "SELECT id, type, agency, area FROM entity WHERE tenant = $1 AND id = ANY($2::text[])", tenant, ids
             )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (*LOST, asyncpg.PostgresError) as error:
             raise Unavailable("the register of entities does not answer.", remedy="Try again shortly.") from error
         result = {}
         for one, type_name, agency, area in rows:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,8 +18,8 @@ from province.broker.history import History, read_instances
 from province.errors import InvalidInput, NotFound, NotSignedIn
 from province.history import area_hours, correction
 from province.history.correction import Correction
-from province.history.days import Days, read_days, whole_days
-from province.history.hours import Hours, read_hours, whole_hours
+from province.history.days import DAY, Days, read_days, whole_days
+from province.history.hours import HOUR, Hours, read_hours, whole_hours
 from province.history.lake import COLUMNS, LAKE, Lake, Span
 from province.history.silent import silent as find_silent
 from province.identity import policy
@@ -32,6 +33,20 @@ SERIES = pa.schema(
     [("t", pa.timestamp("us", tz="UTC")), ("avg", pa.float64()), ("min", pa.float64()), ("max", pa.float64()),
      ("count", pa.int64())]
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading on a page. stored: as the lake has it.  counts: as it counts.  said: kind of the correction that
+    decides about it, or None.  seq: the message that brought it."""
+
+    at: Instant
+    dataset: str | None
+    stored: Any
+    counts: Any
+    origin: str
+    seq: int
+    said: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +141,9 @@ class Measured:
     ) -> pa.Table:
         """Readings of one attribute in at most `points` buckets of equal length: t, avg, min, max, count (SERIES).
 
-        Empty buckets are absent. With fewer readings than buckets every reading is its own row. Raises: NotFound.
+        Empty buckets are absent. With fewer readings than buckets every reading is its own row. Where a bucket is much
+        longer than an hour, it is made of the roll-ups, and the first and the last one of whole periods.
+        Raises: NotFound.
         """
         if end <= start or not 1 <= points <= 10_000:
             raise InvalidInput("the range is empty.", field="range", remedy="Give an end after the start.")
@@ -135,6 +152,11 @@ class Measured:
         spec = entity_type.fields.get(attr) if entity_type else None
         if spec is None or not spec.field.observed or not self._broker.visible(entity, actor)(attr):
             raise NotFound(f"{entity.type} has no measured attribute {attr!r}.", field="attr")
+        width = (end - start) / points
+        if width >= 4 * HOUR:
+            period: Literal["hour", "day"] = "day" if width >= 4 * DAY else "hour"
+            found = await self.rollup(id, attr, actor, period=period, start=start, end=end)
+            return await asyncio.to_thread(bucket_periods, found, start, end, points)
         span = Span(entities=[id], attributes=[attr], start=start, end=end, datasets=(None,))
         rows = await asyncio.to_thread(
             self._lake_of(actor.tenant).read,
@@ -143,6 +165,29 @@ class Measured:
             corrections=await self._corrections(actor.tenant, [id], start, end),
         )
         return await asyncio.to_thread(bucket, rows, start, end, points)
+
+    async def readings(
+        self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, limit: int = 200
+    ) -> list[Reading]:
+        """The newest readings of an attribute, newest first, as they came and as they count. Raises: NotFound."""
+        entity = await self._broker.get(id, actor, latest=False)
+        entity_type = self._broker.types.get(entity.type)
+        spec = entity_type.fields.get(attr) if entity_type else None
+        if spec is None or not spec.field.observed or not self._broker.visible(entity, actor)(attr):
+            raise NotFound(f"{entity.type} has no measured attribute {attr!r}.", field="attr")
+        said = await self._corrections(actor.tenant, [id], start, end)
+        span = Span([id], [attr], start, end)
+        rows = await asyncio.to_thread(self._lake_of(actor.tenant).last, span, limit)
+        rows = rows.sort_by([("observed_at", "descending"), ("seq", "descending")]).slice(0, limit)
+        deciding = correction.decide(rows, said)
+        columns = (rows[n].to_pylist() for n in ("observed_at", "dataset", "number", "text", "origin", "seq"))
+        found = []
+        for n, (at, dataset, number, text, origin, seq) in enumerate(zip(*columns, strict=True)):
+            by = said[deciding[n]] if deciding[n] >= 0 else None
+            given = (by.number, by.text) if by is not None and by.kind == "value" else (number, text)
+            kind = by.kind if by is not None and by.kind != "restore" else None
+            found.append(Reading(at, dataset, _plain(number, text), _plain(*given), ORIGINS[origin], seq, kind))
+        return found
 
     async def rollup(
         self, id: str, attr: str, actor: Actor, *, period: Literal["hour", "day"], start: Instant, end: Instant
@@ -265,9 +310,33 @@ def bucket(rows: pa.Table, start: Instant, end: Instant, points: int) -> pa.Tabl
     )  # fmt: skip
 
 
+def bucket_periods(periods: pa.Table, start: Instant, end: Instant, points: int) -> pa.Table:
+    """As `bucket`, of roll-ups (`history.hours.PERIODS`): each period lies in the bucket that holds its beginning."""
+    periods = periods.sort_by([("start", "ascending")])
+    if periods.num_rows == 0:
+        return SERIES.empty_table()
+    at = periods["start"].cast(pa.int64()).to_numpy()
+    first = int(start.timestamp() * 1_000_000)
+    width = max(1, -(-int((end - start).total_seconds() * 1_000_000) // points))
+    index = np.maximum(at - first, 0) // width
+    edges = np.concatenate(([0], np.flatnonzero(np.diff(index)) + 1))
+    counts = np.add.reduceat(periods["readings"].to_numpy(), edges)
+    times = pa.array(first + index[edges] * width + width // 2).cast(pa.timestamp("us", tz="UTC"))
+    return pa.table(
+        [times, np.add.reduceat(periods["total"].to_numpy(), edges) / counts,
+         np.minimum.reduceat(periods["low"].to_numpy(), edges), np.maximum.reduceat(periods["high"].to_numpy(), edges),
+         counts],
+        schema=SERIES,
+    )  # fmt: skip
+
+
 def origins(readings: pa.Table) -> tuple[str, ...]:
     """The distinct origins of readings, in the order of ORIGINS."""
     return tuple(ORIGINS[code] for code in sorted(pc.unique(readings["origin"]).to_pylist()))
+
+
+def _plain(number: float | None, text: str | None) -> Any:
+    return msgspec.json.decode(text) if number is None and text is not None else number
 
 
 def _empty() -> pa.Table:

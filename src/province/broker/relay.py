@@ -24,7 +24,7 @@ import msgspec
 from province.broker import alarms
 from province.broker.actions import run
 from province.broker.broker import Broker, ParametersAt
-from province.broker.database import Connection, Pool
+from province.broker.database import LOST, Connection, Pool, leadership
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.streaming import CROSSED, Crossing, rule_name
 from province.errors import Conflict, ProvinceError, Unavailable
@@ -102,22 +102,16 @@ class Relay:
         while True:
             try:
                 await self._lead()
-            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError, Unavailable) as error:
+            except (*LOST, asyncpg.PostgresError, Unavailable) as error:
                 log.warning("relay waits", extra={"error": repr(error)})
                 await asyncio.sleep(1.0)
 
     async def _lead(self) -> None:
-        async with self._pool.acquire() as leader:
-            if not await leader.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
-                await asyncio.sleep(1.0)
-                return
-            try:
-                while True:
-                    if not await self.step(leader):
-                        await asyncio.sleep(IDLE_S)
-            finally:
-                if not leader.is_closed():
-                    await leader.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+        async with leadership(self._pool, _LOCK) as leader:
+            while leader is not None:
+                if not await self.step(leader):
+                    await asyncio.sleep(IDLE_S)
+        await asyncio.sleep(1.0)  # another one leads
 
     async def step(self, connection: Connection) -> int:
         """Relay one batch. Returns how many rows were read."""
@@ -170,7 +164,7 @@ class Relay:
         for attempt in range(1, 6):
             try:
                 await act()
-            except Unavailable:
+            except (Unavailable, *LOST):
                 raise  # the whole relay waits: order is kept
             except Conflict as error:
                 if attempt == 5:

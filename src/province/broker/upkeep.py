@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from province.broker import arrivals
-from province.broker.database import Connection, Pool
+from province.broker.database import LOST, Connection, Pool, leadership
 from province.broker.retention import Retention, today_of
 from province.errors import Conflict, ProvinceError, Unavailable
 from province.history import correction
@@ -47,9 +47,11 @@ NIGHT: Final = timedelta(hours=19, minutes=17)
 """02:17 in Vietnam, counted from midnight UTC."""
 FOLD_AFTER: Final = timedelta(days=1)
 """A correction can be taken back for a day; erasures are folded at once."""
+LITTLE: Final = 5_000_000
+"""Readings of a day, up to which the work of a night is done each hour."""
 KEEP_RUNS_DAYS: Final = 90
 _LOCK: Final = 0x55504B50
-_LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError)
+_LOST: Final = (*LOST, asyncpg.PostgresError)
 
 Nightly = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 """Further work of a night: tenant → what it did, or None."""
@@ -82,13 +84,9 @@ class Upkeep:
         """Keep order until cancelled; a lost database is waited for."""
         while True:
             try:
-                async with self._pool.acquire() as leader:
-                    if await leader.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
-                        try:
-                            await self._lead(leader)
-                        finally:
-                            if not leader.is_closed():
-                                await leader.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+                async with leadership(self._pool, _LOCK) as leader:
+                    if leader is not None:
+                        await self._lead(leader)
             except _LOST as error:
                 log.warning("upkeep waits", extra={"error": repr(error)[:500]})
             await asyncio.sleep(TICK_S)
@@ -107,8 +105,20 @@ class Upkeep:
             await self._task(tenant, "erase", self.erase)
         if self._is_due(tenant, "vacuum", at, VACUUM_EVERY):
             await self._task(tenant, "vacuum", self.vacuum)
+        if self._is_due(tenant, "hourly", at, timedelta(hours=1)):
+            await self._hourly(tenant)
         if await self._night_is_due(tenant, at):
             await self.night(tenant)
+
+    async def _hourly(self, tenant: str) -> None:
+        """The further work of a night, each hour where there is little to look at."""
+        files = await asyncio.to_thread(self._lake_of(tenant).files)
+        if not files.num_rows:
+            return
+        newest = files.filter(pc.equal(files["partition.day"].cast(pa.string()), str(now().date())))
+        if (pc.sum(newest["num_records"]).as_py() or 0) <= LITTLE:
+            for name, task in self._nightly.items():
+                await self._task(tenant, name, task)
 
     async def night(self, tenant: str) -> None:
         """The thorough work, one task after the other; a task that fails does not hold up the next."""

@@ -100,11 +100,28 @@ def _add_server(group: click.Group) -> None:
         group.command(name, help=text)(click.pass_context(one))
 
     @group.command()
+    @click.option("--devices", type=click.IntRange(1, 200_000), help="Register and play a fleet of this size.")
+    @click.option("--domain", "domains", multiple=True, help="Only this one of the seven; may be given repeatedly.")
     @click.option("--speed", default=1.0, show_default=True, help="Simulated seconds per second.")
+    @click.option("--seed", default=0, show_default=True, help="Same seed, same signals and faults.")
+    @click.option("--faults", is_flag=True, help="With drift, stuck values, broken sensors and reconnect storms.")
+    @click.option("--scenario", type=click.Choice(["flood"]),
+                  help="A drill: gauges rise through all alarm levels and fall again.")  # fmt: skip
     @click.pass_context
-    def simulate(ctx: click.Context, speed: float) -> None:
-        """Send invented readings of the example's sensors over MQTT; their origin is `simulated`."""
-        _operations(ctx).simulate(speed=speed)
+    def simulate(
+        ctx: click.Context,
+        devices: int | None,
+        domains: tuple[str, ...],
+        speed: float,
+        seed: int,
+        faults: bool,
+        scenario: str | None,
+    ) -> None:
+        """Send invented readings over MQTT; their origin is `simulated`. Without --devices and --scenario: those of the
+        example's sensors, which the server plays already while it runs with the example."""
+        _operations(ctx).simulate(
+            devices=devices, domains=domains, speed=speed, seed=seed, faults=faults, scenario=scenario or ""
+        )
 
     @group.command()
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -19,7 +19,7 @@ class Operations(Protocol):
         """Be one of the supervised processes: serve, ingest, work."""
         ...
 
-    def simulate(self, *, speed: float) -> None:
+    def simulate(self, **asked: Any) -> None:
         """Send invented readings over MQTT until a signal."""
         ...
 

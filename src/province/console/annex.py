@@ -34,6 +34,7 @@ WHY_NOT: Final[Mapping[WhyNot, str]] = {
     "no_value": mark("There is nothing to compute it from yet."),
     "no_right": mark("The value is not shown without the right to read what it is computed from."),
     "not_kept": mark("No value was kept of that day."),
+    "pending": mark("It is being computed. Look again in a moment."),
 }
 COMPARATORS: Final[Mapping[Comparator, str]] = {
     "at least": mark("at least"),

@@ -31,6 +31,7 @@ ORIGIN_NAMES: Final[Mapping[str, str]] = {
 FLAGGED: Final = frozenset(("simulated", "estimated", "forecast"))
 """Origins that a page must never show without saying so."""
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -82,6 +83,12 @@ class Words:
         """Civil time of Vietnam to the second, or ""."""
         return "" if value is None else value.astimezone(CIVIL_ZONE).strftime("%d/%m/%Y %H:%M:%S")
 
+    def day(self, value: str) -> str:
+        """A civil day in ISO 8601 text (`2025-07-01`) as people write it; any other text as it is."""
+        year, _, rest = value.partition("-")
+        month, _, day = rest.partition("-")
+        return f"{day}/{month}/{year}" if len(value) == 10 and year.isdecimal() and day.isdecimal() else value
+
     def ago(self, value: Instant | None) -> str:
         """How long ago, in words, or ""."""
         if value is None:
@@ -125,6 +132,9 @@ def show(
     if attribute.type == "Relationship" and isinstance(value, str):
         name = (titles or {}).get(value, value)
         return Shown(name, href=entity_href(value), at=at, origin=attribute.origin)
+    if attribute.type == "Relationship" and isinstance(value, list):
+        names = ", ".join((titles or {}).get(v, str(v)) for v in value if isinstance(v, str))
+        return Shown(names, at=at, origin=attribute.origin)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return Shown(plain(value, words, spec), unit, at=at, origin=attribute.origin, number=number)
 
@@ -145,6 +155,8 @@ def plain(value: Any, words: Words, spec: FieldSpec | None = None) -> str:
     if spec is not None and spec.field.names:
         names = dict(spec.field.names)
         return words.label(names[text]) if text in names else text
+    if _DAY.fullmatch(text):
+        return words.day(text)
     if spec is not None and spec.value == "instant":
         try:
             return words.instant(parse_instant(text))
@@ -160,6 +172,8 @@ def _structured(value: Mapping[str, Any], words: Words) -> str:
         return f"{lat:.5f}, {lon:.5f}"
     if "coordinates" in value:
         return str(kind)
+    if value.keys() == {"value", "unitCode"} and isinstance(value["value"], int | float):
+        return f"{words.number(value['value'], 4)} {unit_symbol(str(value['unitCode']))}".strip()
     if value.keys() <= {"vi", "en"}:
         return str(value.get(words.language) or value.get("vi") or value.get("en"))
     return json.dumps(value, ensure_ascii=False)

@@ -28,6 +28,7 @@ from province.model.text import fold
 from province.model.time import Instant
 from province.pack import Action, Notice
 
+ALERT: Final = "Alert"
 HISTORY: Final = 200
 CHOICES: Final = 25
 """An input that names another entity is a list to choose from up to this many; beyond, names are typed and found."""
@@ -64,6 +65,8 @@ class Step:
 async def entity(visit: Visit) -> Response:
     """The page."""
     found = await visit.services.broker.get(visit.request.path_params["id"], visit.actor)
+    if found.type == ALERT and visit.session is not None and "whole" not in visit.request.query_params:
+        return visit.see(f"/alerts/{found.id}")  # where it says why
     return await render(visit, found)
 
 

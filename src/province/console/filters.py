@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.datastructures import QueryParams
 
 from province.console.display import Words, unit_symbol
+from province.console.language import mark
 from province.errors import InvalidInput
-from province.model.query import Where
+from province.model.query import AnyOf, Where
 from province.model.schema import EntityType, FieldSpec
 from province.model.time import CIVIL_ZONE, Instant, format_instant, parse_instant
+from province.vocab.area import parse_day
+
+ON: Final = "on"
+"""Name in the address: the day on which areas or agencies were in force."""
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One filter. kind: choice, text, number or instant (these two have a lower and an upper bound).
+    """One filter. kind: choice, text, day, number or instant (these two have a lower and an upper bound).
 
     options: (value, name on screen).  value: as given; for bounds the lower one, with `upper` beside it.
     ref: the type that a relationship points to; `shown` is the name of the chosen one.
@@ -53,6 +58,8 @@ def options_of(spec: FieldSpec, entity_type: EntityType | None, words: Words) ->
 def controls(entity_type: EntityType, params: QueryParams, words: Words) -> list[Control]:
     """The controls of a type's indexed fields with the values that the address holds."""
     found = []
+    if is_dated(entity_type):
+        found.append(Control(ON, words(mark("In force on the day")), "day", value=params.get(ON, "").strip()))
     for spec in entity_type.fields.values():
         if not spec.field.indexed or spec.field.observed or spec.field.personal or spec.many:
             continue
@@ -71,10 +78,13 @@ def controls(entity_type: EntityType, params: QueryParams, words: Words) -> list
     return found
 
 
-def terms(entity_type: EntityType, given: list[Control]) -> tuple[Where, ...]:
+def terms(entity_type: EntityType, given: list[Control]) -> tuple[Where | AnyOf, ...]:
     """The conditions that the controls ask for. Raises: InvalidInput naming the field."""
-    result: list[Where] = []
+    result: list[Where | AnyOf] = []
     for control in given:
+        if control.kind == "day":
+            result += held_on(parse_day(control.value, field=ON)) if control.value else ()
+            continue
         spec = entity_type.fields[control.name]
         if control.kind in ("number", "instant"):
             if control.value:
@@ -85,6 +95,17 @@ def terms(entity_type: EntityType, given: list[Control]) -> tuple[Where, ...]:
             value: Any = control.value == "true" if spec.value == "boolean" else control.value
             result.append(Where(control.name, "==", value))
     return tuple(result)
+
+
+def is_dated(entity_type: EntityType) -> bool:
+    """Do entities of this type hold from a day to a day, such as areas and agencies?"""
+    return {"validFrom", "validTo"} <= entity_type.fields.keys()
+
+
+def held_on(day: str) -> tuple[Where | AnyOf, ...]:
+    """Conditions that leave those that held on a civil day: `validFrom` included, `validTo` excluded."""
+    open_end, later = (Where("validTo", "absent"),), (Where("validTo", ">", day),)
+    return (Where("validFrom", "<=", day), AnyOf((open_end, later)))
 
 
 def _bound(spec: FieldSpec, text: str) -> float | str:

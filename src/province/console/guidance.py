@@ -146,11 +146,7 @@ def explain(visit: Visit, spec: FieldSpec, entity_type: EntityType) -> Explained
         )
         if on
     ]
-    source = (
-        words("measured by machines; the time is that of the measurement")
-        if field.observed
-        else words("written by people, feeds and imports; every change is kept with its author")
-    )
+    source = words("machines") if field.observed else words("people and feeds")
     hint = words.label(field.hint) if field.hint else ""
     return Explained(
         spec.name, words.label(field.label), hint, kind, unit_symbol(spec.unit), source, options, tuple(marks)

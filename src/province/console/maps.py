@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from province.compute.cells import gather
 from province.console.display import entity_href, show, title_of, unit_symbol
-from province.console.filters import options_of
+from province.console.filters import ON, held_on, options_of
 from province.console.navigation import panels, readable
 from province.console.search import note, rank
 from province.console.services import Marks
@@ -34,7 +34,7 @@ from province.model.query import Query, Where
 from province.model.schema import EntityType, FieldSpec
 from province.model.time import CIVIL_ZONE, now
 from province.pack import Map, Silent
-from province.vocab.area import LOCAL
+from province.vocab.area import LOCAL, parse_day
 
 SHAPES: Final = 2000
 """Lines and surfaces of one answer; more are cut off, and the page says so."""
@@ -127,7 +127,10 @@ async def map_page(visit: Visit) -> Response:
         focus = _place(visit, entity)
         for x in found:
             x["checked"] = x["checked"] or x["name"] == entity.type
-    return visit.page("map.html", {"layers": found, "bounds": visit.services.bounds, "focus": focus, **texts(visit)})
+    return visit.page(
+        "map.html",
+        {"layers": found, "bounds": visit.services.bounds, "focus": focus, "on": day_of(visit), **texts(visit)},
+    )
 
 
 def texts(visit: Visit) -> dict[str, Any]:
@@ -417,22 +420,14 @@ def _zoom(text: str) -> float:
 
 
 async def areas(visit: Visit) -> Response:
-    """Boundaries of the wards and communes in force today, for every map."""
+    """Boundaries of the wards, communes and townships in force on the day `on` (today), for every map."""
     if "Area" not in visit.services.broker.types:
         return Response(b'{"type":"FeatureCollection","features":[]}', media_type="application/geo+json")
-    today = now().astimezone(CIVIL_ZONE).date().isoformat()
-    query = Query(
-        types=("Area",),
-        where=(Where("kind", "in", sorted(LOCAL)), Where("validFrom", "<=", today)),
-        limit=AREAS,
-    )
+    day = day_of(visit) or now().astimezone(CIVIL_ZONE).date().isoformat()
+    query = Query(types=("Area",), where=(Where("kind", "in", sorted(LOCAL)), *held_on(day)), limit=AREAS)
     page = await visit.services.broker.query(query, visit.actor)
     entity_type = visit.services.broker.types["Area"]
-    shown = [
-        area
-        for area in page.items
-        if area.value("location") is not None and not (area.value("validTo") and area.value("validTo") <= today)
-    ]
+    shown = [area for area in page.items if area.value("location") is not None]
     shapes = await asyncio.to_thread(simplify, [area.value("location") for area in shown])
     features = [
         {
@@ -444,6 +439,12 @@ async def areas(visit: Visit) -> Response:
     ]
     body = msgspec.json.encode({"type": "FeatureCollection", "features": features})
     return Response(body, media_type="application/geo+json", headers={"cache-control": "private, max-age=300"})
+
+
+def day_of(visit: Visit) -> str:
+    """The day that the address asks for, or "". Raises: InvalidInput."""
+    given = visit.request.query_params.get(ON, "").strip()
+    return parse_day(given, field=ON) if given else ""
 
 
 def simplify(shapes: Sequence[Geometry]) -> list[Geometry]:

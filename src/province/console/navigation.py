@@ -46,6 +46,10 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
     if person:
         found.append(("/", mark("Overview"), "", "overview"))
     found.append(("/map", mark("Map"), "", "map"))
+    if person and services.boards is not None:
+        found.append(("/boards", mark("Domain boards"), "", "chart"))
+        if services.may(actor, "alert.read"):
+            found.append(("/alerts", mark("Alerts"), "", "alert"))
     if person:
         found += registers(services, actor)
         operations = mark("Operations")
@@ -53,8 +57,13 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
             found.append(("/silent", mark("Silent devices"), operations, "silent"))
         if services.imports is not None and services.may(actor, "dataimport.create"):
             found.append(("/imports", mark("Import files"), operations, "exchange"))
+        found.append(("/wall", mark("Video wall"), operations, "wall"))
         if services.may(actor, "letter.read"):
             found.append(("/dead-letters", mark("Dead letters"), operations, "letter"))
+        if services.may(actor, "quality.read"):
+            found.append(("/quality", mark("Data quality"), operations, "list"))
+        if services.may(actor, "lake.read"):
+            found.append(("/lake", mark("Kept readings"), operations, "water"))
         administration = mark("Administration")
         if services.may(actor, "account.read"):
             found.append(("/admin/accounts", mark("Accounts"), administration, "people"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -20,12 +20,14 @@ from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.schema import EntityType
 from province.model.time import Instant, now, parse_instant
-from province.pack import Indicator, Pack
+from province.pack import Indicator
 
 EVENTS: Final = 8
 NOTICES: Final = 6
 WORK: Final = 8
 SOON: Final = timedelta(hours=24)
+WEEK: Final = timedelta(days=7)
+DAY: Final = timedelta(hours=24)
 DUE: Final = "dueAt"
 """An indexed instant of this name is a deadline: work whose state is not final is listed by it."""
 ALERT: Final = "Alert"
@@ -35,13 +37,18 @@ FRONT: Final = "/phu-luc-xiv"
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """An indicator: its value, and what explains it as (term, text) pairs."""
+    """An indicator: its value, and what explains it as (term, text) pairs.
+
+    spark: the last week as the path of a drawing of 100 × 24.  change: against the day before.  Both "" when unknown.
+    """
 
     title: str
     text: str
     unit: str
     href: str
     why: tuple[tuple[str, str], ...]
+    spark: str = ""
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,15 @@ class Duty:
 
 
 VERBS: Final = {"created": mark("created"), "changed": mark("changed"), "deleted": mark("deleted")}
-MEASURES: Final = {"count": mark("number of"), "sum": mark("sum over"), "mean": mark("mean over")}
+MEASURES: Final = {
+    "count": mark("number of"),
+    "sum": mark("sum over"),
+    "mean": mark("mean over"),
+    "max": mark("greatest of"),
+    "min": mark("least of"),
+    "over": mark("number at or above their own limit:"),
+    "silent": mark("number without a recent reading:"),
+}
 
 
 def event_text(visit: Visit, event: Happening) -> str:
@@ -90,8 +105,9 @@ async def overview(visit: Visit) -> Response:
         return await front(visit)
     services, words, actor = visit.services, visit.words, visit.actor
     types = services.broker.types
-    indicators, counts, duties, alerts = await asyncio.gather(
+    indicators, trends, counts, duties, alerts = await asyncio.gather(
         services.broker.indicators(actor),
+        services.broker.trends(actor, now() - WEEK),
         services.broker.type_counts(actor),
         duties_of(visit),
         alerts_of(visit),
@@ -123,7 +139,7 @@ async def overview(visit: Visit) -> Response:
         for n in notices
     ]
     values = {
-        "sections": sections(visit, indicators),
+        "sections": sections(visit, indicators, trends),
         "counts": [
             Count(
                 name,
@@ -155,20 +171,29 @@ async def front(visit: Visit) -> Response:
     return visit.page("welcome.html", {"sections": sections(visit, indicators)})
 
 
+Trends = Mapping[str, Sequence[tuple[Instant, float]]]
+
+
 def sections(
-    visit: Visit, found: Sequence[tuple[Indicator, float | None, Instant]], *, only: tuple[Pack, ...] | None = None
+    visit: Visit, found: Sequence[tuple[Indicator, float | None, Instant]], trends: Trends | None = None
 ) -> list[tuple[str, list[Tile]]]:
     """(title of the pack, its indicators as tiles), for packs that have any."""
-    tiles = {i.name: tile(visit, i, value, at) for i, value, at in found}
+    tiles = {i.name: tile(visit, i, value, at, (trends or {}).get(i.name, ())) for i, value, at in found}
     result = []
-    for pack in only or visit.services.broker.packs:
+    for pack in visit.services.broker.packs:
         mine = [tiles[i.name] for i in pack.indicators if i.name in tiles]
         if mine:
             result.append((visit.words.label(pack.title), mine))
     return result
 
 
-def tile(visit: Visit, indicator: Indicator, value: float | None, at: Instant) -> Tile:
+def tile(
+    visit: Visit,
+    indicator: Indicator,
+    value: float | None,
+    at: Instant,
+    trend: Sequence[tuple[Instant, float]] = (),
+) -> Tile:
     """An indicator with its explanation: what it counts, from where, how fresh, whose."""
     words = visit.words
     source = visit.services.broker.types[indicator.of.TYPE.name]  # type: ignore[attr-defined]
@@ -182,7 +207,30 @@ def tile(visit: Visit, indicator: Indicator, value: float | None, at: Instant) -
     text = "" if value is None else words.number(value, 1)
     symbol = unit_symbol(indicator.unit)
     href = f"/list/{source.name}" if readable(visit.services, visit.actor, source.name) else ""
-    return Tile(words.label(indicator.title), text, symbol, href, why)
+    change = _change(words, value, at, trend)
+    return Tile(words.label(indicator.title), text, symbol, href, why, spark(trend), change)
+
+
+def spark(trend: Sequence[tuple[Instant, float]]) -> str:
+    """A trend as the `d` of a path in a box of 100 × 24; "" for fewer than two values."""
+    if len(trend) < 2:
+        return ""
+    start, end = trend[0][0].timestamp(), trend[-1][0].timestamp()
+    low, high = min(v for _, v in trend), max(v for _, v in trend)
+    span = high - low or 1.0
+    points = [(100 * (at.timestamp() - start) / (end - start), 22 - 20 * (v - low) / span) for at, v in trend]
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+
+
+def _change(words: Words, value: float | None, at: Instant, trend: Sequence[tuple[Instant, float]]) -> str:
+    """The difference to the value of a day before, within two hours; "" when nobody wrote one down."""
+    near = [(abs((at - DAY - t).total_seconds()), v) for t, v in trend]
+    best = min(near, default=None)
+    if value is None or best is None or best[0] > 7200:
+        return ""
+    difference = value - best[1]
+    sign = "+" if difference > 0 else "−" if difference < 0 else "±"
+    return f"{sign}{words.number(abs(difference), 1)}"
 
 
 def formula(words: Words, indicator: Indicator, source: EntityType) -> str:

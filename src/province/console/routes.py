@@ -9,27 +9,34 @@ from starlette.staticfiles import StaticFiles
 
 from province.console import (
     administration,
+    alerts,
     annex,
+    boards,
     entity,
     exports,
     guidance,
     imports,
     letters,
+    lineage,
     lists,
     maps,
     overview,
+    quality,
+    readings,
     reporting,
     search,
     series,
     signin,
     silence,
     tour,
+    upkeep,
     views,
+    wall,
 )
 from province.console.render import STATIC
 from province.console.services import Services
 from province.console.visit import Handler, Visit, door
-from province.errors import NotFound
+from province.errors import NotFound, ProvinceError
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -55,6 +62,7 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/language/{language}", signin.choose_language, public=True),
         at("/theme/{theme}", signin.choose_theme, public=True),
         at("/tour/{step}", tour.go, public=True),
+        at("/wall", wall.wall, public=True),
         at("/search", search.search, public=True),
         at("/console/pick/{type}", search.pick, public=True),
         at("/help", guidance.index, public=True),
@@ -81,6 +89,20 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/imports/{id}/undo", imports.undo, "POST"),
         at("/imports/{id}/refused", imports.refused),
         at("/export/{file}", exports.export),
+        at("/boards", boards.overview),
+        at("/boards/{domain}", boards.board),
+        at("/alerts", alerts.alerts),
+        at("/alerts/{id:path}", alerts.alert),
+        at("/quality", quality.quality),
+        at("/quality/{kind}", quality.sources),
+        at("/quality/{kind}/{source:path}", quality.source),
+        at("/readings/{entity:path}/{attr}/correct", readings.correct, "POST"),
+        at("/readings/{entity:path}/{attr}", readings.readings),
+        at("/lineage", lineage.lineage),
+        at("/lineage.json", lineage.as_json),
+        at("/lake", upkeep.lake),
+        at("/lake/plan", upkeep.plan),
+        at("/lake/retention", upkeep.declare, "POST"),
         at("/dead-letters", letters.letters),
         at("/dead-letters/{id}", letters.letter),
         at("/dead-letters/{id}/retry", letters.retry, "POST"),
@@ -111,6 +133,15 @@ async def _missing(visit: Visit) -> Response:
 async def not_found(services: Services, request: Request) -> Response:
     """The page for an address that no route knows; for the composition root's fallback."""
     return await door(services, _missing, public=True)(request)
+
+
+async def failed(services: Services, request: Request, error: ProvinceError) -> Response:
+    """The page of an error that no handler turned into one; for the composition root."""
+
+    async def tell(visit: Visit) -> Response:
+        raise error
+
+    return await door(services, tell, public=True)(request)
 
 
 class _Static(StaticFiles):

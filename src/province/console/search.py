@@ -118,7 +118,8 @@ def note(visit: Visit, entity: Entity, entity_type: EntityType) -> str:
             parts.append(value if len(value) <= 60 else value[:57] + "…")
     start, end = entity.value("validFrom"), entity.value("validTo")
     if start:
-        parts.append(f"{start} – {end or ''}".rstrip(" –") if end else f"{start} –")
+        day = visit.words.day
+        parts.append(f"{day(str(start))} – {day(str(end)) if end else '…'}")
     return " · ".join(parts[:3])
 
 

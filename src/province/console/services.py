@@ -16,7 +16,10 @@ from starlette.requests import Request
 
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
+from province.broker.boards import Indexed
 from province.broker.broker import Acted
+from province.broker.figures import Figure
+from province.console.keeping import Keeping
 from province.errors import ProvinceError
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
@@ -25,7 +28,7 @@ from province.model.label import Label
 from province.model.query import Page, Query, Where
 from province.model.schema import EntityType
 from province.model.time import Instant
-from province.pack import Indicator, Pack, Silent
+from province.pack import Board, Indicator, Pack, Silent
 
 
 class Instance(Protocol):
@@ -147,6 +150,7 @@ class Door(Protocol):
     async def silent(self, panel: Silent, actor: Actor) -> Sequence[SilentGroup]: ...
     async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks: ...
     async def type_counts(self, actor: Actor) -> Sequence[tuple[str, int, tuple[str, ...]]]: ...
+    async def trends(self, actor: Actor, start: Instant) -> Mapping[str, Sequence[tuple[Instant, float]]]: ...
     async def indicators(self, actor: Actor) -> Sequence[tuple[Indicator, float | None, Instant]]: ...
 
 
@@ -341,6 +345,44 @@ class Annex:
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """A dated constant of a pack as it held on a day. unit: UN/CEFACT code."""
+
+    name: str
+    value: float
+    unit: str
+    source: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading as it stands in the lake."""
+
+    at: Instant
+    value: float
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Boards:
+    """Boards of the domains, and why an alert was raised."""
+
+    all: Mapping[str, Board]
+    figure: Callable[[Indicator, Actor], Awaitable[Figure | None]]
+    """(indicator, actor) → over what the actor may read, what counts and what does not apart; None: nothing."""
+    ranked: Callable[[Board, Actor], Awaitable[Sequence[Entity]]]
+    """(board, actor) → sensors at the bad end of its field, with their latest values."""
+    index: Callable[[Board, Actor], Awaitable[Sequence[Indexed]]]
+    rules: Callable[[Board], tuple[str, ...]]
+    """Names of the streaming rules that watch sensors of the board."""
+    constant: Callable[[str, str, Instant], Constant | None]
+    """(streaming rule, name of a constant of its pack, when) → the constant, or None."""
+    readings: Callable[[str, str, Instant, Instant, Actor], Awaitable[Sequence[Reading]]]
+    """(entity, attribute, from, until, actor) → readings, at most 500. Raises: NotFound."""
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page."""
 
@@ -407,11 +449,14 @@ class Services:
     accounts: Accounts
     tokens: Tokens
     dead_letters: DeadLetters
+    keeping: Keeping
     views: Views
     imports: Imports | None = None
     exports: Exports | None = None
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
+    boards: Boards | None = None
+    """None: an installation without boards."""
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""

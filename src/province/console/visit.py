@@ -17,7 +17,7 @@ from starlette.types import Message, Receive
 from province.console import errors, language, navigation, render, tour
 from province.console.display import Words
 from province.console.services import Services, Session
-from province.errors import InvalidInput, NotSignedIn, ProvinceError, TooLarge
+from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError, TooLarge
 from province.model.actor import Actor, anonymous
 
 SESSION_COOKIE: Final = "session"
@@ -70,9 +70,13 @@ class Visit:
         found = self.form.getlist(name) if self.form is not None else []
         return [f for f in found if isinstance(f, UploadFile) and f.size]
 
+    def entries(self) -> list[navigation.Entry]:
+        """The links of this reader's menu."""
+        return navigation.entries(self.services, self.actor, self.request.url.path)
+
     def page(self, template: str, values: Mapping[str, Any] | None = None, *, status: int = 200) -> Response:
         """A page inside the frame: navigation, language switch, who is signed in."""
-        entries = navigation.entries(self.services, self.actor, self.request.url.path)
+        entries = self.entries()
         common = {
             "visit": self,
             "services": self.services,
@@ -123,8 +127,9 @@ def door(
     """
 
     async def endpoint(request: Request) -> Response:
-        visit = await _open(request, services)
+        visit = _open(request, services)
         try:
+            await _recognise(visit)
             response = await _answer(visit, handler, public, largest or services.max_upload_bytes)
         except ProvinceError as error:
             response = errors.error_page(visit, error)
@@ -139,6 +144,7 @@ def door(
 
 
 async def _answer(visit: Visit, handler: Handler, public: bool, largest: int) -> Response:
+    _check_text(visit.request)
     if visit.session is None and not public:
         if visit.request.method == "GET" and "application/json" not in visit.request.headers.get("accept", ""):
             return RedirectResponse(f"/sign-in?next={quote(visit.path, safe='/')}", status_code=303)
@@ -151,25 +157,37 @@ async def _answer(visit: Visit, handler: Handler, public: bool, largest: int) ->
     return await handler(visit)
 
 
+def _check_text(request: Request) -> None:
+    """No address of ours holds a NUL or what is not UTF-8. Raises: NotFound, InvalidInput."""
+    if any(c in request.url.path or any(c in str(v) for v in request.path_params.values()) for c in _NEVER):
+        raise NotFound("there is no such page.", remedy="Begin at the start page.")
+    for name, value in request.query_params.multi_items():
+        if any(c in name or c in value for c in _NEVER):
+            raise InvalidInput("the value is not UTF-8 or holds a NUL.", field=name[:40], remedy="Leave it out.")
+
+
+_NEVER: Final = ("\0", "\ufffd")
 _BEFORE_CHANGE: Final = frozenset(("/account/password", "/sign-out"))
 
 
-async def _open(request: Request, services: Services) -> Visit:
+def _open(request: Request, services: Services) -> Visit:
+    """The visit of a stranger, which is what everybody is until the session is found."""
     request_id = getattr(request.state, "request_id", "") or secrets.token_hex(8)
     stranger = anonymous(services.tenant, address=services.address(request), request=request_id)
     chosen = language.choose(request)
-    visit = Visit(request, services, chosen, Words(chosen), stranger, None, "")
-    cookie = request.cookies.get(SESSION_COOKIE, "")
+    return Visit(request, services, chosen, Words(chosen), stranger, None, request.cookies.get(VISITOR_COOKIE, ""))
+
+
+async def _recognise(visit: Visit) -> None:
+    """Find the session of the cookie; give a stranger a key for the forms. Raises: Unavailable."""
+    cookie = visit.request.cookies.get(SESSION_COOKIE, "")
     if cookie:
-        visit.session = await services.session(cookie, stranger)
+        visit.session = await visit.services.session(cookie, visit.actor)
     if visit.session is not None:
         visit.actor, visit.csrf_key = visit.session.actor, visit.session.actor.session
-        return visit
-    visit.csrf_key = request.cookies.get(VISITOR_COOKIE, "")
-    if not visit.csrf_key:
+    elif not visit.csrf_key:
         visit.csrf_key = secrets.token_urlsafe(24)
         visit.cookies.append((VISITOR_COOKIE, visit.csrf_key, None))
-    return visit
 
 
 async def _read_form(request: Request, limit: int) -> FormData:

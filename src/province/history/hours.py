@@ -431,7 +431,7 @@ def compact_hours(hours: Hours, day: date, *, at_least: int = 2) -> int:
 
     def rows() -> Iterator[pa.Table]:
         nonlocal written
-        for slice_ in slices(hours, mine):
+        for slice_ in slices_of(hours, mine):
             stored = hours.dataset([one["path"] for one in given]).to_table(filter=slice_)
             added = merge([stored])
             newest = pc.max(stored["round"]).as_py() if stored.num_rows else 0
@@ -442,19 +442,19 @@ def compact_hours(hours: Hours, day: date, *, at_least: int = 2) -> int:
     return len(given) - written
 
 
-def slices(hours: Hours, files: pa.Table) -> list[Any]:
+def slices_of(table: Delta, files: pa.Table) -> list[Any]:
     """Conditions (None: all) that split the rows of some files into ranges of ids, each of which fits into memory."""
     count = -(-int(pc.sum(files["num_records"]).as_py() or 0) // SLICE) if files.num_rows else 0
     if count <= 1:
         return [None]
-    sample = hours.dataset(files["path"].to_pylist()).scanner(columns=["entity"]).head(2_000_000)["entity"]
+    sample = table.dataset(files["path"].to_pylist()).scanner(columns=["entity"]).head(2_000_000)["entity"]
     ids = pc.unique(sample).sort()
     cuts = [ids[len(ids) * n // count].as_py() for n in range(1, count)]
     field = pc.field("entity")
     bounds = [None, *cuts, None]
-    slices = []
+    result = []
     for low, high in itertools.pairwise(bounds):
         above = None if low is None else field >= low
         below = None if high is None else field < high
-        slices.append(above if below is None else below if above is None else above & below)
-    return slices
+        result.append(above if below is None else below if above is None else above & below)
+    return result

@@ -49,6 +49,7 @@ LAKE: pa.Schema = pa.schema(
 COLUMNS: tuple[str, ...] = tuple(LAKE.names[1:])
 _PREFIX = 32
 """Delta cuts text statistics at 32 characters and instants at milliseconds: compare no more than that."""
+_Numbers = npt.NDArray[np.int64]
 _ROUNDING = timedelta(milliseconds=1)
 
 
@@ -135,6 +136,14 @@ class Lake(Delta):
         chosen = filter_of(span, without)
         return self._retry(lambda: self._dataset(span).scanner(columns=list(columns), filter=chosen).to_reader())
 
+    def chosen(self, span: Span, columns: Sequence[str], *, also: pads.Expression | None) -> pa.Table:
+        """Readings of a span in no order. also: a further condition."""
+        condition = filter_of(span)
+        if also is not None:
+            condition = also if condition is None else condition & also
+        found: pa.Table = self._retry(lambda: self._dataset(span).to_table(columns=list(columns), filter=condition))
+        return found
+
     def parts(
         self, span: Span, columns: Sequence[str], *, rows: int, without: Sequence[str] = ()
     ) -> Iterator[pa.Table]:
@@ -156,6 +165,13 @@ class Lake(Delta):
             files = self._list()
             return 0 if files is None else int(pc.sum(files["num_records"]).as_py() or 0)
         return int(self._retry(lambda: self._dataset(span).count_rows(filter=filter_of(span))))
+
+    def count_in(self, path: str, span: Span) -> int:
+        """How many readings of a span a file holds; 0 when it was merged away meanwhile."""
+        try:
+            return int(self.dataset([path]).count_rows(filter=filter_of(span)))
+        except FileNotFoundError:
+            return 0
 
     def days(self, span: Span | None = None) -> list[datetime]:
         """UTC days that have files which may hold readings of the span, newest first, as midnight instants."""
@@ -204,12 +220,14 @@ def stage(parts: Sequence[tuple[int, pa.Table]]) -> pa.Table:
 def arrange(rows: pa.Table) -> pa.Table:
     """Sort by (entity, attribute, observed_at, seq, row) and bring into the LAKE schema.
 
-    Ids are ranked once per distinct text; the rows are then ordered by numbers (3 times faster than by text).
+    A reading that stands twice in one message is kept once: a device that had no acknowledgement sends again, and both
+    messages may have become one batch. Ids are ranked once per distinct text; the rows are then ordered by numbers (3
+    times faster than by text).
     """
     rows = rows.combine_chunks()
     entity, attribute = ranks(rows["entity"]), ranks(rows["attribute"])
-    order = in_order(entity * (int(attribute.max(initial=0)) + 1) + attribute, rows)
-    taken = rows.take(pa.array(order))
+    series = entity * (int(attribute.max(initial=0)) + 1) + attribute
+    taken = rows.take(pa.array(_first_of_each(rows, in_order(series, rows), series)))
     return pa.table([taken[spec.name].cast(spec.type) for spec in LAKE], schema=LAKE)
 
 
@@ -224,6 +242,26 @@ def in_order(series: npt.NDArray[np.int64], rows: pa.Table) -> npt.NDArray[np.in
     return np.lexsort((row, seq, at, series))
 
 
+def _first_of_each(rows: pa.Table, order: _Numbers, series: _Numbers) -> _Numbers:
+    """The places in `order` without those whose reading stands at an earlier place of the same message."""
+    same = np.ones(max(0, len(order) - 1), np.bool_)
+    for column in (series, rows["observed_at"].cast(pa.int64()).to_numpy(), rows["seq"].to_numpy()):
+        sorted_ = column[order]
+        same &= sorted_[1:] == sorted_[:-1]
+    if not same.any():
+        return order
+    doubtful = np.append(same, False) | np.insert(same, 0, False)
+    places = order[doubtful]
+    what = rows.take(pa.array(places)).select(["entity", "attribute", "dataset", "observed_at", "seq", *_VALUE])
+    plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in what.columns]
+    what = pa.table([*plain, pa.array(np.arange(len(places)))], names=[*what.column_names, "place"])
+    first = what.group_by(what.column_names[:-1]).aggregate([("place", "min")])["place_min"].to_numpy()
+    keep = ~doubtful
+    keep[np.flatnonzero(doubtful)[first]] = True
+    return order[keep]
+
+
+_VALUE = ("number", "text", "origin")
 _ORDER = ("entity", "attribute", "observed_at", "seq", "row")
 
 

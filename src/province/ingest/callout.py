@@ -20,7 +20,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from province.broker.database import Pool
+from province.broker.database import LOST, Pool
 from province.engines.callout import SUBJECT, Request, device_permissions, grant, read_request, refuse
 from province.errors import InvalidInput
 from province.ingest.credentials import digest
@@ -91,7 +91,7 @@ class Callout:
             asked, self._waiting = self._waiting, []
             try:
                 await self._answer(asked)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, nats.errors.Error, TimeoutError) as error:
+            except (asyncpg.PostgresError, nats.errors.Error, *LOST) as error:
                 log.warning("devices wait at the door", extra={"error": repr(error)[:300], "devices": len(asked)})
                 self._waiting = asked + self._waiting
                 self._drop_old()

@@ -32,7 +32,7 @@ from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
 from province.broker import deadletter, stream
-from province.broker.database import Pool
+from province.broker.database import LOST, Pool
 from province.broker.known import Known
 from province.broker.observe import Observer
 from province.engines.gateway import PREFIX, STREAM, life_of, open_gateway
@@ -148,12 +148,13 @@ class Intake:
         self._tenant = tenant
         self._marks: dict[str, int] = {}
         self._life = ""
-        self._open = False
+        self.open = asyncio.Event()
+        """Set once the gateway's stream and our consumer exist: devices may come in."""
         self.counters = Counters()
 
     def ready(self) -> bool:
-        """Whether the gateway's stream and our consumer exist: devices may come in."""
-        return self._open
+        """Whether devices may come in."""
+        return self.open.is_set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take messages until `stop` is set; what is in hand then is delivered again next time."""
@@ -161,8 +162,7 @@ class Intake:
             try:
                 await self._session(stop)
             except (
-                ProvinceError, nats.errors.Error, APIError, asyncpg.PostgresError, asyncpg.InterfaceError,
-                OSError, TimeoutError,
+                ProvinceError, nats.errors.Error, APIError, asyncpg.PostgresError, *LOST,
             ) as error:  # fmt: skip
                 self.counters.restarts += 1
                 log.warning("the MQTT intake starts again", extra={"error": repr(error)[:500]})
@@ -172,7 +172,7 @@ class Intake:
         await open_gateway(
             self._js, durable=DURABLE, max_bytes=self._gateway_bytes, retained_bytes=self._retained_bytes
         )
-        self._open = True
+        self.open.set()
         info = await self._js.stream_info(STREAM)
         self._life = life_of(info)
         self._marks.clear()

@@ -33,7 +33,7 @@ from nats.aio.client import Client
 from nats.js.errors import APIError
 
 from province.broker import arrivals, deadletter, stream
-from province.broker.database import Connection, Pool
+from province.broker.database import LOST, Connection, Pool, leadership
 from province.broker.known import Known
 from province.broker.stream import Envelope, Incarnation, Reader
 from province.broker.streaming import Outcome, Watcher
@@ -46,7 +46,6 @@ log = logging.getLogger(__name__)
 
 _LOCK = 0x4C414B45  # "LAKE": one writer at a time
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
-_LOST_CONNECTION = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError)
 _T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Part = tuple[Envelope, pa.Table]
@@ -133,14 +132,10 @@ class Writer:
         """Write until `stop` is set, then finish what was read. Waits while another writer holds the lock."""
         while not stop.is_set():
             try:
-                async with self._pool.acquire() as connection:
-                    if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
-                        try:
-                            await self._session(stop)
-                        finally:
-                            if not connection.is_closed():
-                                await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
-            except (ProvinceError, nats.errors.Error, APIError, asyncpg.PostgresError, *_LOST_CONNECTION) as error:
+                async with leadership(self._pool, _LOCK) as leader:
+                    if leader is not None:
+                        await self._session(stop)
+            except (ProvinceError, nats.errors.Error, APIError, asyncpg.PostgresError, *LOST) as error:
                 self.counters.restarts += 1
                 log.warning("the lake writer starts again", extra={"error": repr(error)[:500]})
             await _pause(stop, 1.0)
@@ -339,14 +334,8 @@ class Writer:
             try:
                 return await act()
             except (
-                Unavailable,
-                nats.errors.Error,
-                APIError,
-                asyncpg.InsufficientResourcesError,
-                asyncpg.OperatorInterventionError,
-                asyncpg.TransactionRollbackError,
-                *_LOST_CONNECTION,
-            ) as error:
+                Unavailable, nats.errors.Error, APIError, asyncpg.TransactionRollbackError, *LOST,
+            ) as error:  # fmt: skip
                 self.counters.retries += 1
                 log.warning("the lake writer waits for its storage", extra={"error": repr(error)[:500]})
                 if stop.is_set():

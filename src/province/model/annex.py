@@ -13,9 +13,9 @@ import msgspec
 from province.model.goal import Goal, Measured, Outcome
 from province.model.label import Label
 
-WhyNot = Literal["", "no_indicator", "no_value", "no_right", "not_kept"]
+WhyNot = Literal["", "no_indicator", "no_value", "no_right", "not_kept", "pending"]
 """Why there is no measured value: no pack measures it; there is nothing to count; the caller may not see it; the
-series has no value of that day."""
+series has no value of that day; it is being computed for the first time since the start."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +59,15 @@ class TargetView(msgspec.Struct, frozen=True, kw_only=True):
     reached: bool | None = None
     forecast: Forecast | None = None
     series: tuple[tuple[str, float], ...] = ()
+
+
+class IndicatorView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pack measures for the row of a line besides its targets. measured: None when the caller may not see it."""
+
+    name: str
+    title: Label
+    formula: Label
+    measured: Measured | None
 
 
 class OwnerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +159,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     all_owners: tuple[OwnerView, ...] = ()
     places: tuple[PlaceView, ...] = ()
     targets: tuple[TargetView, ...] = ()
+    indicators: tuple[IndicatorView, ...] = ()
     projects: tuple[ProjectView, ...] = ()
     milestones: tuple[MilestoneView, ...] = ()
 

@@ -20,7 +20,16 @@ KINDS: Final[tuple[str, ...]] = (
     "board",
     "other",
 )
-"""Uỷ ban nhân dân; sở; văn phòng; thanh tra; công an; trung tâm; ban quản lý; khác."""
+NAMES: Final = (
+    ("committee", Label("Ủy ban nhân dân", "People's Committee")),
+    ("department", Label("Sở", "Department")),
+    ("office", Label("Văn phòng", "Office")),
+    ("inspectorate", Label("Thanh tra", "Inspectorate")),
+    ("police", Label("Công an", "Police")),
+    ("centre", Label("Trung tâm", "Centre")),
+    ("board", Label("Ban quản lý", "Management board")),
+    ("other", Label("Khác", "Other")),
+)
 
 
 class Agency(Record, frozen=True, kw_only=True):
@@ -45,7 +54,7 @@ class Agency(Record, frozen=True, kw_only=True):
         ),
     ]
     name: Annotated[str, Field(Label("Tên", "Name"), indexed=True, search=True, public=True)]
-    kind: Annotated[str, Field(Label("Loại", "Kind"), indexed=True, public=True, values=KINDS)]
+    kind: Annotated[str, Field(Label("Loại", "Kind"), indexed=True, public=True, values=KINDS, names=NAMES)]
     validFrom: Annotated[str, Field(Label("Hoạt động từ ngày", "Exists from"), indexed=True, public=True)]
     validTo: Annotated[str | None, Field(Label("Kết thúc ngày", "Exists until"), indexed=True, public=True)] = None
     officialCode: Annotated[

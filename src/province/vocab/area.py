@@ -24,6 +24,17 @@ KINDS: Final[tuple[str, ...]] = ("country", "province", "city", "district", "tow
 """Kinds in order of rank: quốc gia; tỉnh or thành phố trực thuộc trung ương; thành phố (of a province); huyện; thị xã;
 phường; xã; thị trấn."""
 
+NAMES: Final = (
+    ("country", Label("Quốc gia", "Country")),
+    ("province", Label("Tỉnh, thành phố", "Province or city")),
+    ("city", Label("Thành phố thuộc tỉnh", "City of a province")),
+    ("district", Label("Huyện", "District")),
+    ("town", Label("Thị xã", "Town")),
+    ("ward", Label("Phường", "Ward")),
+    ("commune", Label("Xã", "Commune")),
+    ("township", Label("Thị trấn", "Township")),
+)
+
 LOCAL: Final[frozenset[str]] = frozenset(("ward", "commune", "township"))
 """The lowest tier: the units that a resident belongs to."""
 
@@ -43,14 +54,25 @@ class Area(Record, frozen=True, kw_only=True):
 
     code: Annotated[str, Field(Label("Mã", "Code"), indexed=True, public=True)]
     name: Annotated[str, Field(Label("Tên", "Name"), indexed=True, search=True, public=True)]
-    kind: Annotated[str, Field(Label("Loại", "Kind"), indexed=True, public=True, values=KINDS)]
+    kind: Annotated[str, Field(Label("Loại", "Kind"), indexed=True, public=True, values=KINDS, names=NAMES)]
     validFrom: Annotated[str, Field(Label("Hiệu lực từ ngày", "In force from"), indexed=True, public=True)]
     validTo: Annotated[str | None, Field(Label("Hết hiệu lực ngày", "In force until"), indexed=True, public=True)] = (
         None
     )
     parent: Annotated[str | None, Field(Label("Thuộc", "Part of"), indexed=True, public=True, ref="Area")] = None
+    successors: Annotated[
+        tuple[str, ...],
+        Field(
+            Label("Trở thành", "Became"),
+            public=True,
+            ref="Area",
+            hint=Label("Nhiều đơn vị khi bị chia tách", "Several units when it was divided"),
+        ),
+    ] = ()
     location: Annotated[Geometry | None, Field(Label("Ranh giới", "Boundary"), public=True)] = None
     areaSize: Annotated[float | None, Field(Label("Diện tích", "Size"), public=True, minimum=0), Unit("KMK")] = None
+    population: Annotated[int | None, Field(Label("Dân số", "Population"), public=True, minimum=0), Unit("C62")] = None
+    populationSource: Annotated[str, Field(Label("Nguồn dân số", "Source of the population"), public=True)] = ""
     approximate: Annotated[bool, Field(Label("Ranh giới gần đúng", "Approximate boundary"), public=True)] = False
     source: Annotated[str, Field(Label("Nguồn", "Source"), public=True)] = ""
     sourceDate: Annotated[str | None, Field(Label("Ngày của nguồn", "Date of the source"), public=True)] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.api.ngsild import attributes, batch, entities, temporal, types
+from province.api.ngsild import attributes, batch, entities, instances, temporal, types
 from province.api.ngsild.question import PAGE_PARAMS, QUERY_PARAMS
 from province.api.ngsild.temporal import TEMPORAL_PARAMS
 from province.api.ngsild.view import JSON, LD, MERGE, VIEW_PARAMS
@@ -23,6 +23,8 @@ _ATTR: Final = Param("attr", "Name of the attribute.", {"type": "string"}, "path
 _LINK: Final = Param("Link", "URL of the caller's JSON-LD context.", {"type": "string"}, "header")
 _KEY: Final = Param("Idempotency-Key", "A write sent again with the same key is carried out once.", place="header")
 _MATCH: Final = Param("If-Match", "Refuse unless the entity has this version (its ETag).", place="header")
+_INSTANCE: Final = Param("instance", "instanceId of a reading.", {"type": "string", "format": "uri"}, "path", True)
+_PURPOSE: Final = Param("X-Purpose", "Why: the reason of the correction.", place="header", required=True)
 _OPTIONS: Final = Param("options", "See the summary.")
 _WRITE_ERRORS: Final = (NotFound, Conflict, TooLarge, Unsupported, Unavailable)
 _READ_ERRORS: Final = (NotFound, Unsupported, Unavailable)
@@ -124,6 +126,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     _read("/temporal/entities", temporal.query, {"type": "array", "items": _ANY},
           (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
     _read("/temporal/entities/{id}", temporal.retrieve, _ANY, (ID, _ATTRS_PARAM, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
+    _write("DELETE", "/temporal/entities/{id}", instances.erase, None, _DONE, params=(ID, _PURPOSE)),
+    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}", instances.delete_attribute, None, _DONE,
+           params=(ID, _ATTR, *_ALL, _PURPOSE)),
+    _write("PATCH", "/temporal/entities/{id}/attrs/{attr}/{instance}", instances.change, ATTRIBUTE, _DONE,
+           params=(ID, _ATTR, _INSTANCE, _PURPOSE), merge=True),
+    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}/{instance}", instances.delete, None, _DONE,
+           params=(ID, _ATTR, _INSTANCE, _PURPOSE)),
     _read("/types", types.list_types, _ANY, (_DETAILS,)),
     _read("/types/{type}", types.retrieve_type, _ANY, (Param("type", "Name.", {"type": "string"}, "path", True),)),
     _read("/attributes", types.list_attributes, _ANY, (_DETAILS,)),

@@ -27,6 +27,7 @@ from province.model.evolution import (
     read_time_property,
     time_of,
 )
+from province.model.instance import reading_id
 from province.model.time import Instant, format_instant, parse_instant
 
 MAX_INSTANCES: Final = 10_000
@@ -190,6 +191,7 @@ def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: E
                 unit_code=units.get(name),
                 created_at=at,
                 modified_at=at,
+                instance_id=reading_id(entity.id, name, at, dataset),
             )
         )
 

@@ -12,7 +12,7 @@ from province.model.record import change
 from province.model.schema import Field
 from province.model.time import CIVIL_ZONE
 from province.pack import Context
-from province.packs.atlas.types import FIELDS, Figure
+from province.packs.atlas.types import Figure
 
 
 def confirm(
@@ -33,7 +33,7 @@ def confirm(
 
     A figure without a value cannot be confirmed: it is changed first.
     """
-    if all(getattr(figure, name) is None for name in FIELDS.values()):
+    if figure.quantity is None:
         raise InvalidInput("the figure has no value.", field="id", remedy="Write the value first, then confirm it.")
     if not source.strip():
         raise InvalidInput("the source is empty.", field="source", remedy="Name the document with its number.")

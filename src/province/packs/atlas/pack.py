@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from province.model.label import Label
-from province.pack import Action, Map, Pack, Table
+from province.model.query import Where
+from province.pack import Action, Check, Indicator, Map, Pack, Table
 from province.packs.atlas import logic
 from province.packs.atlas.types import Figure
 from province.vocab import Agency, Area, IndustrialPark, Road, Waterway
@@ -14,6 +15,26 @@ PACK = Pack(
     row="III.1",
     types=(Figure,),
     actions=(Action(logic.confirm, record=Figure, needs="figure.confirm", title=Label("Xác nhận số liệu", "Confirm")),),
+    indicators=(
+        Indicator(
+            "it_park_land",
+            "sum",
+            of=IndustrialPark,
+            title=Label("Diện tích khu công nghệ thông tin tập trung đã được duyệt", "Land of approved IT parks"),
+            unit="HAR",
+            where=(Where("kind", "==", "it"),),
+            field="landSize",
+            row="III.6",
+            public=True,
+        ),
+    ),
+    checks=(
+        Check(
+            "III.6a",
+            Label("Diện tích khu công nghệ thông tin đạt chỉ tiêu", "The land of IT parks reaches the target"),
+            indicators=("it_park_land",),
+        ),
+    ),
     panels=(
         Map(Waterway, Label("Sông, hồ", "Rivers and lakes"), colour_by="kind", beneath=True),
         Map(Road, Label("Đường chính", "Main roads"), colour_by="kind", beneath=True),
@@ -41,7 +62,7 @@ PACK = Pack(
         Table(
             Figure,
             Label("Số liệu nền", "Base figures"),
-            columns=("title", "number", "share", "length", "land", "mass", "duration", "area", "asOf"),
+            columns=("title", "quantity", "area", "asOf", "confidence"),
             group="confidence",
         ),
     ),

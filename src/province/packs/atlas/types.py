@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from province.model.label import Label
 from province.model.schema import Field, Record, TypeInfo
-from province.model.unit import Unit
+from province.model.unit import lookup
 
 CONFIDENCE: Final = (
     ("confirmed", Label("Đã được xác nhận", "Confirmed")),
@@ -19,7 +19,7 @@ CONFIDENCE: Final = (
 
 
 class Figure(Record, frozen=True, kw_only=True):
-    """One fact in the field of its unit; in none of them when it was looked for and not found.
+    """One fact. `quantity` brings its unit along; it is absent when the fact was looked for and not found.
 
     `asOf`: the day that it describes; None: not known.  `area`: the unit it speaks of.
     """
@@ -36,12 +36,14 @@ class Figure(Record, frozen=True, kw_only=True):
     code: Annotated[str, Field(Label("Khoá", "Key"), indexed=True, public=True)]
     title: Annotated[str, Field(Label("Nội dung", "What"), indexed=True, search=True, public=True)]
     titleEn: Annotated[str, Field(Label("Nội dung (tiếng Anh)", "What (English)"), search=True, public=True)] = ""
-    number: Annotated[float | None, Field(Label("Số lượng", "Number"), public=True), Unit("C62")] = None
-    share: Annotated[float | None, Field(Label("Tỷ lệ", "Share"), public=True), Unit("P1")] = None
-    length: Annotated[float | None, Field(Label("Chiều dài", "Length"), public=True), Unit("KMT")] = None
-    land: Annotated[float | None, Field(Label("Diện tích", "Land"), public=True), Unit("HAR")] = None
-    mass: Annotated[float | None, Field(Label("Khối lượng", "Mass"), public=True), Unit("TNE")] = None
-    duration: Annotated[float | None, Field(Label("Thời gian", "Duration"), public=True), Unit("DAY")] = None
+    quantity: Annotated[
+        dict[str, Any] | None,
+        Field(
+            Label("Giá trị", "Value"),
+            public=True,
+            hint=Label('Dạng {"value": 75, "unitCode": "KMT"}', 'As {"value": 75, "unitCode": "KMT"}'),
+        ),
+    ] = None
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, public=True, ref="Area")] = None
     asOf: Annotated[str | None, Field(Label("Tại ngày", "As of"), indexed=True, public=True)] = None
     confidence: Annotated[
@@ -58,12 +60,7 @@ class Figure(Record, frozen=True, kw_only=True):
     sourceDate: Annotated[str, Field(Label("Ngày của nguồn", "Date of the source"), public=True)]
 
 
-FIELDS: Final = {
-    "C62": "number",
-    "P1": "share",
-    "KMT": "length",
-    "HAR": "land",
-    "TNE": "mass",
-    "DAY": "duration",
-}
-"""Unit code → the field that holds a figure of this unit."""
+def quantity(value: float, unit: str) -> dict[str, Any]:
+    """A value with its UN/CEFACT unit code, in the words of schema.org. Raises: InvalidInput for an unknown unit."""
+    lookup(unit)
+    return {"value": value, "unitCode": unit}

@@ -10,9 +10,20 @@ from province.model.query import Where
 from province.model.schema import describe
 from province.pack import Action, Chart, Check, Feed, Indicator, Map, Pack, Panel, Silent, Table
 from province.packs.devices import feeds, logic
+from province.packs.devices.boards import BOARDS
 from province.packs.devices.types import SENSORS, Streetlight
-from province.vocab.environment import AirQualityObserved, FloodMonitoring, WeatherObserved
+from province.vocab.agriculture import AgriParcelRecord
+from province.vocab.environment import (
+    AirQualityObserved,
+    FloodMonitoring,
+    NoiseLevelObserved,
+    WaterQualityObserved,
+    WeatherObserved,
+)
+from province.vocab.indoor import IndoorEnvironmentObserved
+from province.vocab.industry import ThreePhaseAcMeasurement
 from province.vocab.sensing import LIFECYCLE, Device, Sensor
+from province.vocab.tourism import CrowdFlowObserved
 from province.vocab.traffic import TrafficFlowObserved
 
 SILENT_AFTER_S = 3600
@@ -22,7 +33,13 @@ _LIVE: Final[Mapping[type[Sensor], str]] = {
     AirQualityObserved: "pm25",
     WeatherObserved: "temperature",
     FloodMonitoring: "currentLevel",
+    WaterQualityObserved: "pH",
+    NoiseLevelObserved: "LAeq",
     TrafficFlowObserved: "averageVehicleSpeed",
+    IndoorEnvironmentObserved: "co2",
+    AgriParcelRecord: "soilMoistureVwc",
+    CrowdFlowObserved: "occupancy",
+    ThreePhaseAcMeasurement: "totalActivePower",
     Streetlight: "powerState",
 }
 """What colours a kind of sensor on the map: a live map shows what is measured."""
@@ -142,6 +159,7 @@ PACK = Pack(
         ),
     ),
     panels=(
+        *BOARDS,
         *(panel for sensor in SENSORS for panel in _panels(sensor)),
         Chart(AirQualityObserved, Label("PM2,5", "PM2.5"), "pm25"),
         Chart(FloodMonitoring, Label("Mực nước", "Water level"), "currentLevel"),

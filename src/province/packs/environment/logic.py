@@ -48,7 +48,7 @@ def tell(alert: Alert, *, context: Context) -> list[Effect]:
     """Tell the agency that owns the station. What simulated readings raised says so in its first word."""
     if context.agency is None:
         return []
-    mark = Label("[Giả lập] ", "[Simulated] ") if alert.basis == "simulated" else Label("", "")
+    mark = Label("[Mô phỏng] ", "[Simulated] ") if alert.basis == "simulated" else Label("", "")
     return [
         Notice(
             to=context.agency,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from province.model.label import Label
 from province.model.query import Where
-from province.pack import Action, Chart, Level, Map, Mean, Pack, Rule, Table, Threshold
-from province.packs.environment import logic
+from province.pack import Action, Band, Board, Chart, Index, Indicator, Level, Map, Mean, Pack, Rule, Table, Threshold
+from province.packs.environment import aqi, logic
+from province.packs.environment.types import STATIONS
 from province.vocab.alert import OPEN, Alert
 from province.vocab.environment import (
     AirQualityObserved,
@@ -92,7 +93,97 @@ THRESHOLDS = (
         readings=3,
     ),
 )
+RECENT_S = 3600
 _OPEN = Where("status", "in", list(OPEN))
+ALERTS = Indicator(
+    "alerts_open",
+    "count",
+    of=Alert,
+    title=Label("Cảnh báo đang mở", "Open alerts"),
+    unit="C62",
+    where=(_OPEN,),
+    by="area",
+)
+FLOODED = Indicator(
+    "gauges_over_alarm",
+    "over",
+    of=FloodMonitoring,
+    title=Label("Trạm mực nước trên báo động I", "Gauges above alarm level I"),
+    unit="C62",
+    field="currentLevel",
+    limit="alertLevel",
+    within_s=RECENT_S,
+)
+VN_AQI = Index(
+    "vn_aqi",
+    of=AirQualityObserved,
+    title=Label("VN_AQI giờ", "VN_AQI of the hour"),
+    fields=(*aqi.DUST, *aqi.GASES),
+    hours=aqi.HOURS,
+    do=aqi.vn_aqi,
+    bands=tuple(Band(upto, colour, label) for upto, colour, label in aqi.BANDS),
+    basis=Label(
+        "Quyết định 1459/QĐ-TCMT ngày 12/11/2019; giờ trọn gần nhất, bụi tính theo NowCast 12 giờ",
+        "Decision 1459/QĐ-TCMT of 12 November 2019; the newest whole hour, dust as NowCast of 12 hours",
+    ),
+)
+BOARD = Board(
+    "environment",
+    Label("Môi trường", "Environment"),
+    of=AirQualityObserved,
+    field="pm25",
+    types=STATIONS,
+    index=VN_AQI,
+    icon="air",
+    tiles=(
+        Indicator(
+            "environment_pm25",
+            "mean",
+            of=AirQualityObserved,
+            title=Label("PM2,5 trung bình các trạm", "PM2.5, mean of the stations"),
+            unit="GQ",
+            field="pm25",
+            by="area",
+            within_s=RECENT_S,
+        ),
+        FLOODED,
+        Indicator(
+            "environment_water",
+            "max",
+            of=FloodMonitoring,
+            title=Label("Mực nước cao nhất", "Highest water level"),
+            unit="MTR",
+            field="currentLevel",
+            within_s=RECENT_S,
+        ),
+        Indicator(
+            "environment_temperature",
+            "max",
+            of=WeatherObserved,
+            title=Label("Nhiệt độ cao nhất", "Highest temperature"),
+            unit="CEL",
+            field="temperature",
+            within_s=RECENT_S,
+        ),
+        Indicator(
+            "environment_noise",
+            "max",
+            of=NoiseLevelObserved,
+            title=Label("Mức ồn cao nhất", "Greatest noise"),
+            unit="2N",
+            field="LAeq",
+            within_s=RECENT_S,
+        ),
+        Indicator(
+            "environment_silent",
+            "silent",
+            of=AirQualityObserved,
+            title=Label("Trạm không khí mất tín hiệu", "Silent air stations"),
+            unit="C62",
+            within_s=RECENT_S,
+        ),
+    ),
+)
 
 PACK = Pack(
     name="environment",
@@ -119,10 +210,10 @@ PACK = Pack(
         ),
     ),
     thresholds=THRESHOLDS,
+    indicators=(ALERTS, FLOODED),
     panels=(
+        BOARD,
         Map(Alert, Label("Cảnh báo", "Alerts"), colour_by="severity"),
-        Map(AirQualityObserved, Label("PM2,5", "PM2.5"), colour_by="pm25"),
-        Map(FloodMonitoring, Label("Mực nước", "Water level"), colour_by="currentLevel"),
         Table(
             Alert,
             Label("Cảnh báo", "Alerts"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -17,6 +17,7 @@ from province.model.annex import (
     FundView,
     IndexSeries,
     IndexView,
+    IndicatorView,
     LineView,
     MilestoneView,
     OwnerView,
@@ -28,7 +29,6 @@ from province.model.annex import (
 )
 from province.model.goal import FALLING, Goal, Measured, reached
 from province.model.label import Label
-from province.model.time import CIVIL_ZONE, Instant
 from province.model.unit import convert
 from province.pack import Check, Indicator, Parameters
 from province.packs.plan.logic import totals
@@ -78,25 +78,38 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
     names: Mapping[str, str]
     parts: Mapping[str, Sequence[str]] = {}
 
+    def rows(self) -> Iterable[tuple[str, str]]:
+        """(code, row) of lines, then of commitments."""
+        yield from ((line.code, line.row) for line in self.lines)
+        yield from ((sentence.code, sentence.row) for sentence in self.commitments)
+
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What is declared and measured. measured: by indicator, None where the caller may not see the number."""
+    """What is declared and measured. rows: row of the plan by indicator.
+
+    measured: by indicator, None where the caller may not see the number.
+    pending: indicators that are being computed; until then the value that was kept last stands for them.
+    """
 
     indicators: Mapping[str, Indicator]
+    rows: Mapping[str, str]
     checks: Sequence[Check]
     measured: Mapping[str, Measured | None]
+    pending: Collection[str] = ()
     params: Parameters
 
 
 def view(records: Records, known: Known, day: str, *, today: str) -> AnnexView:
     """The plan on a day. Values of a past day are those that were kept; today's are live."""
     live = day == today
-    measured = known.measured if live else _kept(records.measurements, day)
+    measured: dict[str, Measured | None] = {**_kept(records.measurements, day)}
+    if live:
+        measured = {**known.measured, **_last(records.measurements, known.pending)}
     known = msgspec.structs.replace(known, measured=measured)
     series = _series(records.measurements, day)
     lines = [_line(line, records, known, series, day, live=live) for line in sorted(records.lines, key=_position)]
     sentences = [_line(c, records, known, series, day, live=live) for c in sorted(records.commitments, key=_position)]
-    rows = {one.row for one in (*lines, *sentences)}
+    rows = {name for one in (*lines, *sentences) for name in (one.row, one.code)}
     return AnnexView(
         day=day,
         today=today,
@@ -105,7 +118,7 @@ def view(records: Records, known: Known, day: str, *, today: str) -> AnnexView:
         lines=tuple(lines),
         commitments=tuple(sentences),
         indices=tuple(_index(records.indices, edition) for edition in EDITIONS),
-        others=tuple((c.row, _check(c.row, (), known)) for c in known.checks if c.row not in rows),
+        others=tuple((c.row, _judged(c, (), known)) for c in known.checks if c.row not in rows),
     )
 
 
@@ -139,11 +152,12 @@ def _line(
         "position": line.position,
         "text": Label(line.text, line.textEn),
         "said": _said(line),
-        "check": _check(line.row, own, known),
+        "check": _check(line, records, known),
         "owners": tuple(o for o in owners if in_force(o.valid_from, o.valid_to, day)),
         "all_owners": tuple(owners),
         "places": tuple(_places(_of(line.code, records.places), records.parts, day)),
         "targets": tuple(v for t in own if (v := _target(t, known, series, live=live)) is not None),
+        "indicators": tuple(_indicators(line.row, {t.indicator for t in own}, known)),
         "projects": tuple(_project(p) for p in _of(line.code, records.projects)),
         "milestones": tuple(
             _milestone(m, day) for m in sorted(_of(line.code, records.milestones), key=lambda m: m.dueOn)
@@ -168,10 +182,19 @@ def _of(code: str, rows: Iterable[R]) -> list[R]:
     return [r for r in rows if r.line == code]
 
 
-def _check(row: str, targets: Sequence[PlanTarget], known: Known) -> CheckView:
-    check = next((c for c in known.checks if c.row == row), None)
-    if check is None:
-        return CheckView(title=None, outcome="no_data", evidence=_NOTHING)
+def _check(line: PlanLine | Commitment, records: Records, known: Known) -> CheckView:
+    """The check of this very line, else that of its row, which is given the targets of all lines of the row."""
+    for name, codes in (
+        (line.code, {line.code}),
+        (line.row, {code for code, row in records.rows() if row == line.row}),
+    ):
+        for check in known.checks:
+            if check.row == name:
+                return _judged(check, [t for t in records.targets if t.line in codes], known)
+    return CheckView(title=None, outcome="no_data", evidence=_NOTHING)
+
+
+def _judged(check: Check, targets: Sequence[PlanTarget], known: Known) -> CheckView:
     measured = {name: m for name in check.indicators if (m := known.measured.get(name)) is not None}
     verdict = check.judge(measured, [g for t in targets if (g := goal_of(t)) is not None])
     return CheckView(title=check.title, outcome=verdict.outcome, evidence=verdict.evidence)
@@ -205,6 +228,14 @@ def _target(
     )
 
 
+def _indicators(row: str, shown: Collection[str], known: Known) -> Iterable[IndicatorView]:
+    """What is measured for a row and stands in no target of the line; only what this caller may see."""
+    for name, indicator in known.indicators.items():
+        measured = known.measured.get(name)
+        if known.rows.get(name) == row and name not in shown and measured is not None:
+            yield IndicatorView(name=name, title=indicator.title, formula=formula(indicator), measured=measured)
+
+
 def _converted(value: float, unit: str, goal: Goal) -> float | None:
     try:
         return convert(value, unit, goal.unit)
@@ -217,6 +248,8 @@ def _why_not(indicator: Indicator | None, name: str, known: Known, *, live: bool
         return "no_indicator"
     if not live:
         return "not_kept"
+    if name in known.pending:
+        return "pending"
     return "no_right" if known.measured.get(name, ...) is None else "no_value"
 
 
@@ -347,6 +380,15 @@ def _series(rows: Iterable[PlanMeasurement], day: str) -> dict[str, tuple[tuple[
     return {name: tuple(points) for name, points in found.items()}
 
 
+def _last(rows: Iterable[PlanMeasurement], names: Collection[str]) -> dict[str, Measured]:
+    """The values of these indicators that were kept last; each says when that was."""
+    days: dict[str, PlanMeasurement] = {}
+    for row in rows:
+        if row.indicator in names and (row.indicator not in days or row.day > days[row.indicator].day):
+            days[row.indicator] = row
+    return {name: found for name, row in days.items() for found in _kept([row], row.day).values()}
+
+
 def _kept(rows: Iterable[PlanMeasurement], day: str) -> dict[str, Measured]:
     """The values of exactly that day. An earlier one is not it: nothing is carried forward."""
     found: dict[str, Measured] = {}
@@ -355,15 +397,10 @@ def _kept(rows: Iterable[PlanMeasurement], day: str) -> dict[str, Measured]:
         if row.day == day and quantity is not None:
             counts = {k: v for k, v in row.excluded.items() if isinstance(v, int)}
             found[row.indicator] = Measured(
-                indicator=row.indicator, value=quantity[0], unit=quantity[1], at=noon(day), counted=row.counted,
+                indicator=row.indicator, value=quantity[0], unit=quantity[1], at=row.at, counted=row.counted,
                 excluded=counts,
             )  # fmt: skip
     return found
-
-
-def noon(day: str) -> Instant:
-    """Noon of a civil day in Vietnam."""
-    return datetime.combine(date.fromisoformat(day), time(12), CIVIL_ZONE)
 
 
 def _forecast(goal: Goal, points: Sequence[tuple[str, float]], params: Parameters) -> Forecast | None:

@@ -14,6 +14,7 @@ from province.model.geometry import Geometry
 from province.model.goal import COMPARATORS
 from province.model.label import Label
 from province.model.schema import Field, Record, TypeInfo
+from province.model.time import Instant
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
 
@@ -160,6 +161,7 @@ class PlanMeasurement(Record, frozen=True, kw_only=True):
 
     indicator: Annotated[str, Field(Label("Chỉ số", "Indicator"), indexed=True, public=True)]
     day: Annotated[str, Field(Label("Ngày", "Day"), indexed=True, public=True)]
+    at: Annotated[Instant, Field(Label("Lúc", "At"), public=True)]
     quantity: Annotated[dict[str, Any], Field(Label("Giá trị", "Value"), public=True)]
     counted: Annotated[int, Field(Label("Số đối tượng được tính", "Entities counted"), public=True), Unit("C62")]
     excluded: Annotated[dict[str, Any], Field(Label("Số đối tượng bị loại", "Entities left out"), public=True)]

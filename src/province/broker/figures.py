@@ -1,0 +1,193 @@
+"""Indicators over what may be read: one number, or one per area, with what it rests on.
+
+Values that count (measured, reported, imported) and values that do not (simulated, estimated, forecast) are computed
+apart and never added up. A record counts as simulated when its title is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from province.broker.database import Connection
+from province.history.latest import table_name
+from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS
+from province.model.goal import Measured
+from province.model.schema import EntityType
+from province.model.time import Instant
+from province.pack import Indicator
+
+_COUNTING = tuple(n for n, one in enumerate(ORIGINS) if one in COUNTS_TOWARDS_PLAN)
+_COUNTING_NAMES = ", ".join(f"'{one}'" for one in sorted(COUNTS_TOWARDS_PLAN))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A number and what it rests on. value: None without anything to compute it from.
+
+    sources: entities that gave a value.  total: entities looked at.  oldest, newest: when the values were measured.
+    """
+
+    value: float | None
+    sources: int
+    total: int
+    oldest: Instant | None = None
+    newest: Instant | None = None
+
+
+NOTHING = Part(None, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AreaPart:
+    """The same for one area. area: id of the Area, None where entities name none."""
+
+    area: str | None
+    counted: Part
+    uncounted: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """counted: of values that may count.  uncounted: of simulated, estimated and forecast ones."""
+
+    indicator: Indicator
+    counted: Part
+    uncounted: Part
+    areas: tuple[AreaPart, ...]
+    at: Instant
+
+
+async def figure(
+    connection: Connection,
+    tenant: str,
+    indicator: Indicator,
+    entity_type: EntityType,
+    matching: str,
+    parameters: Sequence[Any],
+    at: Instant,
+) -> Figure:
+    """Compute an indicator. matching: SQL that counts the entities it is about, `SELECT count(*) FROM …`."""
+    chosen = matching.replace("SELECT count(*)", "SELECT e.id, e.attrs", 1)
+    title = entity_type.info.title.replace("'", "''")
+    unreal = f"coalesce(m.attrs -> '{title}' ->> 'origin', 'reported') NOT IN ({_COUNTING_NAMES})"
+    measured, value = "NULL::timestamptz", "1.0::float8"
+    fresh = "true"
+    first = len(parameters) + 1
+    extra: list[Any] = [tenant]
+    join = ""
+    spec = entity_type.fields.get(indicator.field) if indicator.field else None
+    if entity_type.observed and (indicator.measure == "silent" or (spec is not None and spec.field.observed)):
+        join = f" LEFT JOIN {table_name(entity_type)} l ON l.tenant = ${first} AND l.entity = m.id"
+        if indicator.within_s:
+            extra.append(indicator.within_s)
+            fresh = f"{{at}} >= now() - make_interval(secs => ${first + 1})"
+        if indicator.measure == "silent":
+            measured = "greatest(" + ", ".join(f'l."{one.name}_at"' for one in entity_type.observed) + ")"
+            value = f"CASE WHEN {measured} IS NULL OR NOT ({fresh.format(at=measured)}) THEN 1.0::float8 END"
+        elif spec is not None:
+            measured = f'l."{spec.name}_at"'
+            value = f'CASE WHEN {fresh.format(at=measured)} THEN l."{spec.name}" END'
+            unreal = f'CASE WHEN {measured} IS NULL THEN {unreal} ELSE l."{spec.name}_origin" NOT IN {_COUNTING} END'
+    elif spec is not None:
+        value = f"(m.attrs -> '{spec.name}' ->> 'value')::float8"
+    if not join:
+        extra = []
+    hit = "v IS NOT NULL"
+    if indicator.measure == "over":
+        hit = "v >= ceiling"
+    limit = indicator.limit.replace("'", "''")
+    ceiling = f"(m.attrs -> '{limit}' ->> 'value')::float8" if limit else "NULL::float8"
+    rows = await connection.fetch(
+        f"WITH m AS MATERIALIZED ({chosen}), x AS (SELECT m.attrs -> 'area' ->> 'value' AS area, {unreal} AS unreal,"  # noqa: S608 - names of declarations and placeholders
+        f" {value} AS v, {measured} AS at, {ceiling} AS ceiling FROM m{join})"
+        f" SELECT area, unreal, count(*) AS total, count(*) FILTER (WHERE v IS NOT NULL) AS sources,"
+        f" count(*) FILTER (WHERE {hit}) AS hits, sum(v) AS sum, min(v) AS min, max(v) AS max,"
+        " min(at) FILTER (WHERE v IS NOT NULL) AS oldest, max(at) FILTER (WHERE v IS NOT NULL) AS newest"
+        " FROM x GROUP BY area, unreal",
+        *parameters,
+        *extra,
+    )
+    areas: tuple[AreaPart, ...] = ()
+    if indicator.by == "area":
+        names = sorted({row["area"] for row in rows}, key=lambda a: (a is None, a or ""))
+        areas = tuple(
+            AreaPart(
+                name,
+                _part(indicator, [r for r in rows if r["area"] == name and not r["unreal"]]),
+                _part(indicator, [r for r in rows if r["area"] == name and r["unreal"]]),
+            )
+            for name in names
+        )
+    counted = _part(indicator, [r for r in rows if not r["unreal"]])
+    return Figure(indicator, counted, _part(indicator, [r for r in rows if r["unreal"]]), areas, at)
+
+
+def together(figures: Sequence[Figure]) -> Figure:
+    """One figure of several types; their measure adds up (`Indicator.also`)."""
+    first, *others = figures
+    if not others:
+        return first
+    names = dict.fromkeys(one.area for f in figures for one in f.areas)
+    areas = tuple(
+        AreaPart(
+            name,
+            _sum([one.counted for f in figures for one in f.areas if one.area == name]),
+            _sum([one.uncounted for f in figures for one in f.areas if one.area == name]),
+        )
+        for name in names
+    )
+    return Figure(
+        first.indicator, _sum([f.counted for f in figures]), _sum([f.uncounted for f in figures]), areas, first.at
+    )
+
+
+def _sum(parts: Sequence[Part]) -> Part:
+    values = [p.value for p in parts if p.value is not None]
+    return Part(
+        sum(values) if values else None,
+        sum(p.sources for p in parts),
+        sum(p.total for p in parts),
+        min((p.oldest for p in parts if p.oldest), default=None),
+        max((p.newest for p in parts if p.newest), default=None),
+    )
+
+
+def from_figure(figure: Figure, at: Instant) -> Measured:
+    """A figure as a plan counts it: what does not count is told beside it."""
+    excluded = figure.uncounted.total
+    return Measured(
+        indicator=figure.indicator.name,
+        value=figure.counted.value,
+        unit=figure.indicator.unit,
+        at=at,
+        counted=figure.counted.sources,
+        excluded={"simulated": excluded} if excluded else {},
+    )
+
+
+def _part(indicator: Indicator, rows: Sequence[Any]) -> Part:
+    if not rows:
+        return Part(0.0, 0, 0) if indicator.measure == "count" else NOTHING
+    total = sum(row["total"] for row in rows)
+    sources = sum(row["sources"] for row in rows)
+    given = [row for row in rows if row["sources"]]
+    oldest = min((row["oldest"] for row in given if row["oldest"]), default=None)
+    newest = max((row["newest"] for row in given if row["newest"]), default=None)
+    value: float | None
+    if indicator.measure in ("count", "silent"):
+        value = float(sources)
+    elif not sources:
+        value = None
+    elif indicator.measure == "over":
+        value = float(sum(row["hits"] for row in rows))
+    elif indicator.measure == "sum":
+        value = sum(row["sum"] for row in given)
+    elif indicator.measure == "mean":
+        value = sum(row["sum"] for row in given) / sources
+    elif indicator.measure == "max":
+        value = max(row["max"] for row in given)
+    else:
+        value = min(row["min"] for row in given)
+    return Part(value, sources, total, oldest, newest)

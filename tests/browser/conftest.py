@@ -1,0 +1,201 @@
+"""The whole product and a real Chromium. Nothing is faked: what breaks here breaks for people."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+from tests.conftest import free_port, temporary_home
+
+ROOT = Path(__file__).parents[2]
+SHOTS = ROOT / "tests" / "screenshots"
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+PASSWORD = "một câu dài mà chỉ bài thử biết"
+expect.set_options(timeout=20_000)
+DESK, PHONE, WALL = (
+    {"width": 1440, "height": 900},
+    {"width": 390, "height": 844},
+    {"width": 1920, "height": 1080},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running installation with the example. cookies: of the signed-in administrator, for a browser."""
+
+    address: str
+    cookies: list[dict[str, str]]
+    report: str
+    """Address of a report's page."""
+
+
+def token_of(page: str) -> str:
+    """The form token of a page."""
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """`province run` with the example and the simulator; an administrator signed in; a report sent by a resident."""
+    with temporary_home() as home:
+        environment = {
+            **os.environ,
+            "PROVINCE_HOME": str(home),
+            "PROVINCE_PORT": str(free_port()),
+            "PROVINCE_MQTT_PORT": str(free_port()),
+        }
+        log = (home.parent / "run.log").open("w+")
+        child = subprocess.Popen(
+            [sys.executable, "-m", "province", "run", "--simulate"],
+            env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            address = f"http://127.0.0.1:{environment['PROVINCE_PORT']}"
+            _wait(child, Path(log.name))
+            yield _prepared(address, home)
+        finally:
+            child.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(60)
+            log.close()
+
+
+def _wait(child: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while "is ready" not in log.read_text("utf-8", "replace"):
+        assert child.poll() is None, log.read_text("utf-8", "replace")[-3000:]
+        assert time.monotonic() < deadline, "the product did not become ready"
+        time.sleep(0.2)
+
+
+def _prepared(address: str, home: Path) -> Site:
+    with httpx.Client(base_url=address, timeout=60, follow_redirects=True) as resident:
+        form = {
+            "csrf": token_of(resident.get("/report").text), "key": "1" * 32, "title": "Ổ gà lớn trước cổng trường",
+            "category": "road", "location.lat": "10.9805", "location.lon": "106.6519",
+        }  # fmt: skip
+        sent = resident.post("/report", data=form)
+        assert sent.status_code == 200, sent.text[-2000:]
+    with httpx.Client(base_url=address, timeout=60, follow_redirects=True) as client:
+        first = (home / "secrets" / "administrator").read_text().strip()
+        data = {"csrf": token_of(client.get("/sign-in").text), "login": "administrator", "password": first}
+        change = client.post("/sign-in", data=data)
+        data = {"csrf": token_of(change.text), "old": first, "new": PASSWORD, "again": PASSWORD}
+        assert client.post("/account/password", data=data).status_code == 200
+        listed = client.get("/list/Report").text
+        found = re.search(r'href="(/entity/urn:ngsi-ld:Report:[^"]+)"', listed)
+        assert found is not None
+        cookies = [{"name": c.name, "value": c.value or "", "url": address} for c in client.cookies.jar]
+    return Site(address, cookies, found[1])
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("Chromium is not installed; run scripts/install-browser")
+    with sync_playwright() as play:
+        browser = _launch(play, path)
+        yield browser
+        browser.close()
+
+
+def _launch(play: Playwright, path: str) -> Browser:
+    return play.chromium.launch(executable_path=path, args=["--no-sandbox", "--enable-unsafe-swiftshader"])
+
+
+@dataclass
+class Tab:
+    """A page that remembers what went wrong in it."""
+
+    page: Page
+    address: str
+    wrong: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        """Go there and wait until it is drawn."""
+        self.page.goto(self.address + path)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait for maps and charts."""
+        self.page.wait_for_load_state("load")
+        self.until(
+            "[...document.querySelectorAll('[data-map]')].every((m) => m.dataset.ready || m.offsetParent === null)"
+        )
+
+    def until(self, expression: str, seconds: float = 30) -> None:
+        """Wait until an expression is true. Asked from outside: the page's own policy forbids evaluating texts."""
+        deadline = time.monotonic() + seconds
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < deadline, f"not within {seconds} s: {expression}"
+            time.sleep(0.05)
+
+    def axe(self) -> list[str]:
+        """Serious and critical violations, as `rule: selector`."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate(
+            "async () => (await axe.run(document, {resultTypes: ['violations'],"
+            " runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}))"
+            ".violations.filter((v) => ['serious', 'critical'].includes(v.impact))"
+            ".map((v) => `${v.id}: ` + v.nodes.slice(0, 3)"
+            ".map((n) => `${n.target.join(' ')} ${n.any[0]?.message ?? ''}`).join(' | '))"
+        )
+        return [str(v) for v in found]
+
+    def overflow(self) -> int:
+        """Pixels by which the page is wider than its window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture."""
+        SHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png")
+
+
+Open = Callable[..., Tab]
+
+
+@pytest.fixture
+def tab(site: Site, chromium: Browser) -> Iterator[Open]:
+    """tab(signed_in, language, **context options) → a tab whose errors fail the test."""
+    contexts: list[BrowserContext] = []
+    tabs: list[Tab] = []
+
+    def make(*, signed_in: bool = True, language: str = "vi", tour: bool = False, **options: Any) -> Tab:
+        context = chromium.new_context(**{"viewport": DESK, "color_scheme": "light", **options})
+        contexts.append(context)
+        cookies = [{"name": "lang", "value": language, "url": site.address}]
+        if not tour:
+            cookies.append({"name": "tour", "value": "done", "url": site.address})
+        context.add_cookies([*cookies, *(site.cookies if signed_in else [])])  # type: ignore[arg-type]
+        made = Tab(context.new_page(), site.address)
+        made.page.on("pageerror", lambda error: made.wrong.append(f"{made.page.url}: {error}"))
+        made.page.on(
+            "console", lambda m: made.wrong.append(f"{made.page.url}: {m.text}") if m.type == "error" else None
+        )
+        tabs.append(made)
+        return made
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert [w for made in tabs for w in made.wrong] == []
