@@ -15,7 +15,7 @@ from province.identity.roles import CORE
 from province.model import parameters
 from province.model.schema import EntityType, describe
 from province.model.unit import CODES
-from province.pack import Pack
+from province.pack import Board, Pack
 from province.settings import Settings
 from province.vocab import TYPES
 
@@ -89,6 +89,23 @@ def pack_page(pack: Pack) -> str:
         rows.append("")
     if pack.rules:
         rows += ["## Rules\n", *(f"- on `{r.on}`: `{r.name}`" for r in pack.rules), ""]
+    if pack.thresholds:
+        rows += [
+            "## Limits that are watched\n",
+            "| rule | field | levels | hysteresis | must last |",
+            "|---|---|---|---|---|",
+        ]
+        for t in pack.thresholds:
+            levels = ", ".join(f"{v.label.en} (`{v.parameter or v.field}`, {v.severity})" for v in t.levels)
+            lasts = " and ".join([f"{t.readings} readings"] * (t.readings > 1) + [f"{t.lasts_s} s"] * (t.lasts_s > 0))
+            of = f"`{describe(t.of).name}.{t.field}`" + (f", mean of {t.mean.hours} h" if t.mean else "")
+            rows.append(f"| `{t.name}` | {of}, {t.direction} | {levels} | `{t.hysteresis}` | {lasts} |")
+        rows.append("")
+    boards = [panel for panel in pack.panels if isinstance(panel, Board)]
+    if boards:
+        rows += ["## Boards\n", "| board | figures |", "|---|---|"]
+        rows += [f"| `/boards/{b.domain}`: {b.title.en} | {'; '.join(t.title.en for t in b.tiles)} |" for b in boards]
+        rows.append("")
     if pack.feeds:
         rows += ["## Feeds\n", *(f"- `{f.name}`: {f.title.en}; needs `{f.needs}`" for f in pack.feeds), ""]
     file = ROOT / "src/province/packs" / pack.name / "params.yaml"

@@ -128,6 +128,7 @@ class Tab:
     page: Page
     address: str
     wrong: list[str] = field(default_factory=list)
+    scripted: bool = True
 
     def open(self, path: str) -> None:
         """Go there and wait until it is drawn."""
@@ -137,6 +138,8 @@ class Tab:
     def settle(self) -> None:
         """Wait for maps and charts."""
         self.page.wait_for_load_state("load")
+        if not self.scripted:
+            return
         self.until(
             "[...document.querySelectorAll('[data-map]')].every((m) => m.dataset.ready || m.offsetParent === null)"
         )
@@ -187,7 +190,7 @@ def tab(site: Site, chromium: Browser) -> Iterator[Open]:
         if not tour:
             cookies.append({"name": "tour", "value": "done", "url": site.address})
         context.add_cookies([*cookies, *(site.cookies if signed_in else [])])  # type: ignore[arg-type]
-        made = Tab(context.new_page(), site.address)
+        made = Tab(context.new_page(), site.address, scripted=options.get("java_script_enabled", True))
         made.page.on("pageerror", lambda error: made.wrong.append(f"{made.page.url}: {error}"))
         made.page.on(
             "console", lambda m: made.wrong.append(f"{made.page.url}: {m.text}") if m.type == "error" else None

@@ -11,7 +11,7 @@ from tests.browser.conftest import PHONE, WALL, Open, Site, Tab
 
 pytestmark = pytest.mark.browser
 
-LINKED = re.compile(r"/(?!language|theme|tour|static|sign-|r/|map|search|console)\w")
+LINKED = re.compile(r"/(?!language|theme|tour|static|sign-|r/|map|search|console|api)\w")
 TYPES = ("Report", "AirQualityObserved", "Area", "Alert", "Figure", "PlanLine")
 """Registers and entities that are looked at one by one; the other types share one of each."""
 

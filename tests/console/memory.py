@@ -249,7 +249,7 @@ class Memory:
             time.time(),
         )
 
-    async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
+    async def counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
         counts: dict[str, int] = {}
         for e in self.entities.values():
             counts[e.type] = counts.get(e.type, 0) + 1

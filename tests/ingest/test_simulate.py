@@ -19,7 +19,8 @@ import pytest
 
 from province.compute.rhythm import Rhythm, step
 from province.errors import InvalidInput
-from province.ingest.simulate import Simulated, Tally, message, simulate
+from province.ingest.conduct import Conduct
+from province.ingest.simulate import Simulated, Storms, Tally, message, simulate
 from province.model.time import parse_instant
 
 WAVE = Rhythm(mean=20, swing=5, peak_h=14, noise=1, low=0, high=40, decimals=1)
@@ -124,6 +125,48 @@ async def test_devices_come_back_after_the_server_was_killed(server: Server) -> 
     await until(lambda: tally.acknowledged > before)
     stop.set()
     await task
+
+
+async def test_a_device_with_a_memory_sends_late_what_it_kept_the_oldest_first(server: Server) -> None:
+    stop, tally = asyncio.Event(), Tally()
+    devices = [device(0, conduct=Conduct(memory=50, gap_share=0.0)), device(1, conduct=Conduct(gap_share=0.0))]
+    task = asyncio.create_task(simulate(devices, host="127.0.0.1", port=server.mqtt, stop=stop, tally=tally))
+    await until(lambda: tally.connected == 2)
+    server.stop()
+    await until(lambda: tally.unsent >= 3)
+    before = tally.unsent
+    server.start()
+    connection = await nats.connect(f"nats://service:s@127.0.0.1:{server.port}")
+    seen: list[str] = []
+
+    async def keep(arrived: object) -> None:
+        seen.append(msgspec.json.decode(arrived.data)["observedAt"])  # type: ignore[attr-defined]
+
+    await connection.subscribe("devices.urn:ngsi-ld:AirQualityObserved:AQ-0.data", cb=keep)
+    await connection.flush()
+    await until(lambda: tally.connected == 2 and tally.late >= 3 and len(seen) > tally.late)
+    stop.set()
+    await task
+    await connection.close()
+    assert seen == sorted(seen), "true times, the oldest first"
+    assert tally.unsent >= before, "the other device has no memory"
+
+
+async def test_a_storm_cuts_a_whole_group_and_all_of_it_comes_back(server: Server) -> None:
+    stop, tally = asyncio.Event(), Tally()
+    devices = [device(n, group="gw-1" if n < 10 else "", period_s=5.0) for n in range(15)]
+    task = asyncio.create_task(
+        simulate(
+            devices, host="127.0.0.1", port=server.mqtt, stop=stop, tally=tally, storms=Storms(every_s=2.0, seed=1)
+        )
+    )
+    await until(lambda: tally.connected == 15)
+    await until(lambda: tally.dropped >= 10)
+    await until(lambda: tally.connected == 15)
+    stop.set()
+    await task
+    assert tally.dropped % 10 == 0
+    assert tally.refused == 0
 
 
 async def test_wrong_credentials_are_counted_and_tried_again_less_and_less(server: Server) -> None:

@@ -7,7 +7,6 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from province.broker.relay import Relay
 from province.broker.streaming import CROSSED, Watcher
 from province.history import latest
 from province.history.lake import stage
+from province.model import parameters
 from province.model.actor import Actor, Grant, system
 from province.model.entity import ORIGINS
 from province.model.geometry import point
@@ -34,6 +34,7 @@ from province.packs.environment.pack import THRESHOLDS
 from province.vocab.alert import Alert
 from province.vocab.environment import AirQualityObserved, FloodMonitoring
 from tests.conformance.conftest import KINDS, parameters_at
+from tests.conformance.situation import folder
 from tests.shared import shared
 
 TENANT = "binh-duong"
@@ -43,9 +44,11 @@ START = datetime(2026, 11, 24, 1, tzinfo=UTC)
 OWNER = "urn:ngsi-ld:Agency:ubnd-25747:2025-07-01"
 
 
-@cache
+DATED = {pack.name: parameters.parse(folder(pack).joinpath("params.yaml").read_text("utf-8")) for pack in BUILT_IN}
+
+
 def cached_parameters(pack: str, at: datetime) -> Mapping[str, Any]:
-    return parameters_at(pack, at)
+    return parameters.at(DATED[pack], at)
 
 
 class Stand:

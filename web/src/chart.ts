@@ -173,7 +173,9 @@ function fillTable(table: HTMLTableElement, series: Series): void {
   const rows = series.t.map((t, i) => ({ t, i })).filter(({ i }) => series.avg[i] != null);
   for (const { t, i } of rows.slice(-200).reverse()) {
     const row = body.insertRow();
-    row.insertCell().textContent = showInstant(t);
+    const when = row.insertCell();
+    when.className = "when";
+    when.textContent = showInstant(t);
     for (const value of [series.avg[i], series.min[i], series.max[i], series.count[i]]) {
       const cell = row.insertCell();
       cell.className = "number";

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from province.app import boards, keeping, letters
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
+from province.app.recent import Recent
 from province.broker.broker import Acted
 from province.broker.marks import Layers
 from province.broker.trends import Trends
@@ -48,7 +50,8 @@ class Door:
         self.get = core.broker.get
         self.query = core.broker.query
         self.type_counts = core.broker.type_counts
-        self.indicators = core.broker.indicators
+        self.counts = Recent(partial(core.broker.type_counts, names=False))
+        self.indicators = Recent(core.broker.indicators)
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
 from province.broker.figures import Figure, figure, from_figure, together
+from province.broker.plan import words_of
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
 from province.broker.write import Write
@@ -30,6 +32,7 @@ from province.model.goal import Measured
 from province.model.query import Page, Query, Relation
 from province.model.record import to_record
 from province.model.schema import EntityType
+from province.model.text import fold
 from province.model.time import Instant, now
 from province.pack import Action, Context, Indicator, Notice, Pack, Parameters, Read
 
@@ -259,6 +262,11 @@ class Broker:
                 page = await self._overlay(connection, page)
         by_type = {a.type.name if a.type else None: a for a in access}
         shown = [_access_of(by_type, e, self.types).show(e) for e in page]
+        if query.text and any(a.public and not a.everything for a in access):
+            # The index knows words of attributes that a public view hides: what matched only there was not found.
+            kept = [e for e in shown if says(words_of(e, self.types.get(e.type)) or "", query.text)]
+            following, total = following if kept else "", None if query.count else total
+            shown = kept
         return Page(items=tuple(shown), next=following, total=total)
 
     async def _count(self, connection: Connection, query: Query, sql: str, parameters: list[Any]) -> int:
@@ -294,8 +302,11 @@ class Broker:
             msgspec.structs.replace(e, attrs={**e.attrs, **latest[e.id]}) if e.id in latest else e for e in entities
         ]
 
-    async def type_counts(self, actor: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
-        """(type, entities, attribute names) of every type that the caller may read without restriction by row."""
+    async def type_counts(self, actor: Actor, *, names: bool = True) -> list[tuple[str, int, tuple[str, ...]]]:
+        """(type, entities, attribute names) of every type of which the caller may read something.
+
+        names: look for the attribute names too; without them the answer is only counted.
+        """
         async with self.pool.acquire() as connection:
             rows = await connection.fetch(
                 "SELECT type, count(*) AS n FROM entity WHERE tenant = $1 GROUP BY type ORDER BY type", actor.tenant
@@ -310,8 +321,8 @@ class Broker:
                     page = Query(types=(row["type"],), limit=0, count=True)
                     statement = compile_query(actor.tenant, page, [access], self.types, many_typed=False)
                     total = await connection.fetchval(statement.count_sql, *statement.parameters[: statement.counted])
-                names = await self._attribute_names(connection, actor.tenant, row["type"], access)
-                result.append((row["type"], int(total), names))
+                found = await self._attribute_names(connection, actor.tenant, row["type"], access) if names else ()
+                result.append((row["type"], int(total), found))
         return result
 
     async def _attribute_names(self, connection: Connection, tenant: str, name: str, access: Access) -> tuple[str, ...]:
@@ -400,6 +411,13 @@ class Broker:
     def _is_observed(self, indicator: Indicator) -> bool:
         spec = self.types[types_of(indicator)[0]].fields.get(indicator.field)
         return spec is not None and spec.field.observed
+
+
+def says(folded: str, text: str) -> bool:
+    """Whether a folded text holds all words of a question, the last one as a beginning, as the search index would."""
+    known = re.findall(r"\w+", folded)
+    wanted = re.findall(r"\w+", fold(text))
+    return all(w in known for w in wanted[:-1]) and all(any(k.startswith(w) for k in known) for w in wanted[-1:])
 
 
 def types_of(indicator: Indicator) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from province.broker.broker import Broker
+from province.broker.broker import Broker, types_of
 from province.errors import Unavailable
 from province.model.actor import Actor, system
 from province.model.time import Instant, now
@@ -69,8 +69,8 @@ class Trends:
         """The trends that the actor may see, by indicator."""
         allowed = []
         for indicator in (i for pack in self._broker.packs for i in pack.indicators):
-            access = self._broker.access(actor, indicator.of.TYPE.name)  # type: ignore[attr-defined]
-            if access is not None and access.everything:
+            access = [self._broker.access(actor, name) for name in types_of(indicator)]
+            if all(a is not None and a.everything for a in access):
                 allowed.append(indicator.name)
         if not allowed:
             return {}

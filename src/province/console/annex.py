@@ -71,8 +71,9 @@ class Writer:
 
     def quantity(self, value: float, unit: str) -> str:
         """A value with its unit."""
+        number = self._words.number(value, 2)
         name = self._words(mark("days")) if unit == "DAY" else unit_symbol(unit)
-        return f"{self._words.number(value, 2)} {name}".rstrip()
+        return f"{number}{name}" if name == "%" else f"{number} {name}".rstrip()
 
     def goal(self, goal: Goal) -> str:
         """A goal: comparator, value and unit."""

@@ -159,7 +159,7 @@ def _tile(visit: Visit, figure: Figure, indicator: Indicator) -> Tile:
     if indicator.within_s:
         minutes = words.number(indicator.within_s / 60, 0)
         rules.append((words("age"), words("values not older than %(minutes)s minutes") % {"minutes": minutes}))
-    rules.append((words("freshness"), words("computed when the page was opened") + f", {words.instant(figure.at)}"))
+    rules.append((words("freshness"), words("computed at") + f" {words.instant(figure.at)}"))
     counted, uncounted = figure.counted, figure.uncounted
     values = []
     if counted.value is not None and (counted.total or uncounted.value is None or not uncounted.total):

@@ -21,7 +21,7 @@ import shapely.geometry
 from starlette.responses import Response
 
 from province.compute.cells import gather
-from province.console.display import entity_href, show, title_of, unit_symbol
+from province.console.display import FLAGGED, entity_href, show, title_of, unit_symbol
 from province.console.filters import ON, held_on, options_of
 from province.console.navigation import panels, readable
 from province.console.search import note, rank
@@ -329,7 +329,8 @@ async def popup(visit: Visit) -> Response:
     entity = await visit.services.broker.get(visit.request.query_params.get("id", ""), visit.actor)
     entity_type = visit.services.broker.types.get(entity.type)
     words = visit.words
-    by = visit.request.query_params.get("by", "")
+    panel = dict(layers(visit)).get(entity.type)
+    by = visit.request.query_params.get("by", "") or (panel.colour_by if panel else "")
     specs = list(entity_type.fields.values()) if entity_type else []
     workflow = entity_type.info.workflow if entity_type else None
     chosen = [s for s in specs if s.name == by]
@@ -343,7 +344,9 @@ async def popup(visit: Visit) -> Response:
         if spec.kind != "Relationship" and shown.text != title and (shown.text or spec.name == by):
             lines.append((words.label(spec.field.label), shown))
     stale = stale_after_s(visit, entity_type) if entity_type else STALE_S
+    origins = {shown.origin for _, shown in lines[:6] if shown.text}
     values = {
+        "origin": next(iter(origins)) if len(origins) == 1 and origins <= FLAGGED else "",
         "title": title,
         "href": entity_href(entity.id),
         "kind": words.label(entity_type.info.label) if entity_type else entity.type,

@@ -18,7 +18,7 @@ from province.console.services import Happening
 from province.console.visit import Visit
 from province.model.label import Label
 from province.model.query import Query, Where
-from province.model.schema import EntityType
+from province.model.schema import EntityType, describe
 from province.model.time import Instant, now, parse_instant
 from province.pack import Indicator
 
@@ -108,7 +108,7 @@ async def overview(visit: Visit) -> Response:
     indicators, trends, counts, duties, alerts = await asyncio.gather(
         services.broker.indicators(actor),
         services.broker.trends(actor, now() - WEEK),
-        services.broker.type_counts(actor),
+        services.broker.counts(actor),
         duties_of(visit),
         alerts_of(visit),
     )
@@ -201,8 +201,8 @@ def tile(
     why = (
         (words("formula"), formula(words, indicator, source)),
         (words("source"), words.label(source.info.label)),
-        (words("freshness"), words("computed when the page was opened") + f", {words.instant(at)}"),
-        (words("owner"), f"{words.label(pack.title)} ({pack.row})" if pack else ""),
+        (words("freshness"), words("computed at") + f" {words.instant(at)}"),
+        (words("owner"), f"{words.label(pack.title)} ({indicator.row or pack.row})" if pack else ""),
     )
     text = "" if value is None else words.number(value, 1)
     symbol = unit_symbol(indicator.unit)
@@ -235,7 +235,7 @@ def _change(words: Words, value: float | None, at: Instant, trend: Sequence[tupl
 
 def formula(words: Words, indicator: Indicator, source: EntityType) -> str:
     """What an indicator computes, in words: from its declaration, so that it cannot say something else."""
-    what = words.label(source.info.label)
+    what = ", ".join(words.label(describe(r).info.label) for r in (indicator.of, *indicator.also))
     if indicator.field and indicator.field in source.fields:
         what = f"{words.label(source.fields[indicator.field].field.label)} ({what})"
     terms = [_term(words, w, source) for w in indicator.where]

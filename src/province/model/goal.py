@@ -92,7 +92,9 @@ def goals_reached(measured: Mapping[str, Measured], goals: Sequence[Goal]) -> Ve
 
 def _evidence(goal: Goal, one: Measured, language: str, nothing: str, without: str, kinds: str) -> str:
     value = nothing if one.value is None else figure(convert(one.value, one.unit, goal.unit), language)
-    said = f"{value} / {figure(goal.value, language)} {symbol(goal.unit)}".rstrip() + f" ({goal.due_year})"
+    sign = symbol(goal.unit)
+    unit = sign if sign == "%" else f" {sign}".rstrip()
+    said = f"{value} / {figure(goal.value, language)}{unit} ({goal.due_year})"
     return f"{said}, {without} {figure(one.left_out, language)} {kinds}" if one.left_out else said
 
 

@@ -86,9 +86,11 @@ THRESHOLDS = (
         "effluent_cod",
         of=WaterQualityObserved,
         field="cod",
-        title=Label("COD nước thải", "COD of effluent"),
+        title=Label("COD trong nước", "COD of water"),
         category="Env",
-        levels=(Level(Label("Vượt quy chuẩn", "Above the standard"), "Moderate", parameter="effluent_cod"),),
+        levels=(
+            Level(Label("Vượt ngưỡng nước thải", "Above the limit of effluent"), "Moderate", parameter="effluent_cod"),
+        ),
         hysteresis="effluent_hysteresis",
         readings=3,
     ),
