@@ -272,6 +272,9 @@ class Imports:
     async def get(self, id: str, actor: Actor) -> DataImport:
         """An import with the counts of this moment. One whose process died shows as interrupted."""
         record, folder = await self._open(id, actor)
+        if record.startedBy == actor.id and record.refused and not record.firstRefused:
+            # Cells of refused rows may be personal, so the register hides them; who sent them has seen them before.
+            record = msgspec.structs.replace(record, firstRefused=tuple(folder.read_state().first))
         if record.status != "running" and id not in self._tasks:
             return record
         if not folder.is_busy() and id not in self._tasks:
