@@ -34,6 +34,7 @@ from province.pack import Indicator
 from province.packs import BUILT_IN
 from province.packs.devices.example import example
 from province.packs.devices.types import Streetlight
+from province.packs.plan.annex import formula
 from province.packs.plan.types import Project, TransformationIndex
 from province.territory.example import load, read_facts
 from province.vocab.environment import AirQualityObserved
@@ -482,3 +483,11 @@ async def test_a_number_that_cannot_be_computed_breaks_no_page(
     monkeypatch.setattr(broker, "measured", measured)
     whole = await over(broker).view(STRANGER)
     assert len(whole.lines) == 35
+
+
+def test_every_indicator_can_say_how_it_is_computed() -> None:
+    for indicator in (i for p in BUILT_IN for i in p.indicators):
+        said = formula(indicator)
+        assert said.vi
+        assert said.en
+        assert not indicator.field or f"`{indicator.field}`" in said.vi
