@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SHORT, LONG = "6", "20"
+MODULES = (
+    "bench.records", "bench.doors", "bench.observe", "bench.mqtt", "bench.streaming", "bench.lake", "bench.pages",
+)  # fmt: skip
+SHORT, LONG = "4", "20"
 
 if __name__ == "__main__":
     seconds = LONG if "--long" in sys.argv else SHORT
-    for module in ("bench.records", "bench.doors", "bench.observe", "bench.streaming", "bench.pages"):
+    for module in MODULES:
         print(f"\n== {module}", flush=True)
         subprocess.run([sys.executable, "-m", module, "--seconds", seconds], check=True)

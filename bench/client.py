@@ -47,7 +47,11 @@ async def load(
     call: Callable[[int], tuple[str, str, bytes, str]],
     good: int,
 ) -> dict[str, object]:
-    """Closed loop: every client sends its next call when the last is answered. call(n) → method, path, body, media."""
+    """Closed loop: every client sends its next call when the last is answered. call(n) → method, path, body, media.
+
+    generator_cores of the answer: how much processor this loop itself took, of the machine that it shares.
+    """
+    cpu = time.process_time()
     latencies: list[float] = []
     numbers = iter(range(1 << 60))
     until = time.perf_counter() + seconds
@@ -66,10 +70,12 @@ async def load(
     began = time.perf_counter()
     await asyncio.gather(*(work() for _ in range(clients)))
     elapsed = time.perf_counter() - began
+    cpu = time.process_time() - cpu
     latencies.sort()
     return {
         "clients": clients,
         "per_s": len(latencies) / elapsed,
         "p50_ms": round(latencies[len(latencies) // 2] * 1000, 1),
         "p95_ms": round(latencies[int(len(latencies) * 0.95)] * 1000, 1),
+        "generator_cores": round(cpu / elapsed, 2),
     }

@@ -23,7 +23,7 @@ import pyarrow as pa
 from nats.js.api import StreamConfig
 
 from bench.client import Connection, load
-from bench.product import Product, running_product, write
+from bench.product import ROUNDS, Product, medians, running_product, write
 from province.broker import stream
 from province.model.observation import SCHEMA
 
@@ -101,7 +101,7 @@ async def measure(product: Product, seconds: float) -> list[dict[str, Any]]:
         ("HTTP Arrow", [stream.encode(t) for t in made], ARROW),
         ("HTTP JSON columns", [as_json(t) for t in made], "application/json"),
     ):
-        for flying in (16, 64):
+        for flying in (16, 64) * ROUNDS:
 
             def call(n: int, bodies: list[bytes] = bodies, media: str = media) -> tuple[str, str, bytes, str]:
                 return "POST", "/api/observations", bodies[n % len(bodies)], media
@@ -118,7 +118,7 @@ async def measure(product: Product, seconds: float) -> list[dict[str, Any]]:
             rows.append({"what": f"{what}, readings acknowledged", **found, "queryable_per_s": sent / elapsed})
     await jetstream.add_stream(StreamConfig(name="BARE", subjects=["bare.>"]))
     payload = stream.encode(made[0])
-    for flying in (16, 64):
+    for flying in (16, 64) * ROUNDS:
         done = 0
         until = time.perf_counter() + seconds
 
@@ -132,6 +132,7 @@ async def measure(product: Product, seconds: float) -> list[dict[str, Any]]:
         await asyncio.gather(*(publish() for _ in range(flying)))
         rows.append({"what": "bare JetStream publish of the same bytes, readings", "clients": flying,
                      "per_s": done * ROWS / (time.perf_counter() - began)})  # fmt: skip
+    rows = medians(rows, "what", "clients")
     bare = {r["clients"]: r["per_s"] for r in rows if str(r["what"]).startswith("bare")}
     for row in rows:
         row["ratio_to_bare"] = round(row["per_s"] / bare[row["clients"]], 2)

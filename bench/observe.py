@@ -28,6 +28,7 @@ from deltalake import write_deltalake
 from nats.aio.client import Client
 from tests.conftest import free_port, running
 
+from bench.product import write
 from province.broker import stream
 from province.broker.database import Pool, connect
 from province.broker.known import Known
@@ -291,5 +292,9 @@ if __name__ == "__main__":
         )
     summary = {"cores": os.cpu_count(), "entities": given.entities, "sign_in": "not included", "results": results}
     print(json.dumps(summary))
+    write("observe", results, settings={
+        "process": "generator and observer in one process, real engines; no HTTP and no sign-in",
+        "observations": "stream_sync=always", "entities": given.entities,
+    })  # fmt: skip
     if given.json:
         given.json.write_text(json.dumps(summary, indent=1))

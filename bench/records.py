@@ -17,7 +17,7 @@ import time
 import asyncpg
 
 from bench.client import load
-from bench.product import Product, running_product, write
+from bench.product import ROUNDS, Product, medians, running_product, write
 
 
 def entity(n: int) -> dict[str, object]:
@@ -63,6 +63,7 @@ async def through_the_product(product: Product, seconds: float) -> list[dict[str
 async def bare(product: Product, seconds: float) -> list[dict[str, object]]:
     """The same documents into a plain table of the same server."""
     pool = await asyncpg.create_pool(product.engines.database_dsn(), min_size=16, max_size=64)
+    await pool.execute("DROP TABLE IF EXISTS bare")
     await pool.execute("CREATE TABLE bare (tenant text, id text, type text, attrs jsonb, PRIMARY KEY (tenant, id))")
     await pool.execute("CREATE INDEX ON bare (tenant, type, id)")
     rows: list[dict[str, object]] = []
@@ -75,12 +76,12 @@ async def bare(product: Product, seconds: float) -> list[dict[str, object]]:
             async with pool.acquire() as connection:
                 while time.perf_counter() < until:
                     one = entity(done)
+                    done += 1
                     await connection.execute(
                         "INSERT INTO bare VALUES ('t', $1, 'Bench', $2)",
                         one["id"] + str(id(connection)),
                         json.dumps(one),
                     )
-                    done += 1
 
         began = time.perf_counter()
         await asyncio.gather(*(work() for _ in range(clients)))
@@ -109,8 +110,11 @@ async def bare(product: Product, seconds: float) -> list[dict[str, object]]:
 def main(seconds: float) -> None:
     """Measure and print."""
     with running_product() as product:
-        ours = asyncio.run(through_the_product(product, seconds))
-        theirs = asyncio.run(bare(product, seconds))
+        ours, theirs = [], []
+        for _ in range(ROUNDS):
+            ours += asyncio.run(through_the_product(product, seconds))
+            theirs += asyncio.run(bare(product, seconds))
+    ours, theirs = medians(ours, "what", "clients"), medians(theirs, "what", "clients")
     by_clients = {r["clients"]: float(str(r["per_s"])) for r in theirs if "one per" in str(r["what"])}
     for row in ours:
         if row["what"] == "single create":

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -131,8 +132,9 @@ class Product:
     def http(self, token: str | None = None, **options: Any) -> httpx.AsyncClient:
         """A client that sends the token; `""` for a stranger."""
         given = self.token if token is None else token
-        headers = {"Authorization": f"Bearer {given}"} if given else {}
-        verify: bool | str = self.settings.tls_certificate or True
+        headers = {**({"Authorization": f"Bearer {given}"} if given else {}), **options.pop("headers", {})}
+        own = self.settings.tls_certificate
+        verify = ssl.create_default_context(cafile=own) if own else True
         return httpx.AsyncClient(
             base_url=self.address, headers=headers, verify=verify, trust_env=False, **{"timeout": 30, **options}
         )

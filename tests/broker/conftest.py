@@ -55,7 +55,7 @@ class Lamp(Record, frozen=True, kw_only=True):
     colour: Annotated[str | None, Field(WORD, values=("white", "amber"))] = None
     owner_phone: Annotated[str | None, Field(WORD, personal=True)] = None
     shown: Annotated[bool, Field(WORD)] = False
-    code: Annotated[str | None, Field(WORD)] = None
+    code: Annotated[str | None, Field(WORD, search=True)] = None
     location: Annotated[Geometry | None, Field(WORD)] = None
 
 

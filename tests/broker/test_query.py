@@ -95,6 +95,20 @@ async def test_any_order_gives_a_few_matches_within_the_rights_and_no_next_page(
     assert (len(page.items), page.next) == (3, "")
 
 
+async def test_words_of_hidden_attributes_tell_a_stranger_nothing(broker: Broker) -> None:
+    await broker.apply(
+        [record.create(lamp(i, name="Đèn công khai", code="mật khẩu cổng", shown=True), agency=A) for i in range(3)],
+        ROOT,
+    )
+    assert await ids(broker, text="mat khau") == ["0", "1", "2"]
+    assert await ids(broker, person("lamp.read", agency=A), text="mat khau") == ["0", "1", "2"]
+    for reader in (anonymous(TENANT), person("lamp.read", agency=B)):
+        assert await ids(broker, reader, text="cong khai") == ["0", "1", "2"]
+        page = await broker.query(Query(types=("Lamp",), text="mat kha", limit=1, count=True), reader)
+        assert (page.items, page.next, page.total) == ((), "", None)
+        assert await ids(broker, reader, text="cong khai mat") == []
+
+
 async def test_places(broker: Broker) -> None:
     await fill(broker)
     assert await ids(broker, box=(106.51, 10.9, 106.55, 11.1)) == ["1", "2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -210,3 +211,23 @@ def test_arranging_keeps_each_reading_of_a_message_once(rows: list[tuple[int, in
         names = ("entity", "attribute", "observed_at", "seq", "row")
         keys = list(zip(*(arranged[name].to_pylist() for name in names), strict=True))
         assert keys == sorted(keys)
+
+
+def test_a_commit_is_flushed_before_it_is_told(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer removes readings from the stream after the commit: a power failure must not take them from here."""
+    flushed: list[str] = []
+
+    def fsync(handle: int) -> None:
+        flushed.append(os.readlink(f"/proc/self/fd/{handle}"))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    put(lake, series(100), 1)
+    put(lake, series(100, start=START + timedelta(days=1)), 2)
+    for n in (1, 2):
+        assert any(path.endswith(f"_delta_log/{n:020}.json") for path in flushed), flushed
+    data = [str(path) for path in Path(lake.uri).rglob("*.parquet")]
+    assert data
+    assert set(data) <= set(flushed)
+    last = max(n for n, path in enumerate(flushed) if path.endswith(".json"))
+    assert {str(Path(lake.uri) / "_delta_log"), *(str(Path(path).parent) for path in data[-1:])} <= set(flushed)
+    assert last > max(flushed.index(path) for path in data[:1])

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -149,7 +150,7 @@ class Installation:
     def client(self) -> Client:
         """An HTTP client of the running server."""
         s = self.settings
-        verify: bool | str = s.tls_certificate or True
+        verify = ssl.create_default_context(cafile=s.tls_certificate) if s.tls_certificate else True
         return Client(s.url or self.address, s.token, tenant=s.tenant, verify=verify)
 
 

@@ -55,12 +55,15 @@ class Marks:
     read_at: float
 
 
+_Key = tuple[str, str]
+
+
 class Layers:
     """Marks by type, field and rights, kept for a few seconds."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._kept: OrderedDict[tuple[Any, ...], tuple[float, asyncio.Future[Marks]]] = OrderedDict()
+        self._kept: OrderedDict[_Key, tuple[float, asyncio.Task[Marks]]] = OrderedDict()
 
     async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks:
         """The marks of a declared type. field: what colours them.
@@ -84,27 +87,26 @@ class Layers:
         sql = _sql(entity_type, spec, statement.count_sql)
         parameters = statement.parameters[: statement.counted]
         key = (sql, repr(parameters))
-        until, shared = self._kept.get(key, (0.0, None))
-        if shared is not None and (not shared.done() or time.monotonic() < until):
-            return await asyncio.shield(shared)
-        promise: asyncio.Future[Marks] = asyncio.get_running_loop().create_future()
-        self._kept[key] = (0.0, promise)
-        self._kept.move_to_end(key)
-        while len(self._kept) > LAYERS:
-            self._kept.popitem(last=False)
+        until, task = self._kept.get(key, (0.0, None))
+        if task is None or (task.done() and (time.monotonic() > until or task.exception() is not None)):
+            # A task of its own: a reader who goes away does not take the answer from those who wait beside them.
+            task = asyncio.create_task(self._read(key, entity_type, spec, sql, parameters))
+            self._kept[key] = (0.0, task)
+            self._kept.move_to_end(key)
+            while len(self._kept) > LAYERS:
+                self._kept.popitem(last=False)
+        return await asyncio.shield(task)
+
+    async def _read(
+        self, key: _Key, entity_type: EntityType, spec: FieldSpec | None, sql: str, parameters: list[Any]
+    ) -> Marks:
         started = time.monotonic()
-        try:
-            async with self._broker.pool.acquire() as connection:
-                row = await connection.fetchrow(sql, *parameters)
-            found = await asyncio.to_thread(_decode, entity_type, spec, tuple(row or ()))
-        except BaseException as error:
-            self._kept.pop(key, None)
-            promise.set_exception(error)
-            promise.exception()  # looked at here, so that no one waiting is no warning
-            raise
+        async with self._broker.pool.acquire() as connection:
+            row = await connection.fetchrow(sql, *parameters)
+        found = await asyncio.to_thread(_decode, entity_type, spec, tuple(row or ()))
         took = time.monotonic() - started
-        self._kept[key] = (time.monotonic() + max(KEPT_S, SHARE * took), promise)
-        promise.set_result(found)
+        if key in self._kept:
+            self._kept[key] = (time.monotonic() + max(KEPT_S, SHARE * took), self._kept[key][1])
         return found
 
 

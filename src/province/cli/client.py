@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ _BY_STATUS: Mapping[int, type[ProvinceError]] = {401: NotSignedIn, 403: NotAllow
 class Client:
     """Calls with a bearer token. Problems come back as errors that carry the server's words."""
 
-    def __init__(self, url: str, token: str, *, tenant: str, verify: bool | str = True) -> None:
+    def __init__(self, url: str, token: str, *, tenant: str, verify: ssl.SSLContext | bool = True) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers["NGSILD-Tenant"] = tenant
         # trust_env off: the server is ours; a proxy in the environment is meant for the world outside.

@@ -41,10 +41,10 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
     """Links in order; those that the actor's rights do not open are left out."""
     found: list[tuple[str, str | Label, str | Label, str]] = []
     person = actor.kind == "person"
-    if services.annex is not None:
-        found.append(("/phu-luc-xiv", mark("The plan (Annex XIV)"), "", "plan"))
     if person:
         found.append(("/", mark("Overview"), "", "overview"))
+    if services.annex is not None:
+        found.append(("/phu-luc-xiv", mark("The plan (Annex XIV)"), "", "plan"))
     found.append(("/map", mark("Map"), "", "map"))
     if person and services.boards is not None:
         found.append(("/boards", mark("Domain boards"), "", "chart"))

@@ -1,0 +1,201 @@
+"""Messages of devices one by one: MQTT QoS 1 through the whole product, one reading a message.
+
+    python -m bench.mqtt [--seconds 6]
+
+*PUBACK*: devices with their own credentials, each with `FLYING` messages in the air, while everything works. *Intake*:
+ingest is held back (SIGSTOP) until `WAITING` messages wait, then released: messages per second until all of them are in
+the stream of observations, by one consumer. Bare, in the same run: PUBACKs while ingest is held back, so that only the
+engine works; and the same waiting messages fetched and acknowledged by a plain consumer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import struct
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import nats
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from tests.product import until
+
+from bench.client import Connection
+from bench.product import ROUNDS, Product, Row, medians, running_product, write
+from province.ingest.credentials import Credential
+
+DEVICES, FLYING = 50, 20
+WAITING = 20_000
+GATEWAY = "$MQTT_msgs"
+
+
+def name(n: int) -> str:
+    """Id of a sensor."""
+    return f"urn:ngsi-ld:WeatherObserved:M-{n:04d}"
+
+
+def _text(text: str) -> bytes:
+    return struct.pack(">H", len(text.encode())) + text.encode()
+
+
+def _packet(kind: int, body: bytes) -> bytes:
+    length, size = b"", len(body)
+    while True:
+        size, digit = divmod(size, 128)
+        length += bytes([digit | (0x80 if size else 0)])
+        if not size:
+            return bytes([kind]) + length + body
+
+
+class Device:
+    """A lean MQTT 3.1.1 client: publishes with QoS 1 and counts acknowledgements."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, login: str) -> None:
+        self._reader, self._writer, self._topic = reader, writer, _text(f"devices/{login}/data")
+        self._identifier = 0
+        self.acknowledged = 0
+
+    @classmethod
+    async def connect(cls, port: int, credential: Credential) -> Device:
+        """Connect with a device's credential."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        body = _text("MQTT") + bytes([4, 0b11000010]) + struct.pack(">H", 60)
+        body += _text(credential.login) + _text(credential.login) + _text(credential.secret)
+        writer.write(_packet(0x10, body))
+        answer = await reader.readexactly(4)
+        assert answer[3] == 0, f"the device was refused with {answer[3]}"
+        return cls(reader, writer, credential.login)
+
+    def publish(self, value: float) -> None:
+        """Send a reading."""
+        self._identifier = self._identifier % 65_535 + 1
+        at = datetime.now(UTC).isoformat()
+        payload = json.dumps({"temperature": value, "observedAt": at}).encode()
+        self._writer.write(_packet(0x32, self._topic + struct.pack(">H", self._identifier) + payload))
+
+    async def acknowledge(self) -> None:
+        """Wait for one acknowledgement."""
+        packet = await self._reader.readexactly(4)
+        assert packet[0] == 0x40, packet
+        self.acknowledged += 1
+
+    def close(self) -> None:
+        """Hang up."""
+        self._writer.write(b"\xe0\x00")
+        self._writer.close()
+
+
+async def send(devices: list[Device], *, seconds: float = 1e9, messages: int = 1 << 60) -> Row:
+    """All devices publish for some seconds, or until so many messages are acknowledged."""
+    until_ = time.perf_counter() + seconds
+    left = messages
+    cpu, began = time.process_time(), time.perf_counter()
+    before = sum(one.acknowledged for one in devices)
+
+    async def work(device: Device) -> None:
+        nonlocal left
+        flying = 0
+        while True:
+            while flying < FLYING and left > 0 and time.perf_counter() < until_:
+                device.publish(left % 40)
+                left, flying = left - 1, flying + 1
+            if not flying:
+                return
+            await device.acknowledge()
+            flying -= 1
+
+    await asyncio.gather(*(work(device) for device in devices))
+    elapsed = time.perf_counter() - began
+    done = sum(one.acknowledged for one in devices) - before
+    return {
+        "clients": len(devices),
+        "per_s": done / elapsed,
+        "generator_cores": round((time.process_time() - cpu) / elapsed, 2),
+    }
+
+
+@asynccontextmanager
+async def held_back(product: Product) -> AsyncIterator[None]:
+    """Ingest stands still meanwhile."""
+    pid = product.children()["ingest"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def measure(product: Product, seconds: float) -> list[Row]:
+    """All rows."""
+    connection = await Connection.open(product.settings.port, product.token)
+    body = json.dumps([{"id": name(n), "type": "WeatherObserved"} for n in range(DEVICES)]).encode()
+    status, answer = await connection.call("POST", "/ngsi-ld/v1/entityOperations/create", body)
+    assert status == 201, answer[:300]
+    connection.close()
+    credentials = await product.issue([name(n) for n in range(DEVICES)])
+    devices = [await Device.connect(product.settings.mqtt_port, one) for one in credentials]
+    client = await nats.connect(product.engines.nats_url(), **product.engines.nats_options())
+    stream = client.jetstream()
+
+    async def waiting() -> int:
+        return (await stream.consumer_info(GATEWAY, "observations")).num_pending
+
+    async def empty() -> bool:
+        return await waiting() == 0
+
+    rows: list[Row] = []
+    for _ in range(ROUNDS):
+        await until(empty, "nothing waits", timeout_s=120)
+        rows.append({"what": "PUBACK, everything at work", **await send(devices, seconds=seconds)})
+        await until(empty, "nothing waits", timeout_s=120)
+        async with held_back(product):
+            rows.append({"what": "bare: PUBACK, ingest held back", **await send(devices, seconds=seconds)})
+        await until(empty, "nothing waits", timeout_s=120)
+        plain = await stream.add_consumer(
+            GATEWAY,
+            ConsumerConfig(durable_name="bench", deliver_policy=DeliverPolicy.NEW, ack_policy=AckPolicy.ALL,
+                           filter_subject="$MQTT.msgs.devices.>"),
+        )  # fmt: skip
+        async with held_back(product):
+            await send(devices, messages=WAITING)
+            pull = await stream.pull_subscribe_bind(plain.name, GATEWAY)
+            began, got = time.perf_counter(), 0
+            while got < WAITING:
+                messages = await pull.fetch(1000, timeout=10)
+                got += len(messages)
+                await messages[-1].ack()
+            rows.append({"what": "bare: fetched and acknowledged, one consumer", "clients": 1,
+                         "per_s": WAITING / (time.perf_counter() - began)})  # fmt: skip
+        began = time.perf_counter()
+        await until(empty, "the intake has taken all", timeout_s=120, pause_s=0.01)
+        rows.append({"what": "intake into the stream of observations, one consumer", "clients": 1,
+                     "per_s": WAITING / (time.perf_counter() - began)})  # fmt: skip
+        await stream.delete_consumer(GATEWAY, "bench")
+    for device in devices:
+        device.close()
+    await client.close()
+    rows = medians(rows, "what", "clients")
+    by_name = {str(row["what"]): float(str(row["per_s"])) for row in rows}
+    for row in rows:
+        for mine, bare in (("PUBACK, ev", "bare: PUBACK"), ("intake", "bare: fetched")):
+            if str(row["what"]).startswith(mine):
+                engine = next(value for text, value in by_name.items() if text.startswith(bare))
+                row["ratio_to_bare"] = round(float(str(row["per_s"])) / engine, 2)
+    return rows
+
+
+def main(seconds: float) -> None:
+    """Measure and print."""
+    with running_product() as product:
+        write("mqtt", asyncio.run(measure(product, seconds)))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=6)
+    main(parser.parse_args().seconds)
