@@ -135,7 +135,7 @@ async def test_queries_and_pages(http: Client) -> None:
     assert await found(type="Station", scopeQ="/P/A") == ["0", "1", "2"]
     near = {"georel": "near;maxDistance==1500", "geometry": "Point", "coordinates": "[106.6,11]"}
     assert await found(type="Station", **near) == ["0", "1"]
-    assert await found(id=f"{sid(1)},{sid(4)}") == ["1", "4"]
+    assert await found(id=f"{sid(1)},{sid(4)}", local="true") == ["1", "4"]
     assert await found(type="Station", idPattern="[56]$") == ["5", "6"]
     assert await found(attrs="height", limit=1) == ["0"]
     assert await found(type="Station", offset=5) == ["5", "6"]

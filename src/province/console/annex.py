@@ -20,7 +20,7 @@ from province.model.annex import AnnexView, LineView, WhyNot
 from province.model.goal import Comparator, Goal, Outcome
 from province.model.label import Label
 from province.model.unit import convert
-from province.pack import Map, Silent, Table
+from province.pack import Board, Map, Silent, Table
 from province.vocab.area import parse_day
 
 HOME: Final = "/phu-luc-xiv"
@@ -174,6 +174,8 @@ def screens_by_row(visit: Visit, view: AnnexView) -> dict[str, tuple[Screen, ...
                 screens.append(Screen(f"/list/{name}", panel.title))
         if person and any(isinstance(p, Silent) for p in pack.panels):
             screens.insert(0, Screen("/silent", mark("Silent devices")))
+        if person and any(isinstance(p, Board) for p in pack.panels):
+            screens.insert(0, Screen("/boards", mark("Domain boards")))
         if any(isinstance(p, Map) for p in pack.panels):
             screens.append(Screen("/map", mark("Map")))
     return {row: tuple(screens[:SCREENS]) for row, screens in found.items()}

@@ -10,6 +10,7 @@ from province.api.ngsild.view import read_context, read_ld
 from province.api.ngsild.writing import RETRIES, again, needs_entity, require_attribute, write_fragment
 from province.api.route import Call, json_response, path_id
 from province.errors import Conflict, InvalidInput, NotFound
+from province.model.codec import KIND_OF
 from province.model.entity import Attribute, Entity, Json, attribute_key, split_key
 from province.model.fragment import Fragment, decode_fragment
 from province.model.jsonld import Context, external
@@ -57,7 +58,7 @@ async def update_one(call: Call) -> Response:
         base = await broker.get(id, call.actor, latest=False)
         if key not in _measured(call, base.types):
             require_attribute(base, key)
-        given = {name: _without_context(body)}
+        given = {name: _as_part(_without_context(body), base.attrs.get(key))}
         fragment = decode_fragment(given, context=context, types=broker.types, base=base, whole=True)
         try:
             _require_same_kind(fragment, base)
@@ -67,6 +68,13 @@ async def update_one(call: Call) -> Response:
         else:
             break
     return Response(status_code=204)
+
+
+def _as_part(body: Json, old: Attribute | None) -> Json:
+    """A body that names sub-attributes alone, as the part of an attribute that it is (5.6.4)."""
+    if old is None or not isinstance(body, dict) or "type" in body or any(m in body for m in KIND_OF):
+        return body
+    return {"type": old.type, **body}
 
 
 def _require_same_kind(fragment: Fragment, base: Entity) -> None:

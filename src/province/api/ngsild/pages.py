@@ -46,7 +46,7 @@ def page_links(call: Call, span: Span, total: int) -> dict[str, str]:
 
     def link(offset: int, relation: str) -> str:
         found = urlencode({**others, "limit": span.limit, "offset": offset})
-        return f'<{path}?{found}>; rel="{relation}";type="{media}"'
+        return f'<{path}?{found}>;rel="{relation}";type="{media}"'
 
     if span.limit and span.offset + span.limit < total:
         links.append(link(span.offset + span.limit, "next"))

@@ -104,7 +104,7 @@ def read_question(call: Call, context: Context) -> Question:
     geo = read_geo(call, context)
     if geo is not None:
         query = msgspec.structs.replace(geo[0].narrow(query), geoproperty="" if geo[1] == "location" else geo[1])
-    if not (query.types or query.where or query.ids or query.scope or "georel" in call.params or call.flag("local")):
+    if not (query.types or query.where or "georel" in call.params or call.flag("local")):
         raise InvalidInput(
             "a query needs one of type, attrs, q, georel.",
             field="type",
@@ -198,7 +198,7 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
         name = context.name(_text(geo.get("geoproperty", "location"), "geoQ"), field="geoQ.geoproperty")
         query = msgspec.structs.replace(place.narrow(query), geoproperty="" if name == "location" else name)
     everything = body.get("local") is True or call.flag("local") or any_type
-    if not (query.types or query.where or query.scope or query.ids or "geoQ" in body or everything):
+    if not (query.types or query.where or "geoQ" in body or everything):
         raise InvalidInput("a query needs one of entities, attrs, q, geoQ.", field="entities", remedy="Add one.")
     pick, omit = (
         read_projection([_text(n, f"{p}[{i}]") for i, n in enumerate(_list(body.get(p, []), p))], context, p)

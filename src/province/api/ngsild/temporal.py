@@ -178,7 +178,7 @@ def _part(found: dict[Any, list[Attribute]], period: Period, most: int) -> tuple
         kept = {
             n: [a for a in one if (t := time_of(a, period.property)) is None or t <= oldest] for n, one in found.items()
         }
-    return {n: one for n, one in kept.items() if one}, True
+    return kept, True  # an attribute of which nothing lies in this part is there, empty
 
 
 async def _read(

@@ -96,8 +96,15 @@ class Delivery:
     """Run with `run()` until cancelled. send: see `Send`."""
 
     def __init__(
-        self, pool: Pool, send: Send, *, patience: timedelta = PATIENCE, pause_s: float = FIRST_PAUSE_S
+        self,
+        pool: Pool,
+        send: Send,
+        *,
+        patience: timedelta = PATIENCE,
+        pause_s: float = FIRST_PAUSE_S,
+        longest_pause_s: float = LONGEST_PAUSE_S,
     ) -> None:
+        self._longest_pause_s = longest_pause_s
         self._pool = pool
         self._send = send
         self._patience = patience
@@ -217,7 +224,7 @@ class Delivery:
         else:
             chain[0] = msgspec.structs.replace(one, attempts=one.attempts + 1)
         if pause_s:
-            postman.pause_s = min(max(pause_s, postman.pause_s), LONGEST_PAUSE_S)
+            postman.pause_s = min(max(pause_s, postman.pause_s), self._longest_pause_s)
             postman.until = monotonic() + postman.pause_s
             postman.pause_s *= 2
         if chain:

@@ -57,6 +57,10 @@ _MEASURES: Final = {
     "count": Label("Đếm số đối tượng", "Number of entities"),
     "sum": Label("Tổng của", "Sum of"),
     "mean": Label("Trung bình của", "Mean of"),
+    "max": Label("Giá trị lớn nhất của", "Largest"),
+    "min": Label("Giá trị nhỏ nhất của", "Smallest"),
+    "over": Label("Đếm số đối tượng đạt giới hạn của", "Number at or above the limit of"),
+    "silent": Label("Đếm số đối tượng mất tín hiệu", "Number of silent entities"),
 }
 
 
