@@ -130,8 +130,10 @@ async def test_an_import_can_be_taken_back(site: Site, folder: Path) -> None:
     assert shown.json["status"] == "undone"
 
 
-@pytest.mark.parametrize(("name", "rows"), [("parks", 30), ("roads", 16), ("waterways", 8), ("agencies", 31)])
-async def test_the_examples_own_files(site: Site, folder: Path, name: str, rows: int) -> None:
+@pytest.mark.parametrize("name", ["parks", "roads", "waterways", "agencies"])
+async def test_the_examples_own_files(site: Site, folder: Path, name: str) -> None:
+    with (FACTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        rows = sum(1 for _ in csv.DictReader(file))
     done = await site.run("import", FACTS / f"{name}.csv", "--mapping", MAPPINGS / f"{name}.yaml", "--json")
     assert (done.code, done.json["taken"], done.json["refused"]) == (0, rows, 0), done.out
 
