@@ -143,7 +143,11 @@ def send(port: int, token: str, devices: int, rate: int, stop: Event, sent: Any)
                 table = table.set_column(table.schema.get_field_index("dataset"), "dataset",
                                          table["dataset"].dictionary_encode())  # fmt: skip
                 batch = table.select(SCHEMA.names).cast(SCHEMA)
-                status, answer = await connection.call("POST", "/api/observations", stream.encode(batch), ARROW)
+                try:
+                    status, answer = await connection.call("POST", "/api/observations", stream.encode(batch), ARROW)
+                except (OSError, asyncio.IncompleteReadError):  # the server hangs up on idle connections
+                    connection = await Connection.open(port, token)
+                    continue
                 assert status == 200, answer[:300]
                 sent.value += BATCH
 
