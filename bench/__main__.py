@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-MODULES = ("bench.records", "bench.doors", "bench.observe", "bench.mqtt", "bench.streaming", "bench.pages")
+MODULES = (
+    "bench.records", "bench.doors", "bench.observe", "bench.mqtt", "bench.streaming", "bench.lake", "bench.pages",
+)  # fmt: skip
 SHORT, LONG = "4", "20"
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def entity(n: int, kind: str, random: np.random.Generator) -> dict[str, object]:
         "name": {"type": "Property", "value": f"{'Đèn' if kind == 'Streetlight' else 'Trạm'} số {n} đường Lê Lợi"},
         "serialNumber": {"type": "Property", "value": f"P-{kind}-{n:06d}"},
         "gateway": {"type": "Property", "value": f"gw-{n % 50}"},
-        "lifecycle": {"type": "Property", "value": "in_service" if n % 9 else "repair"},
+        "lifecycle": {"type": "Property", "value": "in_service"},
         "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [lon, lat]}},
     }
 
@@ -106,7 +106,7 @@ def measure(client: httpx.Client, rounds: int) -> list[dict[str, object]]:
         "entity, a lamp": f"/entity/{lamp}",
         "list, newest first": "/list/Streetlight",
         "list, words": "/list/Streetlight?q=den+so+777",
-        "list, filter and order": "/list/Streetlight?lifecycle=repair&sort=serialNumber",
+        "list, filter and order": "/list/Streetlight?gateway=gw-7&sort=serialNumber",
         "search, a name": "/search?q=so+777",
         "search, a word of all": "/search?q=le+loi",
         "pick, a ward": "/console/pick/Area?q=thu+dau",

@@ -48,7 +48,7 @@ WORKFLOW: Final = Workflow(
 
 
 class {kind}(Record, frozen=True, kw_only=True):
-    """One item. `effort` is what its owner expects it to take."""
+    """One item, from when it was opened until it is closed."""
 
     TYPE: ClassVar[TypeInfo] = TypeInfo("{kind}", Label("{title}", "{title}"), title="name", workflow=WORKFLOW)
 

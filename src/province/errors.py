@@ -36,6 +36,12 @@ class InvalidInput(ProvinceError):
     title = "The input is not valid"
 
 
+class InvalidRequest(InvalidInput):
+    """The request as such is wrong: an unknown parameter, a body that is not what its media type says."""
+
+    title = "The request is not valid"
+
+
 class DecodeError(InvalidInput):
     """A feed received bytes that it cannot read; the bytes go to the dead letters."""
 
@@ -46,6 +52,12 @@ class TooLarge(ProvinceError):
     """A body, batch, file or answer is over a limit."""
 
     title = "The input is too large"
+
+
+class TooComplex(ProvinceError):
+    """A question that would take too long to answer."""
+
+    title = "The question is too complex"
 
 
 class NotFound(ProvinceError):

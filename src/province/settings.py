@@ -34,12 +34,16 @@ class Settings:
     tls_key: str = ""
     tenant: str = "binh-duong"
     """PROVINCE_TENANT: the tenant of requests that name none."""
+    anonymous_tenant: str = ""
+    """PROVINCE_ANONYMOUS_TENANT: one tenant whose entities programs may use without an account; loopback only."""
     public_url: str = ""
     """PROVINCE_PUBLIC_URL: the address that users type, when a proxy stands before the server."""
     trusted_proxies: str = ""
     """PROVINCE_TRUSTED_PROXIES: comma-separated addresses whose X-Forwarded-For is believed."""
     outbound_allow: str = ""
     """PROVINCE_OUTBOUND_ALLOW: comma-separated hosts or networks that outbound calls may reach though private."""
+    contexts: str = ""
+    """PROVINCE_CONTEXTS: JSON file of `{address: document}`: JSON-LD contexts that are never fetched."""
     synchronous_commit: str = "on"
     """PROVINCE_SYNCHRONOUS_COMMIT: PostgreSQL durability of records (`on` or `off`)."""
     stream_sync: str = "always"
@@ -48,6 +52,8 @@ class Settings:
     """PROVINCE_STREAM_MAX_BYTES: room for observations that wait for the lake; full means refused, never dropped."""
     max_body_bytes: int = 16 * 1024**2
     file_quota_bytes: int = 20 * 1024**3
+    temporal_instances: int = 10_000
+    """PROVINCE_TEMPORAL_INSTANCES: instances of one attribute in one temporal answer; more come in parts (206)."""
     calls_per_second: int = 5_000
     """PROVINCE_CALLS_PER_SECOND: calls of one account or token that one server process lets through."""
     example: str = ""

@@ -13,19 +13,26 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 
+from province.adapters.outbound import Outbound
 from province.api.contexts import Contexts
 from province.api.door import routes
 from province.api.services import Services
+from province.broker import amendments
 from province.broker.broker import Broker
 from province.broker.committer import Committer
+from province.broker.contexts import ContextStore
 from province.broker.database import Pool, connect
 from province.broker.feeds import Feeds
-from province.broker.history import History, read_instances
+from province.broker.history import History, Instance, read_instances
+from province.broker.measured import AreaHour
 from province.broker.migrate import ensure_indexes, migrate
+from province.broker.registrations import Registrations
+from province.broker.subscriptions.store import Store
 from province.errors import DecodeError, NotFound, Unavailable
 from province.history import latest
 from province.model.actor import Actor, Grant, anonymous, system
 from province.model.change import Change
+from province.model.entity import Attribute
 from province.model.geometry import Geometry
 from province.model.label import Label
 from province.model.observation import SCHEMA, Acknowledged, Rejected
@@ -106,6 +113,15 @@ class FullBroker(Broker):
                 await latest.write(c, actor.tenant, pa.Table.from_pylist(taken, schema=extended), TYPES)
         return Acknowledged(table.num_rows - len(rejected), tuple(rejected), sequence=len(self.readings))
 
+    async def instances(self, id: str, names: Sequence[str], actor: Actor) -> list[Instance]:
+        return await amendments.instances_of(self.pool, actor.tenant, id, names)
+
+    async def withdraw(self, id: str, instances: Sequence[Instance], actor: Actor) -> None:
+        await amendments.withdraw(self.pool, id, instances, actor)
+
+    async def amend(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None:
+        await amendments.correct(self.pool, id, instance, attribute, actor)
+
     async def history(self, id: str, actor: Actor, *, attrs: Sequence[str] = (), start: Any = None, end: Any = None,
                       last: int | None = None, limit: int = 10_000) -> History:  # fmt: skip
         await self.get(id, actor, latest=False)
@@ -120,6 +136,10 @@ class FullBroker(Broker):
         return History(records, pa.Table.from_pylist(rows[-limit:], schema=SCHEMA))
 
     said: list[dict[str, Any]]
+
+    async def area_hours(self, type: str, attr: str, actor: Actor, **given: Any) -> list[AreaHour]:
+        self.said.append({"type": type, "attr": attr, "actor": actor.id, **given})
+        return [AreaHour(given["start"], None, 4, 10.0, 30.0)]
 
     async def correct(self, id: str, attribute: str | None, actor: Actor, **given: Any) -> Any:
         await self.get(id, actor, latest=False)
@@ -202,10 +222,16 @@ def client_of(app: Any, who: str) -> Client:
 
 @pytest.fixture
 async def http(broker: FullBroker) -> AsyncIterator[Client]:
+    store = ContextStore(broker.pool, "http://door")
     services = Services(
         broker=broker,
         authenticate=authenticate,
-        contexts=Contexts(fetch),
+        contexts=Contexts(fetch, store=store),
+        context_store=store,
+        subscriptions=Store(broker.pool, "entity"),
+        source_subscriptions=Store(broker.pool, "registration"),
+        registrations=Registrations(broker.pool),
+        require_public=Outbound("receiver.example").require_public,
         read_observations=read_observations,
         feeds=Feeds(broker, None, (), lambda pack, at: {}),  # type: ignore[arg-type]  # no feed is declared here
         max_body_bytes=2_000_000,

@@ -39,7 +39,7 @@ async def test_a_change_writes_state_history_outbox_and_audit_together(broker: B
         audits = await c.fetch("SELECT actor, action, entity, detail FROM audit ORDER BY seq")
     assert [i.attribute.value for i in instances if i.attribute] == [9.0, 10]
     assert [e["name"] for e in events] == ["lamp.created", "lamp.changed"]
-    assert '"before": {"height": 9.0}' in events[1]["payload"]
+    assert '"was": {"height": {"value": 9.0' in events[1]["payload"]
     assert [(a["actor"], a["action"], a["entity"]) for a in audits] == [
         ("root", "lamp.created", lamp_id(1)),
         ("root", "lamp.changed", lamp_id(1)),

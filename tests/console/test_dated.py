@@ -9,6 +9,7 @@ import pytest
 
 from province.model.label import Label
 from province.pack import Pack, Table
+from province.vocab.agency import Agency
 from province.vocab.area import Area, area_id
 from tests.console.conftest import Open
 from tests.console.sample import entity_of
@@ -89,3 +90,23 @@ async def test_what_is_no_day_is_refused(browse: Open, reform: World, path: str)
         answer = await client.get(path)
     assert answer.status_code == 400
     assert "2025-07-01" in answer.text, "the remedy shows how a day is written"
+
+
+async def test_new_accounts_are_offered_the_agencies_of_today(browse: Open, small: World) -> None:
+    kept = {
+        "id": "urn:ngsi-ld:Agency:a",
+        "identifier": "a",
+        "kind": "department",
+        "validFrom": "2025-03-01",
+    }
+    gone = Agency(**{**kept, "id": "urn:ngsi-ld:Agency:b"}, name="Sở đã giải thể", validTo="2025-07-01")
+    found = [Agency(**kept, name="Sở còn hoạt động"), gone]
+    pack = replace(DATED, types=(Agency,), panels=())
+    small.broker = replace(small.broker, packs=(pack,), entities={a.id: entity_of(a) for a in found})
+    small.accounts[0] = replace(small.accounts[0], grants=(("g-1", "operator", gone.id),))
+    async with browse(small) as client:
+        page = (await client.get("/admin/accounts")).text
+    choices = page.split('id="new-agency"')[1].split("</select>")[0]
+    assert "Sở còn hoạt động" in choices
+    assert "Sở đã giải thể" not in choices
+    assert "Sở đã giải thể" in page.split('id="new"')[0], "a right that was given for it still says so"

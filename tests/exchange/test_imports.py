@@ -117,6 +117,13 @@ async def test_an_import_can_be_taken_back(site: Site, folder: Path) -> None:
     await site.ask("PATCH", path, json={"name": "Đã sửa tay"})
     undone = await site.run("import", "undo", done.json["id"])
     assert "removed 1, restored 0, kept 1" in undone.out
+    (folder / "tram.csv").write_text(STATIONS.replace("BD-0", "ZZ-0").replace("Trạm Dĩ An", "Trạm khác"))
+    changed = await site.run("import", "tram.csv", "--mapping", "map.yaml", "--json")
+    assert (changed.json["created"], changed.json["changed"]) == (1, 1)
+    undone = await site.run("import", "undo", changed.json["id"])
+    assert "removed 1, restored 1, kept 0" in undone.out
+    entity = await site.ask("GET", "/ngsi-ld/v1/entities/urn:ngsi-ld:AirQualityObserved:ZZ-02")
+    assert entity["name"]["value"] == "Đã sửa tay"
     left = "SELECT array_agg(id) FROM entity WHERE id LIKE 'urn:ngsi-ld:AirQualityObserved:ZZ-%'"
     assert await site.fetch(left) == ["urn:ngsi-ld:AirQualityObserved:ZZ-02"]
     shown = await site.run("import", "show", done.json["id"])

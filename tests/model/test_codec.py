@@ -249,7 +249,7 @@ def test_pick_omit_lang_and_datasets() -> None:
     assert encode(entity, lang="en")["b"] == {
         "type": "Property",
         "value": "hello",
-        "lang": {"type": "Property", "value": "en"},
+        "lang": "en",
     }
     assert encode(entity, "simplified", lang="fr,vi;q=0.5")["b"] == "chào"
     assert encode(entity, "simplified")["c"] == {"dataset": {"@none": 1, "urn:d:1": 2}}

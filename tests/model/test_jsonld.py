@@ -54,9 +54,10 @@ def test_contexts_load_each_other_and_core_terms_win() -> None:
     assert external("free", context) == "free"
 
 
-def test_a_default_name_hidden_by_the_caller_is_shown_as_iri() -> None:
+def test_a_default_name_hidden_by_the_caller_is_shown_with_the_prefix_of_the_core_context() -> None:
     context = Context.of({"speed": "https://ex.example/speed"}, load)
-    assert external("speed", context) == VOCABULARY + "speed"
+    assert external("speed", context) == "ngsi-ld:default-context/speed"
+    assert context.name("ngsi-ld:default-context/speed") == "speed"
     assert context.name(VOCABULARY + "speed") == "speed"
 
 
@@ -64,7 +65,7 @@ def test_vocabulary() -> None:
     context = Context.of({"@vocab": "https://v.example/"}, load)
     assert context.name("x") == "https://v.example/x"
     assert external("https://v.example/x", context) == "x"
-    assert external("x", context) == VOCABULARY + "x"
+    assert external("x", context) == "ngsi-ld:default-context/x"
 
 
 @pytest.mark.parametrize(

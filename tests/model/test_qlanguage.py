@@ -1,5 +1,6 @@
 """q, scopeQ and geo-queries."""
 
+import math
 import re
 from typing import Any
 
@@ -149,6 +150,7 @@ def test_places() -> None:
                 ("near;maxDistance==5", "Point", '["a",1]')):  # fmt: skip
         with pytest.raises(InvalidInput):
             parse_place(*bad)
-    for unoffered in (("disjoint", "Point", "[1,1]"), ("near;minDistance==5", "Point", "[1,1]")):
-        with pytest.raises(Unsupported):
-            parse_place(*unoffered)
+    assert parse_place("disjoint", "Point", "[1,1]").relation == "disjoint"
+    far = parse_place("near;minDistance==5", "LineString", "[[1,1],[2,2]]").near
+    assert far is not None
+    assert (far.min_m, far.max_m, far.geometry["type"]) == (5.0, math.inf, "LineString")

@@ -193,6 +193,25 @@ class Outbound:
                     raise
         raise Unavailable(f"The host {url.host!r} has no address.", field="url", remedy="Check its name.")
 
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of a host that may be connected to. Raises: NotAllowed, Unavailable."""
+        return await self._checked_addresses(
+            _parse_url(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        )
+
+    async def require_public(self, host: str) -> None:
+        """Refuse a literal address, or `localhost`, that must not be reached. Names are looked up when they are used.
+
+        Raises: NotAllowed.
+        """
+        bare = host.strip("[]").rstrip(".").lower()
+        try:
+            ipaddress.ip_address(bare.partition("%")[0])
+        except ValueError:
+            if bare != "localhost" and not bare.endswith(".localhost"):
+                return
+        await self.addresses(bare, 80)
+
     async def _checked_addresses(self, url: httpx.URL) -> list[str]:
         host = url.host.rstrip(".").lower()
         port = url.port or (443 if url.scheme == "https" else 80)

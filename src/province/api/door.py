@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from province.api import actions, annex, feeds, imports, observations
+from province.api import actions, aggregates, annex, exports, feeds, imports, observations
 from province.api.errors import http_problem, problem_response, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
 from province.api.openapi import document
@@ -48,6 +48,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/api/observations", "observations.observe", "Take in a batch of readings.", observations.observe,
           "Observations", (_KEY,), {JSON: {}}, {200: ("What was taken and what refused.", {"type": "object"})},
           (TooLarge, RateLimited, Unavailable), signed_in=True),
+    Route("GET", "/api/observations/area-hours", "aggregates.area_hours", "Hourly averages per area.",
+          aggregates.area_hours, "Observations", aggregates.PARAMS,
+          answers={200: ("By hour and area.", {"type": "array", "items": {"type": "object"}})},
+          errors=(NotFound, Unavailable)),
     Route("GET", "/api/actions", "actions.list", "Every action with its inputs.", actions.list_actions, "Actions",
           answers={200: ("The actions.", {"type": "array", "items": {"type": "object"}})}),
     Route("POST", "/api/actions/{name}", "actions.act", "Carry out an action.", actions.act, "Actions",
@@ -59,6 +63,7 @@ ROUTES: Final[tuple[Route, ...]] = (
           (_FEED, _KEY), {JSON: {}}, {200: ("What it changed, and what was refused.", {"type": "object"})},
           (NotFound, TooLarge, RateLimited, Unavailable), signed_in=True),
     *imports.ROUTES,
+    *exports.ROUTES,
     Route("GET", "/api/annex", "annex.plan", "The plan as it stands on a day, line by line.", annex.plan, "Plan",
           (_DAY,), answers={200: ("The plan.", {"type": "object"})}, errors=(NotFound,)),
     Route("GET", "/api/annex/checks", "annex.checks", "One acceptance check per line, judged now.", annex.checks,

@@ -13,11 +13,13 @@ from province.errors import (
     AlreadyExists,
     Conflict,
     InvalidInput,
+    InvalidRequest,
     NotAllowed,
     NotFound,
     NotSignedIn,
     ProvinceError,
     RateLimited,
+    TooComplex,
     TooLarge,
     Unavailable,
     Unsupported,
@@ -27,6 +29,7 @@ STATUS: Final[Mapping[type[ProvinceError], int]] = {
     InvalidInput: 400,
     NotSignedIn: 401,
     NotAllowed: 403,
+    TooComplex: 403,
     NotFound: 404,
     AlreadyExists: 409,
     Conflict: 409,
@@ -41,6 +44,8 @@ STATUS: Final[Mapping[type[ProvinceError], int]] = {
 _ETSI: Final = "https://uri.etsi.org/ngsi-ld/errors/"
 _NGSI_LD: Final[Mapping[type[ProvinceError], str]] = {
     InvalidInput: "BadRequestData",
+    InvalidRequest: "InvalidRequest",
+    TooComplex: "TooComplexQuery",
     NotFound: "ResourceNotFound",
     AlreadyExists: "AlreadyExists",
     Unsupported: "OperationNotSupported",
@@ -61,8 +66,8 @@ def problem(error: ProvinceError, request_id: str, *, ngsi_ld: bool = False) -> 
     if ngsi_ld:
         if isinstance(error, Unavailable) and error.field == "@context":
             status, type_uri = 504, _ETSI + "LdContextNotAvailable"
-        elif isinstance(error, InvalidInput) and error.field == "body":
-            type_uri = _ETSI + "InvalidRequest"
+        elif isinstance(error, NotFound) and error.field == "NGSILD-Tenant":
+            type_uri = _ETSI + "NonexistentTenant"
         else:
             name = next((_NGSI_LD[k] for k in type(error).__mro__ if k in _NGSI_LD and k is not ProvinceError), "")
             type_uri = _ETSI + name if name else type_uri

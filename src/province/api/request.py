@@ -10,7 +10,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from province.errors import InvalidInput, TooLarge, Unavailable
+from province.errors import InvalidInput, InvalidRequest, TooLarge, Unavailable
 
 _ID = re.compile(r"[A-Za-z0-9_\-]{8,64}")
 _POSITION = re.compile(r"\(byte (\d+)\)")
@@ -70,11 +70,11 @@ async def read_body(request: Request, limit: int) -> bytes:
 def parse_json(body: bytes) -> Any:
     """Strict JSON in UTF-8. Raises: InvalidInput naming the byte."""
     if not body.strip():
-        raise InvalidInput("the body is empty.", field="body", remedy="Send JSON.")
+        raise InvalidRequest("the body is empty.", field="body", remedy="Send JSON.")
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidInput(
+        raise InvalidRequest(
             f"the body is not UTF-8: byte {error.start} ({body[error.start]:#04x}) is wrong.",
             field="body",
             remedy="Send UTF-8 without any other encoding.",
@@ -84,13 +84,13 @@ def parse_json(body: bytes) -> Any:
     except msgspec.DecodeError as error:
         place = _POSITION.search(str(error))
         where = f" at byte {place[1]}" if place else ""
-        raise InvalidInput(
+        raise InvalidRequest(
             f"the body is not JSON{where}: {str(error)[:120]}.",
             field="body",
             remedy="Check the quotes, commas, braces.",
         ) from None
     except RecursionError:
-        raise InvalidInput("the JSON is nested too deeply.", field="body", remedy="Flatten it.") from None
+        raise InvalidRequest("the JSON is nested too deeply.", field="body", remedy="Flatten it.") from None
 
 
 async def read_json(request: Request, limit: int) -> Any:

@@ -19,7 +19,7 @@ from starlette.types import Scope
 from province.api.errors import http_problem, problem_response
 from province.api.request import MAX_QUERY, read_json, request_id, require_media
 from province.api.services import Services
-from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
+from province.errors import InvalidInput, InvalidRequest, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor
 from province.model.entity import Json
 
@@ -134,10 +134,16 @@ _SLASH: Final = "\x1f"
 
 
 class _SlashRoute(StarletteRoute):
-    """A route whose parameters may hold `%2F`, which servers decode before anybody can see it."""
+    """A route whose parameters may hold `%2F`, which servers decode before anybody can see it.
+
+    A slash at the end says nothing: the standard itself writes its resources both ways (`/entities/`, Table 6.2-1).
+    """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         raw = scope.get("raw_path") or b""
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"][:-1]}
+            raw = raw.removesuffix(b"/")
         if b"%2f" in raw.lower():
             scope = {**scope, "path": unquote(re.sub("%2[fF]", _SLASH, raw.decode("latin-1")))}
         return super().matches(scope)
@@ -154,7 +160,15 @@ def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str
     patterns = [(one.path_regex, list(found)) for one, found in zip(served, paths.values(), strict=True)]
 
     async def nothing(request: Request) -> Response:
-        allowed = next((m for regex, m in patterns if regex.match(request.url.path)), None)
+        path = request.url.path
+        allowed = next((m for regex, m in patterns if regex.match(path) or regex.match(path.rstrip("/"))), None)
+        if (
+            allowed is None
+            and "//" in path
+            and any(regex.match(path.replace("//", "/-/").rstrip("/")) for regex, _ in patterns)
+        ):
+            missing = InvalidInput("a part of the address is empty.", field="id", remedy="Give the id.")
+            return problem_response(missing, request_id(request), ngsi_ld=path.startswith("/ngsi-ld/"))
         if allowed is None:
             error = HTTPException(404, f"Not found: there is nothing at {request.url.path[:200]}.")
         else:
@@ -206,9 +220,9 @@ def _read_params(route: Route, request: Request) -> dict[str, str]:
     for name, value in request.query_params.multi_items():
         if name not in known:
             hint = f"Known here: {', '.join(sorted(known))}." if known else "None is known here."
-            raise InvalidInput(f"the parameter {name[:40]!r} is not known.", field=name[:40], remedy=hint)
+            raise InvalidRequest(f"the parameter {name[:40]!r} is not known.", field=name[:40], remedy=hint)
         if name in result:
-            raise InvalidInput(f"{name!r} is given twice.", field=name, remedy="Give it once.")
+            raise InvalidRequest(f"{name!r} is given twice.", field=name, remedy="Give it once.")
         if "\ufffd" in value or "\x00" in value:
             raise InvalidInput(f"{name!r} is not UTF-8 or holds a NUL.", field=name, remedy="Percent-encode UTF-8.")
         result[name] = value

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 from starlette.requests import Request
 
+from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.api.contexts import Contexts
 from province.broker.broker import Acted
+from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
 from province.broker.feeds import Feeds
-from province.broker.history import History
+from province.broker.history import History, Instance
+from province.broker.measured import AreaHour
+from province.broker.registrations import Registrations
+from province.broker.subscriptions.store import Store
 from province.errors import ProvinceError
 from province.history.correction import Kind
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
 from province.model.change import Change, Changed
-from province.model.entity import Entity, Json
+from province.model.entity import Attribute, Entity, Json, Origin
 from province.model.observation import Acknowledged
 from province.model.query import Page, Query
 from province.model.schema import EntityType
@@ -65,6 +70,22 @@ class Door(Protocol):
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
     ) -> Acknowledged: ...
+    async def instances(self, id: str, names: Sequence[str], actor: Actor) -> list[Instance]: ...
+    async def withdraw(self, id: str, instances: Sequence[Instance], actor: Actor) -> None: ...
+    async def amend(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None: ...
+    async def require_change(self, entity: Entity, actor: Actor) -> None: ...
+    async def attribute_use(self, name: str, actor: Actor, type: str = "") -> tuple[int, set[str]]: ...
+    async def area_hours(
+        self,
+        type: str,
+        attr: str,
+        actor: Actor,
+        *,
+        start: Instant,
+        end: Instant,
+        origins: Collection[Origin] | None = None,
+        stored: bool = True,
+    ) -> Sequence[AreaHour]: ...
     async def correct(
         self,
         id: str,
@@ -101,17 +122,25 @@ class Services:
     """authenticate: who calls; raises NotSignedIn, RateLimited.
 
     contexts: of callers; built on a fetch that raises Unavailable with `field="@context"`.
+    require_public: refuses a host of our own as the target of notifications.
     read_observations: decoder of `POST /api/observations`; observation_media: what it reads.
     """
 
     broker: Door
     authenticate: Callable[[Request], Awaitable[Actor]]
     contexts: Contexts
+    context_store: ContextStore
+    subscriptions: Store
+    source_subscriptions: Store
+    registrations: Registrations
+    require_public: Callable[[str], Awaitable[None]]
     read_observations: ReadObservations
     feeds: Feeds
     imports: Imports | None = None
+    exports: Exports | None = None
     observation_media: tuple[str, ...] = ("application/json",)
     max_body_bytes: int = 16 * 1024**2
+    temporal_instances: int = 10_000
     public_url: str = ""
     source_id: str = "urn:ngsi-ld:ContextSource:province"
     annex: Annex | None = None

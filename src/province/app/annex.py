@@ -31,7 +31,7 @@ from province.model.record import attributes, to_record
 from province.model.schema import Record, describe
 from province.model.time import format_instant, now
 from province.pack import Indicator
-from province.packs.plan.annex import Known, Records, view
+from province.packs.plan.annex import Known, Parts, Records, view
 from province.packs.plan.types import (
     Commitment,
     Milestone,
@@ -293,21 +293,57 @@ class Annex:
         return {e.id: str(e.value("name")) for e in page.items if e.value("name")}
 
 
-def parts_of(ended: Iterable[str], areas: Sequence[Area], day: str) -> Mapping[str, Sequence[str]]:
-    """Area that has ended by a day → names of the wards and communes in force whose middle lies inside it.
+def parts_of(ended: Iterable[str], areas: Sequence[Area], day: str) -> Mapping[str, Parts]:
+    """Area that has ended by a day → the units in force that took in a part of it, by the table of conversions.
 
-    As good as the boundaries: with approximate ones the answer is approximate.
+    Where no conversion is known, the wards and communes whose middle lies inside it: as approximate as the boundaries.
     """
-    shapes = {
-        a.id: shapely.geometry.shape(a.location)
+    by_id = {a.id: a for a in areas}
+    inside: dict[str, list[Area]] = {}
+    for area in areas:
+        if area.parent:
+            inside.setdefault(area.parent, []).append(area)
+    found: dict[str, Parts] = {}
+    for area in (by_id[id] for id in set(ended) if id in by_id):
+        if area.validTo is None or area.validTo > day:
+            continue
+        units = _became(area, by_id, inside, day)
+        names = units or _in_the_middle(area, areas, day)
+        if names:
+            found[area.id] = Parts(names=tuple(sorted(names)), approximate=not units)
+    return found
+
+
+def _became(area: Area, by_id: Mapping[str, Area], inside: Mapping[str, Sequence[Area]], day: str) -> set[str]:
+    """Names of the local units in force that an area, or what lay inside it, became; however many reforms later."""
+    names: set[str] = set()
+    seen: set[str] = set()
+    waiting = [area]
+    while waiting:
+        unit = waiting.pop()
+        if unit.id in seen:
+            continue
+        seen.add(unit.id)
+        if unit.kind in LOCAL and in_force(unit.validFrom, unit.validTo, day):
+            names.add(unit.name)
+        elif unit.validTo is not None and unit.validTo <= day:
+            waiting += [by_id[id] for id in unit.successors if id in by_id]
+            waiting += inside.get(unit.id, ())
+    return names
+
+
+def _in_the_middle(area: Area, areas: Sequence[Area], day: str) -> set[str]:
+    if area.location is None:
+        return set()
+    shape = shapely.geometry.shape(area.location)
+    return {
+        a.name
         for a in areas
-        if a.id in set(ended) and a.location is not None and a.validTo is not None and a.validTo <= day
+        if a.kind in LOCAL
+        and a.location is not None
+        and in_force(a.validFrom, a.validTo, day)
+        and shape.covers(shapely.geometry.shape(a.location).representative_point())
     }
-    if not shapes:
-        return {}
-    local = [a for a in areas if a.kind in LOCAL and a.location is not None and in_force(a.validFrom, a.validTo, day)]
-    middles = [(a.name, shapely.geometry.shape(a.location).representative_point()) for a in local]
-    return {id: sorted(name for name, point in middles if shape.covers(point)) for id, shape in shapes.items()}
 
 
 async def keep_always(annex: Annex) -> None:

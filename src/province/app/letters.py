@@ -1,4 +1,5 @@
-"""Dead letters as one list: messages that could not be taken in, and effects of rules that failed."""
+"""Dead letters as one list: messages that could not be taken in, effects of rules that failed, and notifications
+that a subscriber did not take."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import asyncpg
 
 from province.app.core import Core
 from province.broker import deadletter
+from province.broker.subscriptions import delivery
 from province.console import services as console
 from province.errors import InvalidInput, NotFound
 from province.identity import audit, policy
@@ -26,6 +28,12 @@ _EFFECTS = (
     "SELECT 'effect' AS kind, id, handler AS source, at, reason, '' AS field, attempts, state,"
     " convert_to(event::text, 'UTF8') AS payload, 'application/json' AS media_type FROM failed_effect WHERE tenant = $1"
 )
+_NOTIFICATIONS = (
+    "SELECT 'notification' AS kind, id, 'subscription ' || subscription AS source, at, reason, '' AS field, attempts,"
+    " state, convert_to(happening::text, 'UTF8') AS payload, 'application/json' AS media_type FROM notification"
+    " WHERE tenant = $1"
+)
+_ALL = f"{_MESSAGES} UNION ALL {_EFFECTS} UNION ALL {_NOTIFICATIONS}"
 
 
 def build(core: Core) -> console.DeadLetters:
@@ -36,7 +44,7 @@ def build(core: Core) -> console.DeadLetters:
         at, id = _read_token(after)
         async with core.pool.acquire() as connection:
             rows = await connection.fetch(
-                f"SELECT * FROM ({_MESSAGES} UNION ALL {_EFFECTS}) u"  # noqa: S608 - constants
+                f"SELECT * FROM ({_ALL}) u"  # noqa: S608 - constants
                 " WHERE state = 'open' AND ($2::timestamptz IS NULL OR (at, id) < ($2, $3)) ORDER BY at DESC, id DESC"
                 " LIMIT $4",
                 actor.tenant,
@@ -54,7 +62,7 @@ def build(core: Core) -> console.DeadLetters:
     async def find(actor: Actor, letter: str) -> asyncpg.Record:
         async with core.pool.acquire() as connection:
             row = await connection.fetchrow(
-                f"SELECT * FROM ({_MESSAGES} UNION ALL {_EFFECTS}) u WHERE id = $2",  # noqa: S608 - constants
+                f"SELECT * FROM ({_ALL}) u WHERE id = $2",  # noqa: S608 - constants
                 actor.tenant,
                 _uuid(letter),
             )
@@ -67,6 +75,8 @@ def build(core: Core) -> console.DeadLetters:
         row = await find(actor, letter)
         if row["kind"] == "effect":
             await core.relay.retry(actor.tenant, row["id"], row["source"])
+        elif row["kind"] == "notification":
+            await delivery.retry(core.pool, actor.tenant, row["id"])
         else:
             await _observe_again(core, row, actor)
             await deadletter.settle(core.pool, actor.tenant, row["id"], "retried")
@@ -83,6 +93,8 @@ def build(core: Core) -> console.DeadLetters:
                     row["id"],
                     row["source"],
                 )
+        elif row["kind"] == "notification":
+            await delivery.dismiss(core.pool, actor.tenant, row["id"])
         else:
             await deadletter.settle(core.pool, actor.tenant, row["id"], "dismissed")
         await note(actor, letter, "letter.dismissed", reason)

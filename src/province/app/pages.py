@@ -15,12 +15,16 @@ from starlette.requests import Request
 from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
+from province.adapters.tables.exports import Exports
+from province.adapters.tables.imports import Imports
 from province.app import boards, keeping, letters
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
 from province.app.recent import Recent
+from province.broker import amendments
 from province.broker.broker import Acted
+from province.broker.history import Instance
 from province.broker.marks import Layers
 from province.broker.trends import Trends
 from province.console import services as console
@@ -31,6 +35,7 @@ from province.identity.limits import Limiter, address_key
 from province.identity.passwords import Passwords, generate
 from province.ingest import credentials
 from province.model.actor import Actor, system
+from province.model.entity import Attribute
 from province.model.label import Label
 from province.model.observation import Acknowledged
 from province.model.query import Query, Where
@@ -50,9 +55,11 @@ class Door:
         self.type_counts = core.broker.type_counts
         self.counts = Recent(partial(core.broker.type_counts, names=False))
         self.indicators = Recent(core.broker.indicators)
+        self.attribute_use = core.broker.attribute_use
         self.history = core.measured.history
         self.series = core.measured.series
         self.silent = core.measured.silent
+        self.area_hours = core.measured.area_hours
         self.correct = core.corrections.correct
         self.erase = core.corrections.erase
         self.marks = Layers(core.broker).marks
@@ -60,7 +67,22 @@ class Door:
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
         self.actions = core.broker.actions
+        self.require_change = core.broker.require_change
+        self._pool = core.pool
         self._observer = core.observer
+
+    async def instances(self, id: str, names: Sequence[str], actor: Actor) -> list[Instance]:
+        """The instances of record attributes as they are shown. The caller has read the entity."""
+        return await amendments.instances_of(self._pool, actor.tenant, id, names)
+
+    async def withdraw(self, id: str, instances: Sequence[Instance], actor: Actor) -> None:
+        """Show instances no more. The caller has checked the right."""
+        if instances:
+            await amendments.withdraw(self._pool, id, instances, actor)
+
+    async def amend(self, id: str, instance: Instance, attribute: Attribute, actor: Actor) -> None:
+        """Show another value in place of an instance. The caller has checked the right."""
+        await amendments.correct(self._pool, id, instance, attribute, actor)
 
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
@@ -81,6 +103,7 @@ class Desk:
     reports: Limiter
     """Public reports and look-ups by secret, per address."""
     annex: Annex
+    imports: Imports | None = None
 
 
 def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callable[[Request], str]) -> console.Services:
@@ -136,6 +159,8 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         boards=boards.build(core),
         keeping=keeping.build(core),
         views=_views(core),
+        imports=desk.imports,
+        exports=Exports(Door(core), core.pool),
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),
         public_url=settings.public_url,
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-import httpx
-import msgspec
 import nats.errors
 import uvicorn
 from starlette.applications import Starlette
@@ -17,39 +15,40 @@ from starlette.types import ASGIApp
 from province.adapters.files import FileStore
 from province.adapters.outbound import Outbound
 from province.adapters.photo import Photos
+from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.api import door as api
-from province.api.contexts import Contexts
 from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
 from province.api.services import Annex as AnnexDoor
 from province.api.services import Services
-from province.app import example, exchange, pages, wellbeing
+from province.app import anonymous, example, exchange, pages, subscribing, wellbeing
 from province.app.address import Callers
 from province.app.annex import Annex
 from province.app.core import Core, open_core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
 from province.broker.database import LOST
 from province.broker.feeds import Feeds
+from province.broker.registrations import Registrations
+from province.broker.subscriptions.store import Store
 from province.console import routes as console
-from province.errors import InvalidInput, NotAllowed, Unavailable
+from province.errors import NotAllowed
 from province.identity import bootstrap
 from province.identity.authenticate import Authenticator
 from province.identity.limits import Limiter
 from province.identity.passwords import Passwords
 from province.ingest import observations
 from province.model.actor import Actor
-from province.model.entity import Json
 from province.model.label import Label
 from province.settings import Settings
 
-CONTEXT_BYTES = 1024 * 1024
 _AWAY = (*(kind for kind in LOST if kind is not OSError), ConnectionError, nats.errors.Error)
 """What a handler meets when an engine is away. Another OSError (a file that is missing) is a defect of ours."""
 
 
 async def main(settings: Settings) -> None:
-    """Serve until cancelled."""
+    """Serve until cancelled. Raises: ConfigurationError."""
+    anonymous.check(settings)
     async with open_core(settings, "serve", connections=16) as core:
         hasher = Passwords()
         await bootstrap.prepare(
@@ -61,6 +60,7 @@ async def main(settings: Settings) -> None:
             extra=core.declared.roles,
         )
         await core.jobs.open()
+        await subscribing.load_contexts(settings, subscribing.context_store(core))
         if settings.example:
             await example.load(core)
         outbound = Outbound(settings.outbound_allow)
@@ -93,39 +93,35 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
             request=request.state.request_id,
             purpose=request.headers.get("x-purpose", "")[:200],
         )
-        limiter = strangers if caller.actor.kind == "anonymous" else known
+        actor = anonymous.admit(caller.actor, settings)
+        limiter = strangers if actor.kind == "anonymous" else known
         for key in caller.limit_keys:
             limiter.take(key)
-        request.state.actor = caller.actor
+        request.state.actor = actor
         if caller.must_change:
             raise NotAllowed("the password must be changed first.", remedy="Sign in to the console and change it.")
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             disk.require_space()
-        return caller.actor
+        return actor
 
-    async def fetch_context(url: str) -> Json:
-        try:
-            answer = await outbound.request(
-                "GET", url, headers={"Accept": "application/ld+json"}, largest=CONTEXT_BYTES
-            )
-            if answer.status != 200:
-                raise Unavailable(f"{url[:200]} answered {answer.status}.", field="@context")
-            return msgspec.json.decode(answer.body)
-        except msgspec.DecodeError:
-            raise InvalidInput(f"{url[:200]} is no JSON document.", field="@context") from None
-        except (httpx.HTTPError, OSError) as error:
-            raise Unavailable(f"{url[:200]} cannot be fetched: {error}", field="@context") from None
-
+    store = subscribing.context_store(core)
     annex = Annex(core)
     services = Services(
         broker=pages.Door(core),
         authenticate=authenticate,
-        contexts=Contexts(fetch_context),
+        contexts=subscribing.contexts(outbound, store),
+        context_store=store,
+        subscriptions=Store(core.pool, "entity"),
+        source_subscriptions=Store(core.pool, "registration"),
+        registrations=Registrations(core.pool),
+        require_public=outbound.require_public,
         read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
         feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),
         imports=files,
+        exports=Exports(pages.Door(core), core.pool),
         observation_media=observations.MEDIA_TYPES,
         max_body_bytes=settings.max_body_bytes,
+        temporal_instances=settings.temporal_instances,
         public_url=settings.public_url,
         annex=AnnexDoor(annex.view, annex.report, annex.print),
     )
@@ -137,6 +133,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         photos=Photos(),
         reports=Limiter(rate=0.5, burst=30),
         annex=annex,
+        imports=files,
     )
     site = pages.build(desk, status=status_of, address=callers)
 

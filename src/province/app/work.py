@@ -1,12 +1,14 @@
-"""The process `work`: rules, notices, jobs, upkeep of the lake, the daily values of the plan."""
+"""The process `work`: rules, notices, jobs, notifications, upkeep of the lake, the daily values of the plan."""
 
 from __future__ import annotations
 
 import asyncio
 
+from province.adapters.outbound import Outbound
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.app.readiness import announce
+from province.app.subscribing import Subscriptions
 from province.broker.quality import Quality
 from province.broker.retention import Retention
 from province.broker.trends import Trends
@@ -16,8 +18,9 @@ from province.settings import Settings
 
 async def main(settings: Settings) -> None:
     """Work until cancelled."""
-    async with open_core(settings, "work", connections=8) as core:
+    async with open_core(settings, "work", connections=16) as core:
         await core.jobs.open()
+        outbound = Outbound(settings.outbound_allow)
         retention = Retention(core.pool, core.lake_of, core.broker.types)
         quality = Quality(core.broker, core.lake_of)
         upkeep = Upkeep(core.pool, core.lake_of, retention, {"quality": quality.compute})
@@ -26,8 +29,10 @@ async def main(settings: Settings) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
                 group.create_task(core.jobs.work())
+                group.create_task(Subscriptions(core, outbound).run())
                 group.create_task(upkeep.run())
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
         finally:
+            await outbound.close()
             await core.jobs.close()

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import shapely
 import shapely.geometry
-import shapely.ops
 
 from province.broker.access import UNDECLARED, Access, Rights
 from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
+from province.broker.conditions import is_placed
 from province.broker.database import Connection, Pool
 from province.broker.figures import Figure, figure, from_figure, together
 from province.broker.plan import words_of
@@ -26,10 +26,10 @@ from province.broker.write import Write
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
 from province.model.change import Change, Changed
-from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS, Attribute, Entity
-from province.model.geometry import distance_m
+from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS, Attribute, Entity, split_key
 from province.model.goal import Measured
-from province.model.query import Page, Query, Relation
+from province.model.qlanguage import Place
+from province.model.query import Page, Query, Where
 from province.model.record import to_record
 from province.model.schema import EntityType
 from province.model.text import fold
@@ -43,6 +43,8 @@ ParametersAt = Callable[[str, Instant], Parameters]
 
 _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - composed of constants
 _COUNT_LIMIT = 100_000
+_ROUNDS = 50
+"""Reads of the database behind one page of a geo-query."""
 _MEASURE_TIMEOUT_S = 300.0
 """A value of the plan is computed in the background: a million entities take seconds, on a busy machine longer."""
 _DOES_NOT_COUNT = (
@@ -224,8 +226,14 @@ class Broker:
             if entity is None or access is None or hidden or (type and type not in entity.types):
                 raise NotFound(f"there is no entity {id}.", field="id", remedy="Check the id and your rights.")
             if latest:
-                entity = (await self._overlay(connection, [entity]))[0]
+                entity = (await self.overlay(connection, [entity]))[0]
             return access.show(entity)
+
+    async def require_change(self, entity: Entity, actor: Actor) -> None:
+        """Refuse who may not change this entity. Raises: NotSignedIn, NotAllowed."""
+        entity_type = self.types.get(entity.type)
+        noun = entity_type.noun if entity_type else UNDECLARED
+        self._rights.require(actor, f"{noun}.change", (entity.agency,), entity.area, entity.id)
 
     def access(self, actor: Actor, type_name: str) -> Access | None:
         """What the caller may read of a type; None: nothing."""
@@ -245,21 +253,15 @@ class Broker:
             return Page(items=(), total=0 if query.count else None)
         async with self.pool.acquire() as connection:
             many = await self._has_many_typed(connection, actor.tenant)
-            statement = compile_query(actor.tenant, query, access, self.types, many_typed=many)
-            rows = await connection.fetch(statement.sql, *statement.parameters) if query.limit else []
-            page = [entity_of(row) for row in rows[: query.limit]]
+            page, following = await self._page(connection, query, access, actor.tenant, many)
             total = None
             if query.count:
+                statement = compile_query(actor.tenant, query, access, self.types, many_typed=many)
                 total = await self._count(
                     connection, query, statement.count_sql, statement.parameters[: statement.counted]
                 )
-            following = ""
-            if len(rows) > query.limit and rows and query.order != "any":
-                last = rows[query.limit - 1]
-                following = make_token(last["order_value"], last["id"])
-            page = _refine(page, query, self.types)
             if query.latest and page:
-                page = await self._overlay(connection, page)
+                page = await self.overlay(connection, page)
         by_type = {a.type.name if a.type else None: a for a in access}
         shown = [_access_of(by_type, e, self.types).show(e) for e in page]
         if query.text and any(a.public and not a.everything for a in access):
@@ -269,8 +271,33 @@ class Broker:
             shown = kept
         return Page(items=tuple(shown), next=following, total=total)
 
+    async def _page(
+        self, connection: Connection, query: Query, access: list[Access], tenant: str, many: bool
+    ) -> tuple[list[Entity], str]:
+        """The entities of a page and where the next begins. A geo-query looks on until the page is full."""
+        found: list[Entity] = []
+        following = query.after
+        for _ in range(_ROUNDS if _is_spatial(query) and query.order != "any" else 1):
+            asked = msgspec.structs.replace(query, after=following)
+            if _is_spatial(query):
+                asked = msgspec.structs.replace(asked, limit=min(1000, max(query.limit * 2, 100)))
+            statement = compile_query(tenant, asked, access, self.types, many_typed=many)
+            rows = await connection.fetch(statement.sql, *statement.parameters) if query.limit else []
+            following = ""
+            for i, row in enumerate(rows[: asked.limit]):
+                if len(found) == query.limit:  # a match beyond the page: the next one begins here
+                    following = make_token(rows[i - 1]["order_value"], rows[i - 1]["id"])
+                    return found, following
+                found.extend(_refine([entity_of(row)], query, self.types))
+            if len(rows) <= asked.limit or query.order == "any":
+                return found, ""
+            following = make_token(rows[asked.limit - 1]["order_value"], rows[asked.limit - 1]["id"])
+            if len(found) == query.limit:
+                break
+        return found, following
+
     async def _count(self, connection: Connection, query: Query, sql: str, parameters: list[Any]) -> int:
-        if query.inside is None and query.near is None:
+        if not _is_spatial(query):
             return int(await connection.fetchval(sql, *parameters))
         every = sql.replace("SELECT count(*)", "SELECT " + ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(",")), 1)
         rows = await connection.fetch(f"{every} LIMIT {_COUNT_LIMIT}", *parameters)
@@ -286,7 +313,7 @@ class Broker:
             self._many_typed[tenant] = (clock, known)
         return known
 
-    async def _overlay(self, connection: Connection, entities: list[Entity]) -> list[Entity]:
+    async def overlay(self, connection: Connection, entities: list[Entity]) -> list[Entity]:
         """Put the latest values of observed attributes over the records."""
         wanted: dict[str, list[str]] = {}
         for e in entities:
@@ -324,6 +351,18 @@ class Broker:
                 found = await self._attribute_names(connection, actor.tenant, row["type"], access) if names else ()
                 result.append((row["type"], int(total), found))
         return result
+
+    async def attribute_use(self, name: str, actor: Actor, type: str = "") -> tuple[int, set[str]]:
+        """How many entities that the caller may read have an attribute, and of which kinds it is (5.7.10.4).
+
+        The kinds are those of up to a thousand of the entities.
+        """
+        query = Query(
+            types=(type,) if type else (), where=(Where(name, "exists"),), limit=1_000, count=True, latest=False
+        )
+        page = await self.query(query, actor)
+        kinds = {a.type for e in page.items for k, a in e.attrs.items() if split_key(k)[0] == name}
+        return page.total or 0, set(kinds)
 
     async def _attribute_names(self, connection: Connection, tenant: str, name: str, access: Access) -> tuple[str, ...]:
         entity_type = self.types.get(name)
@@ -449,35 +488,23 @@ def _access_of(by_type: Mapping[str | None, Access], entity: Entity, types: Mapp
     return by_type[entity.type if entity.type in types else None]
 
 
-_RELATED: Mapping[Relation, Callable[[Any, Any], bool]] = {
-    "intersects": shapely.intersects,
-    "within": shapely.within,
-    "contains": shapely.contains,
-    "overlaps": shapely.overlaps,
-    "equals": shapely.equals,
-}
+def _is_spatial(query: Query) -> bool:
+    return query.inside is not None or query.near is not None or query.box is not None
 
 
 def _refine(entities: list[Entity], query: Query, types: Mapping[str, EntityType]) -> list[Entity]:
-    """Exact geometry after the box test of the index."""
-    if query.inside is None and query.near is None and query.box is None:
+    """Exact geometry after the box test of the index; one matching instance of the GeoProperty is enough (4.10)."""
+    if not _is_spatial(query):
         return entities
-    area = shapely.geometry.shape(query.inside) if query.inside is not None else None
-    if area is None and query.box is not None:
-        area = shapely.box(*query.box)
+    place = Place(near=query.near, inside=query.inside, relation=query.relation)
+    box = shapely.box(*query.box) if query.box is not None else None
     result = []
     for e in entities:
         entity_type = types.get(e.type)
-        place = e.value(entity_type.info.place if entity_type and entity_type.info.place else "location")
-        if place is None:
-            continue
-        shape = shapely.geometry.shape(place)
-        if area is not None and not _RELATED[query.relation](shape, area):
-            continue
-        if query.near is not None:
-            nearest = shapely.ops.nearest_points(shape, shapely.Point(*query.near.position))[0]
-            distance = distance_m((nearest.x, nearest.y), query.near.position)
-            if not query.near.min_m <= distance <= query.near.max_m:
-                continue
-        result.append(e)
+        name = query.geoproperty or (entity_type.info.place if entity_type and entity_type.info.place else "location")
+        found = [a.value for k, a in e.attrs.items() if split_key(k)[0] == name and a.type == "GeoProperty"]
+        if box is not None:
+            found = [g for g in found if shapely.intersects(shapely.geometry.shape(g), box)]
+        if any(is_placed(g, place) for g in found):
+            result.append(e)
     return result

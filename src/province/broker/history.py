@@ -44,11 +44,14 @@ async def read_instances(
     limit: int = 10_000,
 ) -> tuple[Instance, ...]:
     """The newest `limit` instances of an entity's attributes, oldest first. keys: attribute names; empty for all."""
+    # An instance that was withdrawn leaves no trace; the row that tells of a removal has no attribute of its own.
     found = await connection.fetch(
-        "SELECT attr, attribute, at, actor, version, seq FROM attribute_history"
-        " WHERE tenant = $1 AND entity = $2 AND ($3::text[] = '{}' OR split_part(attr, ' ', 1) = ANY($3))"
-        " AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5)"
-        " ORDER BY seq DESC LIMIT $6",
+        "SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at, h.actor,"
+        " h.version, h.seq FROM attribute_history h"
+        " LEFT JOIN history_correction c ON c.tenant = h.tenant AND c.entity = h.entity AND c.seq = h.seq"
+        " WHERE h.tenant = $1 AND h.entity = $2 AND ($3::text[] = '{}' OR split_part(h.attr, ' ', 1) = ANY($3))"
+        " AND ($4::timestamptz IS NULL OR h.at >= $4) AND ($5::timestamptz IS NULL OR h.at < $5)"
+        " AND (c.seq IS NULL OR c.attribute IS NOT NULL) ORDER BY h.seq DESC LIMIT $6",
         tenant,
         entity,
         list(keys),

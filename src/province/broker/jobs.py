@@ -108,11 +108,13 @@ class Jobs:
 async def remove_old(pool: Pool, *, keep_days: int = 30) -> dict[str, int]:
     """Remove relayed outbox rows and idempotency keys older than `keep_days`. Returns rows removed by table.
 
-    Rows that the relay has not passed yet, and those that a failed effect still needs, stay.
+    Rows that one of the readers has not passed yet, and those that a failed effect still needs, stay.
     """
     async with pool.acquire() as connection:
         outbox = await connection.execute(
-            "DELETE FROM outbox o USING relay_position p WHERE p.reader = 'relay' AND (o.xid, o.seq) <= (p.xid, p.seq)"
+            "DELETE FROM outbox o WHERE NOT EXISTS"
+            " (SELECT 1 FROM relay_position p WHERE (o.xid, o.seq) > (p.xid, p.seq))"
+            " AND EXISTS (SELECT 1 FROM relay_position WHERE reader = 'relay')"
             " AND o.at < now() - make_interval(days => $1)"
             " AND NOT EXISTS"
             " (SELECT 1 FROM failed_effect f WHERE f.tenant = o.tenant AND f.id = o.id AND f.state = 'open')",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,6 +64,11 @@ class AreaHour:
     def mean(self) -> float:
         """The average of the readings."""
         return self.total / self.readings
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the readings (of all of them, not of a sample)."""
+        return math.sqrt(max(0.0, self.squares / self.readings - self.mean**2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class Step:
     after: Entity | None
     written: dict[str, Attribute | None] = field(default_factory=dict)
     """Attribute instances to put into the history."""
+    past: tuple[tuple[str, Attribute], ...] = ()
+    """Instances that go into the history without touching the state."""
     event: str = ""
 
     @property
@@ -61,8 +63,9 @@ def step(tenant: str, change: Change, before: Entity | None, entity_type: Entity
     _check_preconditions(change, before)
     if change.op == "delete":
         assert before is not None
-        return Step(change, before, None, dict.fromkeys(before.attrs), _event(change, entity_type, "deleted"))
-    given = conform(entity_type, change.attrs)
+        return Step(change, before, None, dict.fromkeys(before.attrs), (), _event(change, entity_type, "deleted"))
+    given, past = _without_older(conform(entity_type, change.attrs), before, change)
+    past += tuple((k, one) for k, a in change.past for one in conform(entity_type, {k: a}).values() if one is not None)
     creating = before is None
     if before is None or change.op in ("replace", "put"):
         merged: dict[str, Attribute] = {k: a for k, a in given.items() if a is not None}
@@ -92,7 +95,7 @@ def step(tenant: str, change: Change, before: Entity | None, entity_type: Entity
     scope = change.scope if change.scope is not None else (before.scope if before else ())
     agency = change.agency if change.agency is not None else (before.agency if before else None)
     untouched = before is not None and (types, scope, agency) == (before.types, before.scope, before.agency)
-    if untouched and not (written or change.counters or change.holds):
+    if untouched and not (written or past or change.counters or change.holds):
         return Step(change, before, before)
     after = Entity(
         tenant=tenant,
@@ -106,7 +109,32 @@ def step(tenant: str, change: Change, before: Entity | None, entity_type: Entity
         created_at=before.created_at if before else now,
         modified_at=now,
     )
-    return Step(change, before, after, written, _event(change, entity_type, "created" if creating else "changed"))
+    stamped = tuple((k, msgspec.structs.replace(a, created_at=now, modified_at=now, instance_id=None)) for k, a in past)
+    return Step(
+        change, before, after, written, stamped, _event(change, entity_type, "created" if creating else "changed")
+    )
+
+
+def _without_older(
+    given: Mapping[str, Attribute | None], before: Entity | None, change: Change
+) -> tuple[Mapping[str, Attribute | None], tuple[tuple[str, Attribute], ...]]:
+    """For style `newer`: what replaces the state, and what was observed before it."""
+    if change.style != "newer" or before is None:
+        return given, ()
+    present: dict[str, Attribute | None] = {}
+    past: list[tuple[str, Attribute]] = []
+    for key, attribute in given.items():
+        old = before.attrs.get(key)
+        if (
+            attribute is not None
+            and old is not None
+            and old.observed_at is not None
+            and (attribute.observed_at is None or attribute.observed_at < old.observed_at)
+        ):
+            past.append((key, attribute))
+        else:
+            present[key] = attribute
+    return present, tuple(past)
 
 
 def _check_preconditions(change: Change, before: Entity | None) -> None:
@@ -129,21 +157,20 @@ def _merge(old: Mapping[str, Attribute], given: Mapping[str, Attribute | None], 
             merged.pop(key, None)
         elif change.style == "fill" and key in merged:
             continue
-        elif change.style == "deep" and key in merged:
-            merged[key] = _deep(merged[key], attribute)
+        elif change.style in ("deep", "part") and key in merged:
+            merged[key] = _deep(merged[key], attribute, whole=change.style == "part")
         else:
             merged[key] = attribute
     return merged
 
 
-def _deep(old: Attribute, new: Attribute) -> Attribute:
-    """Merge an attribute into an older instance: JSON values by RFC 7396, what is not given stays."""
+def _deep(old: Attribute, new: Attribute, *, whole: bool = False) -> Attribute:
+    """Merge an attribute into an older instance: JSON values by RFC 7396, or whole; what is not given stays."""
     if old.type != new.type:
         return new
     meta: dict[str, Attribute | list[Attribute]] = {**old.meta, **new.meta}
-    value = (
-        _merge_json(old.value, new.value) if isinstance(new.value, dict) and new.type != "GeoProperty" else new.value
-    )
+    merges = isinstance(new.value, dict) and new.type != "GeoProperty" and not whole
+    value = _merge_json(old.value, new.value) if merges else new.value
     return msgspec.structs.replace(
         new,
         value=value,

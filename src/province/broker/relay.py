@@ -126,7 +126,7 @@ class Relay:
             BATCH,
         )
         for row in rows:
-            await self._handle(connection, _row(row))
+            await self._handle(connection, read_row(row))
         if rows:
             await connection.execute(
                 "INSERT INTO relay_position (reader, xid, seq) VALUES ('relay', $1, $2)"
@@ -245,7 +245,7 @@ class Relay:
             )
             if found is None:
                 return
-            row = _row(found)
+            row = read_row(found)
             for name, act in self._handlers(connection, row):
                 if name == handler:
                     before = self.counters.parked
@@ -259,7 +259,8 @@ class Relay:
                         )
 
 
-def _row(record: asyncpg.Record) -> OutboxRow:
+def read_row(record: asyncpg.Record) -> OutboxRow:
+    """A row of the outbox with its payload read."""
     values = dict(record)
     values["payload"] = msgspec.json.decode(values["payload"])
     return OutboxRow(**values)

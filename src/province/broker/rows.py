@@ -263,7 +263,7 @@ def _history(effective: Sequence[tuple[Write, Step]], now: datetime) -> list[tup
         (write.actor.tenant, one.entity.id, one.version, key, one.entity.type,
          None if attribute is None else encode(attribute), now, write.actor.id)
         for write, one in effective
-        for key, attribute in one.written.items()
+        for key, attribute in (*one.past, *one.written.items())
     ]  # fmt: skip
 
 
@@ -275,14 +275,18 @@ def _outbox(accepted: Sequence[tuple[Write, list[Step]]], now: datetime) -> list
             if one.skipped:
                 continue
             before = one.before.attrs if one.before else {}
-            payload = {
+            payload: dict[str, Any] = {
                 "version": one.version,
                 "changed": list(one.written),
-                "before": {k: before[k].value for k in one.written if k in before},
+                "was": {k: before[k] for k in one.written if k in before},
                 "agency": one.entity.agency,
                 "created": one.before is None,
                 "deleted": one.after is None,
             }
+            if one.after is None:  # nothing else tells what it was
+                gone = one.entity
+                payload |= {"types": gone.types, "scope": gone.scope, "area": gone.area, "createdAt": gone.created_at,
+                            "modifiedAt": gone.modified_at}  # fmt: skip
             records.append((actor.tenant, uuid.uuid4(), "event", one.event, one.entity.id, one.entity.type,
                             encode(payload), write.depth, actor.id, now))  # fmt: skip
         records.extend(

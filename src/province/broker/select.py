@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,8 @@ from province.broker.access import Access
 from province.broker.rows import COLUMNS
 from province.errors import InvalidInput, NotAllowed, Unsupported
 from province.identity.policy import Scope
-from province.model.geometry import bounds, box_around, validate
-from province.model.query import AnyOf, Query, Where, split_path
+from province.model.geometry import Box, bounds, box_around, validate
+from province.model.query import AnyOf, Near, Query, Where, split_path
 from province.model.schema import EntityType, FieldSpec
 from province.model.text import fold
 
@@ -118,6 +119,9 @@ def names_in(query: Query) -> set[str]:
 def _type_conditions(b: _Builder, query: Query, many_typed: bool) -> list[str]:
     if not query.types:
         return []
+    if query.together:
+        groups = [f"coalesce(e.types, ARRAY[e.type]) @> {b.bind(list(g))}::text[]" for g in query.together]
+        return ["(" + " OR ".join(groups) + ")"]
     if len(query.types) == 1 and not many_typed:
         # A literal, so that the partial index of a declared field can be used.
         name = query.types[0]
@@ -271,10 +275,14 @@ def _place(b: _Builder, query: Query) -> list[str]:
     boxes = []
     if query.box is not None:
         boxes.append(query.box)
+    if query.geoproperty:
+        return [f"(e.attrs ? {b.bind(query.geoproperty)})"]  # the index holds the declared place alone
+    if query.relation == "disjoint" or (query.near is not None and math.isinf(query.near.max_m)):
+        return ["e.bounds IS NOT NULL"]
     if query.inside is not None:
         boxes.append(bounds(validate(query.inside, field="inside")))
     if query.near is not None:
-        boxes.append(box_around(query.near.position, query.near.max_m))
+        boxes.append(_around(query.near))
     result = []
     for west, south, east, north in boxes:
         if not (-180 <= west <= east <= 180.0001 and -90 <= south <= north <= 90.0001):
@@ -282,6 +290,18 @@ def _place(b: _Builder, query: Query) -> list[str]:
         result.append(f"e.bounds && box(point({b.bind(east)}::float8, {b.bind(north)}::float8),"
                       f" point({b.bind(west)}::float8, {b.bind(south)}::float8))")  # fmt: skip
     return result
+
+
+def _around(near: Near) -> Box:
+    """A box that holds every position within the distance of the whole geometry."""
+    west, south, east, north = bounds(near.geometry)
+    corners = [box_around((lon, lat), near.max_m) for lon in (west, east) for lat in (south, north)]
+    return (
+        max(-180.0, min(c[0] for c in corners)),
+        max(-90.0, min(c[1] for c in corners)),
+        min(180.0, max(c[2] for c in corners)),
+        min(90.0, max(c[3] for c in corners)),
+    )
 
 
 def _words(b: _Builder, query: Query) -> str:

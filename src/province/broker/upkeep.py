@@ -47,8 +47,9 @@ NIGHT: Final = timedelta(hours=19, minutes=17)
 """02:17 in Vietnam, counted from midnight UTC."""
 FOLD_AFTER: Final = timedelta(days=1)
 """A correction can be taken back for a day; erasures are folded at once."""
-LITTLE: Final = 5_000_000
-"""Readings of a day, up to which the work of a night is done each hour."""
+OFTEN: Final = timedelta(minutes=15)
+LITTLE: Final = 1_000_000
+"""Readings of a day, up to which the further work of a night is done that often."""
 KEEP_RUNS_DAYS: Final = 90
 _LOCK: Final = 0x55504B50
 _LOST: Final = (*LOST, asyncpg.PostgresError)
@@ -105,15 +106,16 @@ class Upkeep:
             await self._task(tenant, "erase", self.erase)
         if self._is_due(tenant, "vacuum", at, VACUUM_EVERY):
             await self._task(tenant, "vacuum", self.vacuum)
-        if self._is_due(tenant, "hourly", at, timedelta(hours=1)):
-            await self._hourly(tenant)
+        if self._is_due(tenant, "often", at, OFTEN):
+            await self._often(tenant, at)
         if await self._night_is_due(tenant, at):
             await self.night(tenant)
 
-    async def _hourly(self, tenant: str) -> None:
-        """The further work of a night, each hour where there is little to look at."""
+    async def _often(self, tenant: str, at: Instant) -> None:
+        """The further work of a night, several times an hour where there is little to look at."""
         files = await asyncio.to_thread(self._lake_of(tenant).files)
         if not files.num_rows:
+            self._due[tenant, "often"] = at  # the first readings are worth a look
             return
         newest = files.filter(pc.equal(files["partition.day"].cast(pa.string()), str(now().date())))
         if (pc.sum(newest["num_records"]).as_py() or 0) <= LITTLE:
@@ -248,11 +250,9 @@ class Upkeep:
     async def _night_is_due(self, tenant: str, at: Instant) -> bool:
         midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
         last = midnight + NIGHT if at >= midnight + NIGHT else midnight - timedelta(days=1) + NIGHT
-        done = await self._pool.fetchval(
-            "SELECT max(began) FROM upkeep WHERE tenant = $1 AND task = 'night' AND outcome = 'done'", tenant
-        )
+        done = await self._pool.fetchval("SELECT max(began) FROM upkeep WHERE tenant = $1 AND task = 'night'", tenant)
         if done is None:  # the first start: the next night is early enough
-            await self._write(tenant, Run("night", at, at, "done", {"first": True}))
+            await self._write(tenant, Run("night", at, at, "skipped", {}))
             return False
         return bool(done < last)
 
@@ -286,7 +286,8 @@ async def runs(pool: Pool, actor: Actor, *, limit: int = 100) -> list[Run]:
     """The newest runs. Raises: NotAllowed."""
     policy.require_somewhere(actor, "lake.read")
     rows = await pool.fetch(
-        "SELECT task, began, ended, outcome, detail FROM upkeep WHERE tenant = $1 ORDER BY id DESC LIMIT $2",
+        "SELECT task, began, ended, outcome, detail FROM upkeep WHERE tenant = $1 AND outcome <> 'skipped'"
+        " ORDER BY id DESC LIMIT $2",
         actor.tenant, limit,
     )  # fmt: skip
     return [Run(r["task"], r["began"], r["ended"], r["outcome"], msgspec.json.decode(r["detail"])) for r in rows]

@@ -7,10 +7,14 @@ from typing import Any
 from starlette.responses import Response
 
 from province.console.display import title_of
+from province.console.filters import held_on
+from province.console.lists import names_of
 from province.console.signin import problem
 from province.console.visit import Visit
 from province.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound
 from province.model.query import Query
+from province.model.time import now
+from province.vocab.area import civil_day
 
 
 async def accounts(visit: Visit, **extra: Any) -> Response:
@@ -25,6 +29,7 @@ async def accounts(visit: Visit, **extra: Any) -> Response:
         "roles": roles,
         "role_names": {r.name: visit.words.label(r.label) for r in roles},
         "agencies": await _agencies(visit),
+        "agency_names": await names_of(visit, {agency for row in rows for _, _, agency in row.grants if agency}),
         "made": None,
         "problem": None,
         "given": {},
@@ -35,11 +40,12 @@ async def accounts(visit: Visit, **extra: Any) -> Response:
 
 
 async def _agencies(visit: Visit) -> list[tuple[str, str]]:
+    """(id, name) of the agencies of today: nobody begins to work for one that is no more."""
     if "Agency" not in visit.services.broker.types:
         return []
     kind = visit.services.broker.types["Agency"]
     page = await visit.services.broker.query(
-        Query(types=("Agency",), order="name", limit=500, latest=False), visit.actor
+        Query(types=("Agency",), where=held_on(civil_day(now())), order="name", limit=500, latest=False), visit.actor
     )
     return [(e.id, title_of(e, kind)) for e in page.items]
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from province.broker.actions import inputs_of
+from province.console import creating
 from province.console.display import Words, unit_symbol
 from province.console.language import mark
 from province.console.navigation import readable
@@ -18,7 +20,7 @@ from province.model.annex import AnnexView, LineView, WhyNot
 from province.model.goal import Comparator, Goal, Outcome
 from province.model.label import Label
 from province.model.unit import convert
-from province.pack import Map, Silent, Table
+from province.pack import Board, Map, Silent, Table
 from province.vocab.area import parse_day
 
 HOME: Final = "/phu-luc-xiv"
@@ -116,6 +118,7 @@ async def line(visit: Visit) -> Response:
     values = {
         "one": one,
         "screens": screens_by_row(visit, view).get(one.row, ()),
+        "starts": _starts(visit, one.code),
         "before": everything[position - 1] if position else None,
         "after": everything[position + 1] if position + 1 < len(everything) else None,
     }
@@ -137,6 +140,15 @@ async def report_pdf(visit: Visit) -> Response:
     name = f"phu-luc-xiv-{found.year}.pdf" if visit.language == "vi" else f"annex-xiv-{found.year}.pdf"
     headers = {"content-disposition": f'inline; filename="{name}"'}
     return Response(await annex.print(found, visit.language), media_type="application/pdf", headers=headers)
+
+
+def _starts(visit: Visit, code: str) -> list[tuple[str, Label]]:
+    """Links to what makes something for a line of the plan: a project, a milestone."""
+    return [
+        (f"{creating.HOME}/{action.name}?line={code}", action.title)
+        for action in creating.offered(visit)
+        if any(i.name == "line" for i in inputs_of(action))
+    ]
 
 
 def chapters(view: AnnexView) -> list[Chapter]:
@@ -162,6 +174,8 @@ def screens_by_row(visit: Visit, view: AnnexView) -> dict[str, tuple[Screen, ...
                 screens.append(Screen(f"/list/{name}", panel.title))
         if person and any(isinstance(p, Silent) for p in pack.panels):
             screens.insert(0, Screen("/silent", mark("Silent devices")))
+        if person and any(isinstance(p, Board) for p in pack.panels):
+            screens.insert(0, Screen("/boards", mark("Domain boards")))
         if any(isinstance(p, Map) for p in pack.panels):
             screens.append(Screen("/map", mark("Map")))
     return {row: tuple(screens[:SCREENS]) for row, screens in found.items()}

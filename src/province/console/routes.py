@@ -12,8 +12,11 @@ from province.console import (
     alerts,
     annex,
     boards,
+    creating,
     entity,
+    exports,
     guidance,
+    imports,
     letters,
     lineage,
     lists,
@@ -40,8 +43,8 @@ from province.errors import NotFound, ProvinceError
 def routes(services: Services) -> list[BaseRoute]:
     """Pages, the JSON that islands read, and static files."""
 
-    def at(path: str, handler: Handler, *methods: str, public: bool = False) -> Route:
-        return Route(path, door(services, handler, public=public), methods=list(methods) or ["GET"])
+    def at(path: str, handler: Handler, *methods: str, public: bool = False, largest: int = 0) -> Route:
+        return Route(path, door(services, handler, public=public, largest=largest), methods=list(methods) or ["GET"])
 
     plan = [
         at(annex.HOME, annex.plan, public=True),
@@ -53,6 +56,7 @@ def routes(services: Services) -> list[BaseRoute]:
         Mount("/static", _Static(directory=STATIC), name="static"),
         at("/", overview.overview, public=True),
         *(plan if services.annex is not None else ()),
+        at(creating.HOME + "/{action}", creating.create, "GET", "POST"),
         at("/inbox/{notice}/read", overview.mark_read, "POST"),
         at("/sign-in", signin.sign_in, "GET", "POST", public=True),
         at("/sign-out", signin.sign_out, "POST", public=True),
@@ -79,6 +83,14 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/console/map/{layer}.geojson", maps.shapes, public=True),
         at("/console/series/{entity:path}/{attr}.json", series.series, public=True),
         at("/silent", silence.silent),
+        at("/imports", imports.overview),
+        at("/imports", imports.receive, "POST", largest=imports.LARGEST),
+        at("/imports/{id}", imports.one),
+        at("/imports/{id}/mapping", imports.describe, "POST"),
+        at("/imports/{id}/start", imports.start, "POST"),
+        at("/imports/{id}/undo", imports.undo, "POST"),
+        at("/imports/{id}/refused", imports.refused),
+        at("/export/{file}", exports.export),
         at("/boards", boards.overview),
         at("/boards/{domain}", boards.board),
         at("/alerts", alerts.alerts),

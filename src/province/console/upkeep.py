@@ -79,7 +79,7 @@ async def _show(visit: Visit, *, plan: Any = None, error: ProvinceError | None =
     runs = []
     newest: dict[str, Any] = {}
     for run in await keeping.runs(visit.actor):
-        figures = [(words(FIGURES[k]), v) for k, v in run.detail.items() if k in FIGURES and v]
+        figures = [(words(name), run.detail[k]) for k, name in FIGURES.items() if run.detail.get(k)]
         row = {"run": run, "name": words(TASKS[run.task]) if run.task in TASKS else run.task, "figures": figures,
                "seconds": (run.ended - run.began).total_seconds(), "error": run.detail.get("error", "")}  # fmt: skip
         newest.setdefault(run.task, row)

@@ -202,17 +202,24 @@ def from_readings(
     areas: by entity; others do not count.  corrections: all that touch the span.
     """
     spoken_of = sorted({c.entity for c in corrections})
-    columns = ["entity", "type", "observed_at", "number", "origin"]
+    columns = ("entity", "type", "observed_at", "number", "origin")
     placed = pa.table({"entity": pa.array(areas.keys(), pa.string()), "area": pa.array(areas.values(), pa.string())})
     amended = lake.read(replace(span, entities=spoken_of), columns=columns, corrections=corrections)
     with duckdb.connect(":memory:") as connection:
-        connection.register("untouched", lake.batches(span, columns, without=spoken_of))
+        connection.execute("SET TimeZone = 'UTC'")
         connection.register("amended", amended)
         connection.register("placed", placed)
+        connection.register("spoken_of", pa.table({"entity": pa.array(spoken_of, pa.string())}))
+        untouched = lake.source(span)
+        if untouched is None:
+            connection.register("streamed", lake.batches(span, columns))
+            untouched = "streamed WHERE true"
         among = "" if origins is None else f" AND origin IN ({', '.join(str(int(o)) for o in origins)})"
+        others = " AND entity NOT IN (SELECT entity FROM spoken_of)" if spoken_of else ""
+        names = ", ".join(columns)
         found = connection.execute(
             f"SELECT epoch_us(observed_at) // {HOUR_US} AS hour, p.area, count(*), sum(number), sum(number * number)"  # noqa: S608
-            f" FROM (SELECT {', '.join(columns)} FROM untouched UNION ALL SELECT {', '.join(columns)} FROM amended) r"
+            f" FROM (SELECT {names} FROM {untouched}{others} UNION ALL SELECT {names} FROM amended) r"
             f" JOIN placed p ON p.entity = r.entity WHERE type = ? AND number IS NOT NULL{among}"
             " GROUP BY hour, p.area ORDER BY hour, p.area",
             [type],

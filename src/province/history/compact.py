@@ -22,7 +22,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from province.errors import Conflict, Unavailable
-from province.history.delta import ROW_GROUP, Delta
+from province.history.delta import MERGED_GROUP, Delta
 from province.history.lake import LAKE, Lake, arrange
 
 APPLICATION = "upkeep"
@@ -127,7 +127,7 @@ def rewrite(
             part = part.drop_columns([table.partition]) if table.partition in part.schema.names else part
             path = f"{table.partition}={day.isoformat()}/merged-{uuid.uuid4().hex}.zstd.parquet"
             with table.filesystem.open_output_stream(path) as out:
-                pq.write_table(part, out, compression="zstd", compression_level=3, row_group_size=ROW_GROUP)
+                pq.write_table(part, out, compression="zstd", compression_level=3, row_group_size=MERGED_GROUP)
             size = table.filesystem.get_file_info(path).size
             actions.append(AddAction(path, size, values, now_ms, False, _statistics(part)))
         actions += [RemoveAction(f["path"], False, now_ms, f["size_bytes"], values) for f in files]

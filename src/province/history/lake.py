@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -47,6 +48,8 @@ LAKE: pa.Schema = pa.schema(
     ]
 )
 COLUMNS: tuple[str, ...] = tuple(LAKE.names[1:])
+FEW_ENTITIES = 64
+"""Up to so many entities are looked for by name; for more, whole files are read."""
 _PREFIX = 32
 """Delta cuts text statistics at 32 characters and instants at milliseconds: compare no more than that."""
 _Numbers = npt.NDArray[np.int64]
@@ -72,6 +75,7 @@ class Lake(Delta):
 
     def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None) -> None:
         super().__init__(uri, LAKE, "day", storage_options)
+        self._engine: duckdb.DuckDBPyConnection | None = None
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -108,7 +112,7 @@ class Lake(Delta):
         files: of an earlier version (`look`); None: of the newest.
         """
         wanted = list(dict.fromkeys((*columns, *_ORDER, "dataset")))
-        table = self._retry(lambda: self._dataset(span, files).to_table(columns=wanted, filter=filter_of(span)))
+        table = self._retry(lambda: self._rows(span, wanted, files))
         table = _once(table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in _ORDER])))
         return amend(table, corrections).select(list(columns)).slice(0, limit)
 
@@ -185,6 +189,49 @@ class Lake(Delta):
         """Log entries of the live files that may hold readings of the span: path, size_bytes, num_records, …"""
         files = super().files()
         return files if span is None or not files.num_rows else files.filter(may_hold(files, span))
+
+    def source(self, span: Span, files: pa.Table | None = None) -> str | None:
+        """SQL for the readings of a span, for DuckDB, ending in a condition that more can be added to.
+
+        None: there are no files, or they are not in a folder. DuckDB reads a folder's files twice as fast as Arrow, and
+        of many small ones, where it keeps the footers, several times as fast.
+        """
+        files = self._list() if files is None else files
+        paths = [] if files is None else files.filter(may_hold(files, span))["path"].to_pylist()
+        if "://" in self.uri or not paths:
+            return None
+        terms = []
+        for column, values in (("entity", span.entities), ("attribute", span.attributes)):
+            if values is not None:
+                terms.append(f"{column} IN ({', '.join(map(_literal, values)) or 'NULL'})")
+        if span.start is not None:
+            terms.append(f"observed_at >= make_timestamptz({_micros(span.start)})")
+        if span.end is not None:
+            terms.append(f"observed_at < make_timestamptz({_micros(span.end)})")
+        if span.datasets is not None:
+            named = ", ".join(_literal(d) for d in span.datasets if d is not None)
+            either = [f"dataset IN ({named})"] if named else []
+            terms.append("(" + " OR ".join(either + ["dataset IS NULL"] * (None in span.datasets)) + ")")
+        listed = ", ".join(_literal(f"{self.uri}/{path}") for path in paths)
+        return f"read_parquet([{listed}], hive_partitioning = false) WHERE " + (" AND ".join(terms) or "true")
+
+    def _rows(self, span: Span, columns: Sequence[str], files: pa.Table | None) -> pa.Table:
+        few = span.entities is not None and len(span.entities) <= FEW_ENTITIES
+        source = self.source(span, files) if few else None
+        if source is None:
+            return self._dataset(span, files).to_table(columns=list(columns), filter=filter_of(span))
+        with self._lock:
+            if self._engine is None:
+                self._engine = duckdb.connect(":memory:")
+                self._engine.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
+            cursor = self._engine.cursor()
+        try:
+            found = cursor.sql(f"SELECT {', '.join(columns)} FROM {source}").to_arrow_table()  # noqa: S608 - literals
+        except duckdb.IOException as error:
+            raise FileNotFoundError(str(error)[:300]) from error
+        finally:
+            cursor.close()
+        return found.cast(pa.schema([self._stored.field(name) for name in columns]))
 
     def _dataset(self, span: Span, files: pa.Table | None = None) -> pads.Dataset:
         files = self._list() if files is None else files
@@ -370,6 +417,14 @@ def _newest(table: pa.Table, n: int) -> pa.Table:
     place = np.arange(table.num_rows) - np.repeat(starts, np.diff(np.append(starts, table.num_rows)))
     kept = table.filter(pa.array(place < n))
     return kept.take(pc.sort_indices(kept, sort_keys=[(name, "ascending") for name in _ORDER]))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _micros(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _midnight(day: Any) -> datetime:

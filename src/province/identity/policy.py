@@ -20,8 +20,9 @@ from province.errors import InvalidInput, NotAllowed, NotSignedIn
 from province.model.actor import Actor, Grant
 
 GUARDED: Final = frozenset(
-    ("account", "audit", "grant", "key", "role", "secret", "session", "system", "tenant", "token")
-)
+    ("account", "audit", "context", "grant", "key", "registration", "role", "secret", "session", "subscription",
+     "system", "tenant", "token")
+)  # fmt: skip
 """Nouns that the pattern `*.verb` leaves out: `*.read` reads entities, not accounts. Only `*` reaches them unnamed."""
 
 _PATTERN = re.compile(r"(\*|[^\s*]+)\.(\*|[a-z][a-z0-9_-]*)")

@@ -22,14 +22,26 @@ CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
     "clerk": (Label("Cán bộ thụ lý", "Clerk"), ("*.read", "file.create")),
     "steward": (
         Label("Cán bộ quản lý dữ liệu", "Data steward"),
-        ("*.read", "*.create", "*.change", "*.delete", "*.correct"),
+        (
+            "*.read",
+            "*.create",
+            "*.change",
+            "*.delete",
+            "*.correct",
+            "subscription.create",
+            "context.create",
+            "registration.*",
+        ),
     ),
     "viewer": (Label("Người xem", "Viewer"), ("*.read",)),
     "device-manager": (
         Label("Quản lý thiết bị", "Device manager"),
         ("*.read", "*.observe", "*.provision", "device.*", "devicemodel.*"),
     ),
-    "integrator": (Label("Hệ thống kết nối", "Connected system"), ("*.observe",)),
+    "integrator": (
+        Label("Hệ thống kết nối", "Connected system"),
+        ("*.observe", "subscription.create", "context.create"),
+    ),
     "resident": (Label("Người dân", "Resident"), ("file.create",)),
 }
 """Core roles. None but the administrator sees personal data: a pack adds `<type>.personal` where its work needs it."""

@@ -37,6 +37,7 @@ from province.broker.database import LOST, Connection, Pool, leadership
 from province.broker.known import Known
 from province.broker.stream import Envelope, Incarnation, Reader
 from province.broker.streaming import Outcome, Watcher
+from province.broker.subscriptions.measured import Announcer
 from province.errors import DecodeError, ProvinceError, Unavailable
 from province.history import area_hours, correction, latest
 from province.history.lake import Lake, arrange, stage
@@ -122,6 +123,7 @@ class Writer:
         self._max_bytes = max_bytes
         self._limits = limits or Limits()
         self._watcher = watcher
+        self._announcer = Announcer(types)
         self._on_step = on_step
         self._lakes: dict[str, Lake] = {}
         self._committed: dict[str, int | None] = {}
@@ -290,6 +292,7 @@ class Writer:
                 rows = await self._corrected(connection, tenant, rows)
                 if values:
                     sent += await latest.write(connection, tenant, rows, self._types)
+                await self._announcer.tell(connection, tenant, rows)
                 places = await self._places(tenant, pc.unique(rows["entity"]).to_pylist())
                 found = await asyncio.to_thread(area_hours.sums, rows, places)
                 await area_hours.add(connection, tenant, found)

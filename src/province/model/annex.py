@@ -82,9 +82,9 @@ class OwnerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceView(msgspec.Struct, frozen=True, kw_only=True):
-    """A place by the name in force. written: its name in the plan.  parts: units in force inside it, when known.
+    """A place by the name in force. written: its name in the plan.  parts: units in force that took in a part of it.
 
-    approximate: the parts were derived from approximate boundaries.
+    approximate: the parts were guessed from approximate boundaries.
     """
 
     name: str

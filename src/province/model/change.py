@@ -14,8 +14,10 @@ Operation = Literal["create", "replace", "put", "merge", "upsert", "delete"]
 """create: must be absent. replace: must exist, attributes not given vanish. put: create or replace.
 merge: must exist, other attributes stay. upsert: create or merge. delete: must exist."""
 
-Style = Literal["set", "fill", "deep"]
-"""How merge and upsert treat an attribute that exists: overwrite it, keep it, or merge the JSON (RFC 7396)."""
+Style = Literal["set", "fill", "deep", "part", "newer"]
+"""How merge and upsert treat an attribute that exists: overwrite it, keep it, merge the JSON (RFC 7396), replace
+the members that are given (5.5.8), or overwrite it when the given one was observed later, else add the given one to the
+history alone."""
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One change to one entity.
 
     attrs: attribute instances by key (`model.entity.attribute_key`); None removes one.
+    past: instances (key, attribute) that belong to the history and not to the present state.
     event: past-tense name (`report.resolved`); empty: `<type>.created|changed|deleted` by operation.
     expect_version: refuse unless the entity has this version.  agency: new owner, or None for unchanged.
     """
@@ -66,6 +69,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     type: str
     attrs: Mapping[str, Attribute | None] = {}
+    past: tuple[tuple[str, Attribute], ...] = ()
     types: tuple[str, ...] = ()
     scope: tuple[str, ...] | None = None
     style: Style = "set"

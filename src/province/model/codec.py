@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from province.errors import InvalidInput, TooLarge
-from province.model.entity import KINDS, ORIGINS, Attribute, Entity, Json, Kind, Origin, attribute_key
+from province.errors import InvalidInput, InvalidRequest, TooLarge
+from province.model.entity import KINDS, NULL, ORIGINS, Attribute, Entity, Json, Kind, Origin, attribute_key
 from province.model.geometry import validate
 from province.model.jsonld import CORE, Context, is_iri
 from province.model.jsonvalue import check_json
@@ -21,9 +21,6 @@ from province.model.time import Instant, parse_instant
 from province.model.unit import convert
 
 MAX_ATTRIBUTES: Final = 1_000
-NULL: Final = "urn:ngsi-ld:null"
-"""What stands for null in JSON-LD, where null itself would vanish."""
-
 MEMBER: Final[Mapping[Kind, str]] = {
     "Property": "value",
     "GeoProperty": "value",
@@ -47,7 +44,7 @@ KIND_OF: Final[Mapping[str, Kind]] = {
 GEOMETRIES: Final = frozenset(
     ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection")
 )
-_OURS = frozenset(("createdAt", "modifiedAt", "deletedAt", "instanceId", "entity", "entityList"))
+_OURS = frozenset(("createdAt", "modifiedAt", "deletedAt", "instanceId", "entity", "entityList", "lang"))
 """Members that only we write: ignored when they come back to us."""
 RESERVED: Final = frozenset(
     ("type", "unitCode", "observedAt", "datasetId", "objectType", "origin", *MEMBER.values(), *_OURS)
@@ -114,7 +111,7 @@ def members(data: Json, context: Context) -> dict[str, Any]:
     Raises: InvalidInput.
     """
     if not isinstance(data, dict):
-        raise InvalidInput(f"expected a JSON object, not {_kind_name(data)}.", remedy="Send one entity as an object.")
+        raise InvalidRequest(f"expected a JSON object, not {_kind_name(data)}.", remedy="Send one entity as an object.")
     result: dict[str, Any] = {}
     for key, value in data.items():
         if key == "@context":
@@ -133,6 +130,9 @@ def read_types(value: Json, context: Context) -> tuple[str, ...]:
         raise InvalidInput(
             f"{str(value)[:80]!r} is not a type name.", field="type", remedy="Give a name such as Device."
         )
+    for one in given:
+        if context.aliases.get(one, one) in ("id", "type"):
+            raise InvalidInput(f"{one!r} is a keyword and no type.", field="type", remedy="Give a name such as Device.")
     return tuple(dict.fromkeys(context.name(nfc(t), field="type") for t in given))
 
 
@@ -166,6 +166,16 @@ def read_instances(name: str, value: Json, reading: Reading, *, parent: str = ""
             )
         result[key] = found
     return result
+
+
+def read_evolution(name: str, value: Json, reading: Reading) -> tuple[str, list[Attribute]]:
+    """All instances of one attribute of a temporal entity: several may share a dataset. Returns its stored name.
+
+    Raises: InvalidInput, TooLarge.
+    """
+    stored = reading.context.name(nfc(name), field=name)
+    several = value if is_instances(value) else [value]
+    return stored, [read_attribute(stored, one, reading, f"{name}[{i}]") for i, one in enumerate(several)]
 
 
 def is_instances(value: Json) -> bool:

@@ -12,6 +12,9 @@ from province.model.time import Instant
 Json = Any
 """Whatever JSON can say: str, int, float, bool, None, list, dict."""
 
+NULL: Final = "urn:ngsi-ld:null"
+"""What stands for null in JSON-LD, where null itself would vanish."""
+
 Kind = Literal[
     "Property",
     "GeoProperty",
@@ -36,6 +39,8 @@ class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, r
 
     unit_code: UN/CEFACT code.  observed_at: when it was measured.  dataset_id: IRI that tells parallel instances apart.
     meta: attributes of the attribute (sub-properties and sub-relationships).
+    lang: the language that was chosen from a LanguageProperty; only in answers.
+    deleted_at: when it was removed; only in histories and notifications, whose value is then NULL.
     """
 
     type: Kind = "Property"
@@ -46,8 +51,10 @@ class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, r
     origin: Origin = "reported"
     created_at: Instant | None = None
     modified_at: Instant | None = None
+    deleted_at: Instant | None = None
     instance_id: str | None = None
     object_type: str | None = None
+    lang: str | None = None
     meta: Mapping[str, Attribute | list[Attribute]] = msgspec.field(default_factory=dict)
 
 

@@ -12,8 +12,8 @@ from province.model.jsonld import CORE, Context, external
 from province.model.representation import encode_attribute, simplify
 from province.model.time import Instant, format_instant
 
-TimeProperty = Literal["observedAt", "createdAt", "modifiedAt"]
-TIME_PROPERTIES: Final[tuple[TimeProperty, ...]] = ("observedAt", "createdAt", "modifiedAt")
+TimeProperty = Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"]
+TIME_PROPERTIES: Final[tuple[TimeProperty, ...]] = ("observedAt", "createdAt", "modifiedAt", "deletedAt")
 _PAIRS: Final[Mapping[Kind, str]] = {
     "Property": "values",
     "GeoProperty": "values",
@@ -32,6 +32,8 @@ def time_of(attribute: Attribute, time_property: TimeProperty) -> Instant | None
     """The instant by which an instance is placed in time."""
     if time_property == "observedAt":
         return attribute.observed_at
+    if time_property == "deletedAt":
+        return attribute.deleted_at
     return attribute.created_at if time_property == "createdAt" else attribute.modified_at
 
 

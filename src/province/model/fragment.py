@@ -11,7 +11,6 @@ from province.errors import InvalidInput
 from province.model.codec import (
     KIND_OF,
     MEMBER,
-    NULL,
     RESERVED,
     Reading,
     is_attribute,
@@ -21,7 +20,7 @@ from province.model.codec import (
     read_scope,
     read_types,
 )
-from province.model.entity import KINDS, Attribute, Entity, Json, attribute_key
+from province.model.entity import KINDS, NULL, Attribute, Entity, Json, attribute_key
 from province.model.jsonld import CORE, Context
 from province.model.jsonvalue import check_json
 from province.model.representation import encode_attribute
@@ -42,6 +41,11 @@ class Fragment(msgspec.Struct, frozen=True, kw_only=True):
     based: bool = False
 
 
+def is_empty(members: Mapping[str, Any]) -> bool:
+    """Whether nothing is left besides what only we write."""
+    return not members.keys() - {"createdAt", "modifiedAt", "deletedAt"}
+
+
 def needs_base(data: Json, context: Context = CORE) -> bool:
     """Whether the fragment changes parts of attributes, so that `decode_fragment` must know the entity as it is."""
     if not isinstance(data, dict):
@@ -60,10 +64,12 @@ def decode_fragment(
     context: Context = CORE,
     types: Mapping[str, EntityType] | None = None,
     base: Entity | None = None,
+    whole: bool = False,
 ) -> Fragment:
     """Read a fragment in normalized or concise form. `null` and "urn:ngsi-ld:null" remove.
 
     types: declared types by name; those of `base` and of the fragment are checked.  base: the entity as it is.
+    whole: structured values are replaced and not merged.
     Raises: InvalidInput naming the field, TooLarge.
     """
     check_json(data)
@@ -87,7 +93,7 @@ def decode_fragment(
         several = is_instances(value) or (isinstance(value, list) and any(_is_partial(v) for v in value))
         for i, one in enumerate(value if several else [value]):
             field = f"{name}[{i}]" if several else name
-            key, found, merged = _read(stored, one, reading, base, field)
+            key, found, merged = _read(stored, one, reading, base, field, whole)
             if key in attrs:
                 raise InvalidInput(f"{name!r} is given twice.", field=field, remedy="Give each datasetId once.")
             attrs[key] = found
@@ -96,7 +102,7 @@ def decode_fragment(
 
 
 def _read(
-    stored: str, value: Json, reading: Reading, base: Entity | None, field: str
+    stored: str, value: Json, reading: Reading, base: Entity | None, field: str, whole: bool
 ) -> tuple[str, Attribute | None, bool]:
     dataset = (
         value.get("datasetId") if isinstance(value, dict) and (is_attribute(value) or _is_partial(value)) else None
@@ -114,10 +120,10 @@ def _read(
             raise InvalidInput("there is no such attribute to change.", field=field, remedy="Give its value as well.")
         return key, read_attribute(stored, _strip(value), reading, field), False
     shown = encode_attribute(old, context=reading.context)
-    return key, read_attribute(stored, _merge(shown, value), reading, field), True
+    return key, read_attribute(stored, _merge(shown, value, whole), reading, field), True
 
 
-def _merge(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+def _merge(old: dict[str, Any], patch: dict[str, Any], whole: bool) -> dict[str, Any]:
     """Change parts of a normalized attribute. A patch of another kind replaces it."""
     given = patch if is_attribute(patch) or _is_partial(patch) else {"value": patch}
     kind = old["type"]
@@ -130,11 +136,11 @@ def _merge(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
         if value is None or value == NULL:
             result.pop(name, None)
         elif name == member:
-            result[name] = value if kind == "GeoProperty" else _merge_json(old.get(name), value)
+            result[name] = value if whole or kind == "GeoProperty" else _merge_json(old.get(name), value)
         elif name in RESERVED or not isinstance(result.get(name), dict):
             result[name] = value
         else:
-            result[name] = _merge(result[name], value if isinstance(value, dict) else {"value": value})
+            result[name] = _merge(result[name], value if isinstance(value, dict) else {"value": value}, whole)
     return result
 
 

@@ -22,6 +22,8 @@ Loader = Callable[[str], Json]
 """URL → the document found there (an object with `@context`). It must not be called with an unguarded client."""
 
 CORE_URL: Final = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
+LINK_RELATION: Final = "http://www.w3.org/ns/json-ld#context"
+"""The relation under which a Link header names a JSON-LD context."""
 MAX_TERMS = 20_000
 _CORE_URL = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/(v1/)?ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
@@ -101,6 +103,10 @@ def iri_of(name: str) -> str:
     return core_terms().get(name) or VOCABULARY + name
 
 
+_SPACES: Final[Mapping[str, str]] = {"ngsi-ld": _facts()["namespaces"]["ngsi-ld"]}
+"""Prefixes of the core context under which names are shown."""
+
+
 class Context:
     """An active @context. Core terms always win, as if the core context stood last (clause 4.4).
 
@@ -115,6 +121,7 @@ class Context:
         prefixes: Mapping[str, str] | None = None,
         aliases: Mapping[str, str] | None = None,
         source: Json = None,
+        has_core: bool = False,
     ) -> None:
         self.terms = dict(terms or {})
         self.vocabulary = vocabulary or VOCABULARY
@@ -123,6 +130,8 @@ class Context:
         """Member names that stand for `id` and `type`."""
         self.source = source
         """The @context as the caller gave it: None, a URL, an object or an array."""
+        self.has_core = has_core
+        """The core context stands in it, or in one that it leads to, so that a reader finds it there."""
         self.plain = not self.terms and self.vocabulary == VOCABULARY and not self.prefixes
         self._names: dict[str, str] = {}
         self._short: dict[str, str] = {}
@@ -136,7 +145,8 @@ class Context:
         loader: called for every URL but the core context's; what it raises passes through.
         Raises: InvalidInput for what JSON-LD does not allow.
         """
-        parts = [p for p in (value if isinstance(value, list) else [value]) if not (isinstance(p, str) and is_core(p))]
+        given = value if isinstance(value, list) else [value]
+        parts = [p for p in given if not (isinstance(p, str) and is_core(p))]
         if len(parts) > 50:
             raise InvalidInput(f"the @context has {len(parts)} parts.", field=field, remedy="Give at most 50.")
         for part in parts:
@@ -144,11 +154,13 @@ class Context:
                 raise InvalidInput(f"{str(part)[:80]!r} is neither a URL nor an object.", field=field)
         if not parts:
             return CORE
-        active = _process(parts, loader, field)
-        return cls._from_active(active, parts[0] if len(parts) == 1 else parts)
+        active, leads_to_core = _process(parts, loader, field)
+        if len(parts) < len(given):
+            return cls._from_active(active, given, True)
+        return cls._from_active(active, parts[0] if len(parts) == 1 else parts, leads_to_core)
 
     @classmethod
-    def _from_active(cls, active: Mapping[str, Any], source: Json) -> Context:
+    def _from_active(cls, active: Mapping[str, Any], source: Json, has_core: bool) -> Context:
         terms: dict[str, str] = {}
         prefixes: dict[str, str] = {}
         aliases: dict[str, str] = {}
@@ -163,7 +175,14 @@ class Context:
         for name in _facts()["namespaces"]:
             if terms.get(name) == _facts()["namespaces"][name]:
                 del terms[name], prefixes[name]
-        return cls(terms, vocabulary=active.get("@vocab") or "", prefixes=prefixes, aliases=aliases, source=source)
+        return cls(
+            terms,
+            vocabulary=active.get("@vocab") or "",
+            prefixes=prefixes,
+            aliases=aliases,
+            source=source,
+            has_core=has_core,
+        )
 
     def expand(self, name: str, *, field: str | None = None) -> str:
         """The IRI of a name. Raises: InvalidInput for what can be no name."""
@@ -194,7 +213,8 @@ class Context:
             local = iri.removeprefix(self.vocabulary)
             if _TERM.fullmatch(local) and self._means(local, iri):
                 return local
-        for prefix, space in sorted(self.prefixes.items(), key=lambda item: -len(item[1])):
+        spaces = {**_SPACES, **self.prefixes} if self.vocabulary != VOCABULARY or self.terms else self.prefixes
+        for prefix, space in sorted(spaces.items(), key=lambda item: -len(item[1])):
             if iri.startswith(space) and iri != space:
                 candidate = f"{prefix}:{iri.removeprefix(space)}"
                 if self._means(candidate, iri):
@@ -221,11 +241,26 @@ CORE: Final = Context()
 """The context of a caller that gives none."""
 
 
-def _process(parts: list[Json], loader: Loader, field: str) -> Mapping[str, Any]:
+def ld_context(context: Context) -> Json:
+    """The `@context` member of a document for a reader with this context.
+
+    It holds the core context too (clause 5.2.3), unless the reader's own leads there already.
+    """
+    if context.source is None:
+        return CORE_URL
+    if context.has_core:
+        return context.source
+    return [*(context.source if isinstance(context.source, list) else [context.source]), CORE_URL]
+
+
+def _process(parts: list[Json], loader: Loader, field: str) -> tuple[Mapping[str, Any], bool]:
+    """The active context, and whether the core one was met on the way."""
     refused: list[ProvinceError] = []
+    met: list[str] = []
 
     def load(url: str, _options: Mapping[str, Any]) -> dict[str, Any]:
         if is_core(url):
+            met.append(url)
             return {"contextUrl": None, "documentUrl": url, "document": {"@context": {}}}
         try:
             document = loader(url)
@@ -251,4 +286,4 @@ def _process(parts: list[Json], loader: Loader, field: str) -> Mapping[str, Any]
         raise InvalidInput(f"the @context is not valid JSON-LD: {reason}.", field=field) from None
     if len(active["mappings"]) > MAX_TERMS:
         raise InvalidInput(f"the @context defines more than {MAX_TERMS} terms.", field=field)
-    return active
+    return active, bool(met)

@@ -17,7 +17,7 @@ import msgspec
 
 from province.errors import InvalidInput, Unsupported
 from province.model.entity import Json
-from province.model.geometry import Geometry, bounds, validate
+from province.model.geometry import Geometry, bounds, positions, validate
 from province.model.jsonld import CORE, Context
 from province.model.query import RELATIONS, AnyOf, Near, Operator, Query, Relation, Where, join_path, split_path
 from province.model.text import nfc
@@ -272,7 +272,7 @@ def parse_scope_q(text: str) -> tuple[tuple[str, ...], ...]:
     for part in re.split(r"[|,](?![^(]*\))", nfc(text.strip())):
         inner = part[1:-1] if part.startswith("(") and part.endswith(")") else part
         scopes = inner.split(";")
-        if not all(_SCOPE.fullmatch(s) for s in scopes) or (len(scopes) > 1 and inner is part):
+        if not all(_SCOPE.fullmatch(s) for s in scopes):
             raise InvalidInput(
                 f"{part[:80]!r} is not a scope query.",
                 field="scopeQ",
@@ -322,16 +322,14 @@ def parse_place(georel: str, geometry: str, coordinates: Json) -> Place:
     relation, _, rest = georel.partition(";")
     if relation == "near":
         return Place(near=_near(shape, rest))
-    if rest or relation not in (*RELATIONS, "disjoint"):
+    if rest or relation not in RELATIONS:
         raise InvalidInput(
             f"{georel[:60]!r} is not a relation.",
             field="georel",
-            remedy=f"One of: near;maxDistance==METRES, {', '.join(RELATIONS)}.",
+            remedy=f"One of: near;maxDistance==METRES, near;minDistance==METRES, {', '.join(RELATIONS)}.",
         )
-    if relation == "disjoint":
-        raise Unsupported("georel disjoint is not offered.", field="georel", remedy="Ask for what lies inside.")
     bounds(shape)
-    return Place(inside=shape, relation=relation)  # type: ignore[arg-type]
+    return Place(inside=shape, relation=relation)
 
 
 def _near(shape: Geometry, modifier: str) -> Near:
@@ -340,9 +338,10 @@ def _near(shape: Geometry, modifier: str) -> Near:
         raise InvalidInput(
             f"{modifier[:60]!r} is not a distance.", field="georel", remedy="Write near;maxDistance==2000 (metres)."
         )
+    lon, lat = next(positions(shape))[:2]
+    place = (float(lon), float(lat))
+    distance_m = float(found[2])
+    other = None if shape["type"] == "Point" else shape
     if found[1] == "minDistance":
-        raise Unsupported("near;minDistance is not offered.", field="georel", remedy="Use near;maxDistance==METRES.")
-    if shape["type"] != "Point":
-        raise Unsupported(f"near a {shape['type']} is not offered.", field="geometry", remedy="Give a Point.")
-    lon, lat = shape["coordinates"][:2]
-    return Near((float(lon), float(lat)), float(found[2]))
+        return Near(place, math.inf, distance_m, other)
+    return Near(place, distance_m, 0.0, other)

@@ -9,13 +9,13 @@ from typing import Final, Literal
 import msgspec
 
 from province.model.entity import Entity, Json
-from province.model.geometry import Box, Geometry
+from province.model.geometry import Box, Geometry, point
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "exists", "absent", "~"]
 
 
-Relation = Literal["intersects", "within", "contains", "overlaps", "equals"]
-RELATIONS: Final[tuple[Relation, ...]] = ("intersects", "within", "contains", "overlaps", "equals")
+Relation = Literal["intersects", "within", "contains", "overlaps", "equals", "disjoint"]
+RELATIONS: Final[tuple[Relation, ...]] = ("intersects", "within", "contains", "overlaps", "equals", "disjoint")
 """How an entity's place must lie to `Query.inside`, as read from the place: it is within, it contains …"""
 
 
@@ -54,11 +54,20 @@ class AnyOf(msgspec.Struct, frozen=True):
 
 
 class Near(msgspec.Struct, frozen=True):
-    """Entities whose location lies at most `max_m` (and at least `min_m`) metres from a position."""
+    """Entities whose location lies at most `max_m` (and at least `min_m`) metres from a position.
+
+    shape: the distance is that to this geometry, in which the position lies; None: to the position.
+    """
 
     position: tuple[float, float]
     max_m: float
     min_m: float = 0.0
+    shape: Geometry | None = None
+
+    @property
+    def geometry(self) -> Geometry:
+        """What the distance is measured from."""
+        return self.shape if self.shape is not None else point(*self.position)
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +84,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     types: tuple[str, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+    """Groups of types joined by OR, of which an entity must have one whole; empty asks nothing beyond `types`."""
     ids: tuple[str, ...] = ()
     id_pattern: str = ""
     where: tuple[Where | AnyOf, ...] = ()
@@ -86,6 +97,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     inside: Geometry | None = None
     relation: Relation = "intersects"
     near: Near | None = None
+    geoproperty: str = ""
+    """The GeoProperty that box, inside and near are about; empty: the declared place of the type, or `location`."""
     order: str = "id"
     after: str = ""
     limit: int = 20

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from province.errors import InvalidInput
 from province.model.codec import MEMBER, is_geometry
-from province.model.entity import Attribute, Entity, Json, split_key
+from province.model.entity import NULL, Attribute, Entity, Json, split_key
 from province.model.jsonld import CORE, Context, external
 from province.model.time import format_instant
 
 Form = Literal["normalized", "concise", "simplified"]
 FORMS: tuple[Form, ...] = ("normalized", "concise", "simplified")
+Linked = Callable[[str], Json]
+"""Entity id → that entity as it is shown inside a relationship, or None."""
+LinkedBy = Callable[[str, str], Json]
+"""The same, with the stored name of the relationship before the id."""
 
 
 def encode(
@@ -25,11 +30,13 @@ def encode(
     omit: Collection[str] = (),
     lang: str = "",
     datasets: Collection[str] = (),
+    linked: LinkedBy | None = None,
 ) -> dict[str, Json]:
     """An entity as its readers see it; no `@context` is added.
 
     pick, omit: stored member names (`id`, `type`, `scope` or attributes); empty picks all and omits none.
     lang: show one language of language properties (`vi`, or `vi,en;q=0.5`).  datasets: only these (`@none`: default).
+    linked: shows the entity that a relationship leads to, to stand inside it (`join=inline`); None where there is none.
     """
     result: dict[str, Json] = {}
     if _wanted("id", pick, omit):
@@ -42,7 +49,8 @@ def encode(
     for name, instances in group(entity.attrs, datasets).items():
         if _wanted(name, pick, omit):
             shown = [choose_language(a, lang) for a in instances] if lang else instances
-            result[external(name, context)] = _member(shown, form, context, sys_attrs)
+            inside = functools.partial(linked, name) if linked is not None else None
+            result[external(name, context)] = _member(shown, form, context, sys_attrs, inside)
     if sys_attrs:
         for key, at in (("createdAt", entity.created_at), ("modifiedAt", entity.modified_at)):
             if at is not None and _wanted(key, pick, omit):
@@ -84,11 +92,16 @@ def encode_collection(entities: Iterable[Entity], form: Form = "normalized", **o
 
 
 def encode_attribute(
-    attribute: Attribute, form: Form = "normalized", *, context: Context = CORE, sys_attrs: bool = False
+    attribute: Attribute,
+    form: Form = "normalized",
+    *,
+    context: Context = CORE,
+    sys_attrs: bool = False,
+    linked: Linked | None = None,
 ) -> Json:
-    """One instance of an attribute."""
+    """One instance of an attribute. linked: as for `encode`."""
     if form == "simplified":
-        return simplify(attribute, context)
+        return simplify(attribute, context, linked)
     member = MEMBER[attribute.type]
     value = _value(attribute, form, context)
     result: dict[str, Json] = {member: value}
@@ -106,38 +119,61 @@ def encode_attribute(
         # Where a value comes from is never left out: readers must be able to tell a simulated one.
         origin = attribute.origin
         result["origin"] = {"type": "Property", "value": origin} if form == "normalized" else origin
+    if attribute.lang:
+        result["lang"] = attribute.lang
     if attribute.instance_id:
         result["instanceId"] = attribute.instance_id
     if sys_attrs:
         for key, at in (("createdAt", attribute.created_at), ("modifiedAt", attribute.modified_at)):
             if at is not None:
                 result[key] = format_instant(at)
+    if attribute.deleted_at is not None:
+        result["deletedAt"] = format_instant(attribute.deleted_at)
     for name, meta in attribute.meta.items():
         instances = meta if isinstance(meta, list) else [meta]
         result[external(name, context)] = _member(instances, form, context, sys_attrs)
+    if linked is not None and attribute.type in ("Relationship", "ListRelationship") and value != NULL:
+        found = _linked(attribute.value, linked)
+        if found is not None:
+            result["entityList" if attribute.type == "ListRelationship" else "entity"] = found
     if form == "concise" and result.keys() == {member} and _may_stand_bare(attribute):
         return value
     return result
 
 
-def simplify(attribute: Attribute, context: Context = CORE) -> Json:
+def simplify(attribute: Attribute, context: Context = CORE, linked: Linked | None = None) -> Json:
     """The value alone; kinds that would be mistaken for a Property keep their member's name."""
     value = _value(attribute, "simplified", context)
+    if linked is not None and attribute.type in ("Relationship", "ListRelationship"):
+        found = _linked(value, linked)
+        return value if found is None else found
+    if value == NULL:
+        return NULL
     if attribute.type in ("LanguageProperty", "VocabProperty", "JsonProperty"):
         return {MEMBER[attribute.type]: value}
     return value
 
 
-def _member(instances: list[Attribute], form: Form, context: Context, sys_attrs: bool) -> Json:
+def _linked(value: Json, linked: Linked) -> Json:
+    """The entities that a relationship leads to: one, or a list where there are several objects."""
+    if not isinstance(value, list):
+        return linked(str(value))
+    found = [one for v in value if (one := linked(str(v))) is not None]
+    return found or None
+
+
+def _member(
+    instances: list[Attribute], form: Form, context: Context, sys_attrs: bool, linked: Linked | None = None
+) -> Json:
     several = len(instances) > 1
     if form == "simplified":
         if not several and instances[0].dataset_id is None:
-            return simplify(instances[0], context)
-        return {"dataset": {a.dataset_id or "@none": simplify(a, context) for a in instances}}
+            return simplify(instances[0], context, linked)
+        return {"dataset": {a.dataset_id or "@none": simplify(a, context, linked) for a in instances}}
     if not several:
-        return encode_attribute(instances[0], form, context=context, sys_attrs=sys_attrs)
+        return encode_attribute(instances[0], form, context=context, sys_attrs=sys_attrs, linked=linked)
     # In a list every instance must show that it is one: a bare value would make the list a concise Property's value.
-    shown = [encode_attribute(a, form, context=context, sys_attrs=sys_attrs) for a in instances]
+    shown = [encode_attribute(a, form, context=context, sys_attrs=sys_attrs, linked=linked) for a in instances]
     return [
         s if isinstance(s, dict) and MEMBER[a.type] in s else {MEMBER[a.type]: s}
         for a, s in zip(instances, shown, strict=True)
@@ -146,6 +182,8 @@ def _member(instances: list[Attribute], form: Form, context: Context, sys_attrs:
 
 def _value(attribute: Attribute, form: Form, context: Context) -> Json:
     value = attribute.value
+    if value == NULL:
+        return value
     if attribute.type == "VocabProperty":
         return [external(v, context) for v in value] if isinstance(value, list) else external(value, context)
     if attribute.type == "ListRelationship" and form == "normalized":
@@ -184,7 +222,8 @@ def choose_language(attribute: Attribute, wanted: str) -> Attribute:
         created_at=attribute.created_at,
         modified_at=attribute.modified_at,
         instance_id=attribute.instance_id,
-        meta={**attribute.meta, "lang": Attribute(value=tag)},
+        meta=attribute.meta,
+        lang=tag,
     )
 
 

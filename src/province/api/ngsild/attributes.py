@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.responses import Response
 
 from province.api.ngsild.entities import entity_id, names_of
 from province.api.ngsild.view import read_context, read_ld
 from province.api.ngsild.writing import RETRIES, again, needs_entity, require_attribute, write_fragment
 from province.api.route import Call, json_response, path_id
-from province.errors import Conflict, InvalidInput
-from province.model.entity import Attribute, Json, attribute_key, split_key
+from province.errors import Conflict, InvalidInput, NotFound
+from province.model.codec import KIND_OF
+from province.model.entity import Attribute, Entity, Json, attribute_key, split_key
 from province.model.fragment import Fragment, decode_fragment
 from province.model.jsonld import Context, external
 
@@ -26,6 +28,8 @@ async def append(call: Call) -> Response:
     if keep or needs_entity(call, names_of(fragment), fragment.types):
         base = await call.services.broker.get(id, call.actor, latest=False)
     kept = [k for k in fragment.attrs if keep and base is not None and k in base.attrs]
+    if keep and base is not None and fragment.scope:  # scopes add up where nothing is overwritten (4.18)
+        fragment = msgspec.structs.replace(fragment, scope=tuple(dict.fromkeys((*base.scope, *fragment.scope))))
     await write_fragment(call, id, fragment, base, style="fill" if keep else "set")
     if not kept:
         return Response(status_code=204)
@@ -33,21 +37,15 @@ async def append(call: Call) -> Response:
 
 
 async def update(call: Call) -> Response:
-    """Overwrite attributes that exist; others are reported as not updated."""
+    """Overwrite attributes that exist, append the others; null removes one."""
     body, context = await read_ld(call, merge=True)
     id = entity_id(call)
     broker = call.services.broker
     base = await broker.get(id, call.actor)
-    fragment = decode_fragment(body, context=context, types=broker.types, base=base)
+    fragment = decode_fragment(body, context=context, types=broker.types, base=base, whole=True)
     _require_attributes(fragment)
-    missing = [k for k in fragment.attrs if k not in base.attrs]
-    present = {k: a for k, a in fragment.attrs.items() if k in base.attrs}
-    if present or fragment.scope is not None or fragment.types:
-        found = Fragment(types=fragment.types, attrs=present, scope=fragment.scope, based=fragment.based)
-        await write_fragment(call, id, found, base)
-    if not missing:
-        return Response(status_code=204)
-    return _partial(fragment, missing, context, "the entity has no such attribute.")
+    await write_fragment(call, id, fragment, base)
+    return Response(status_code=204)
 
 
 async def update_one(call: Call) -> Response:
@@ -60,10 +58,11 @@ async def update_one(call: Call) -> Response:
         base = await broker.get(id, call.actor, latest=False)
         if key not in _measured(call, base.types):
             require_attribute(base, key)
-        given = {name: _without_context(body)}
-        fragment = decode_fragment(given, context=context, types=broker.types, base=base)
+        given = {name: _as_part(_without_context(body), base.attrs.get(key))}
+        fragment = decode_fragment(given, context=context, types=broker.types, base=base, whole=True)
         try:
-            await write_fragment(call, id, fragment, base, style="set" if fragment.based else "deep")
+            _require_same_kind(fragment, base)
+            await write_fragment(call, id, fragment, base, style="set" if fragment.based else "part")
         except Conflict as error:
             await again(error, attempt, call)
         else:
@@ -71,10 +70,31 @@ async def update_one(call: Call) -> Response:
     return Response(status_code=204)
 
 
+def _as_part(body: Json, old: Attribute | None) -> Json:
+    """A body that names sub-attributes alone, as the part of an attribute that it is (5.6.4)."""
+    if old is None or not isinstance(body, dict) or "type" in body or any(m in body for m in KIND_OF):
+        return body
+    return {"type": old.type, **body}
+
+
+def _require_same_kind(fragment: Fragment, base: Entity) -> None:
+    """A partial update changes no attribute into one of another kind (5.6.4.4). Raises: InvalidInput."""
+    for key, attribute in fragment.attrs.items():
+        old = base.attrs.get(key)
+        if attribute is not None and old is not None and attribute.type != old.type:
+            raise InvalidInput(
+                f"{split_key(key)[0]!r} is a {old.type}, not a {attribute.type}.",
+                field="type",
+                remedy="Replace it by PUT.",
+            )
+
+
 async def replace_one(call: Call) -> Response:
     """Replace one attribute."""
     body, context = await read_ld(call)
     id, name = entity_id(call), path_id(call, "attr")
+    if name == "scope":
+        raise InvalidInput("the scope is no attribute.", field="attr", remedy="PATCH or PUT the entity.")
     broker = call.services.broker
     base = await broker.get(id, call.actor, latest=False)
     key = _key(name, body, context)
@@ -91,6 +111,11 @@ async def delete_one(call: Call) -> Response:
     id = entity_id(call)
     name = context.name(path_id(call, "attr"), field="attr")
     base = await call.services.broker.get(id, call.actor, latest=False)
+    if path_id(call, "attr") == "scope":
+        if not base.scope:
+            raise NotFound(f"{id} has no scope.", field="attr")
+        await write_fragment(call, id, Fragment(scope=()), base)
+        return Response(status_code=204)
     if call.flag("deleteAll"):
         keys = [k for k in base.attrs if split_key(k)[0] == name] or [name]
     else:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from province.api.errors import problem
-from province.api.ngsild.entities import merge_one, page_headers
-from province.api.ngsild.question import find, read_body_question
+from province.api.ngsild.entities import answer_query, merge_one
+from province.api.ngsild.question import read_body_question
 from province.api.ngsild.view import is_ld, read_ld, read_view
 from province.api.ngsild.writing import Reading, observe, split
 from province.api.route import Call, json_response
@@ -42,7 +42,7 @@ async def update(call: Call) -> Response:
 
 async def merge(call: Call) -> Response:
     """Merge patch of existing entities."""
-    body, context = await read_ld(call, merge=True)
+    body, context = await read_ld(call, merge=True, many=True)
     results: dict[str, ProvinceError | None] = {}
     for i, one in enumerate(_entities(body)):
         id = one.get("id") or one.get("@id") if isinstance(one, dict) else None
@@ -75,15 +75,18 @@ async def query(call: Call) -> Response:
     """A query whose conditions stand in the body."""
     body, context = await read_ld(call)
     question = read_body_question(call, body, context)
-    view = read_view(call, context)
-    if question.attrs:
+    for name in ("lang", "join", "joinLevel", "datasetId"):  # what a body may say as well as the parameters
+        if name in body and name not in call.params:
+            value = body[name]
+            call.params = {**call.params, name: ",".join(map(str, value)) if isinstance(value, list) else str(value)}
+    view = read_view(call, context, pick=question.pick, omit=question.omit)
+    if question.attrs and not view.pick:
         view = view.only(question.attrs)
-    entities, following, total = await find(call, question)
-    return view.answer_many(entities, page_headers(call, following, total, question.offset, question.query.limit))
+    return await answer_query(call, view, question)
 
 
 async def _write(call: Call, op: Operation, style: Style) -> Response:
-    body, context = await read_ld(call)
+    body, context = await read_ld(call, many=True)
     errors: list[tuple[str, ProvinceError]] = []
     changes: list[Change] = []
     readings: dict[int, list[Reading]] = {}
@@ -142,11 +145,17 @@ async def _decode(call: Call, one: Json, context: Context) -> Entity:
 
 
 async def _context_of(call: Call, one: Json, context: Context) -> Context:
-    if not is_ld(call) or not isinstance(one, dict):
+    if not isinstance(one, dict):
+        return context
+    if not is_ld(call):
+        if "@context" in one:
+            raise InvalidInput(
+                "application/json takes no @context.", field="@context", remedy="Send application/ld+json."
+            )
         return context
     if "@context" not in one:
         raise InvalidInput("application/ld+json needs an @context in every entity.", field="@context", remedy="Add it.")
-    return await call.services.contexts.read(one["@context"])
+    return await call.services.contexts.read(one["@context"], call.actor.tenant)
 
 
 def _entities(body: Json) -> list[Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+import msgspec
 from starlette.responses import Response
 
-from province.api.ngsild.question import find, read_question
-from province.api.ngsild.view import read_context, read_ld, read_view
+from province.api.errors import problem
+from province.api.ngsild.joining import show_entities
+from province.api.ngsild.question import BY_OFFSET, Question, find, read_question
+from province.api.ngsild.view import View, read_accept, read_context, read_ld, read_members, read_view
 from province.api.ngsild.writing import (
     RETRIES,
     again,
@@ -17,15 +22,18 @@ from province.api.ngsild.writing import (
     split,
     write_fragment,
 )
-from province.api.route import Call, path_id
-from province.errors import Conflict, InvalidInput, NotFound
+from province.api.route import Call, json_response, path_id
+from province.errors import Conflict, InvalidInput, NotFound, ProvinceError
 from province.model.change import Change
 from province.model.codec import decode
-from province.model.entity import Json, split_key
+from province.model.entity import Entity, Json, split_key
 from province.model.fragment import Fragment, decode_fragment, needs_base
 from province.model.jsonld import Context, is_iri
+from province.model.query import AnyOf, Where
+from province.model.typeselection import parse_types
 
 BASE = "/ngsi-ld/v1"
+_PURGED_AT_ONCE: Final = 1_000
 
 
 async def create(call: Call) -> Response:
@@ -53,21 +61,44 @@ async def query(call: Call) -> Response:
     view = read_view(call, context)
     if question.attrs and not view.pick:
         view = view.only(question.attrs)
+    return await answer_query(call, view, question)
+
+
+async def answer_query(call: Call, view: View, question: Question) -> Response:
+    """A page of entities as the view shows them."""
+    wanted = {n for n in view.pick if n not in ("id", "type", "scope", "createdAt", "modifiedAt")}
+    if wanted and not question.attrs and not view.pick.keys() & {"id", "type"}:
+        # Entities of which nothing would be shown are no answer, and do not count (5.7.2.4).
+        present = AnyOf(tuple((Where(n, "exists"),) for n in sorted(wanted)))
+        question = replace(
+            question, query=msgspec.structs.replace(question.query, where=(*question.query.where, present))
+        )
     entities, following, total = await find(call, question)
     headers = page_headers(call, following, total, question.offset, question.query.limit)
-    return view.answer_many(entities, headers)
+    shown = await show_entities(call, view, [e for e in entities if view.admits(e)])
+    return view.answer_many(shown, headers)
 
 
 def page_headers(call: Call, following: str, total: int | None, offset: int, limit: int) -> dict[str, str]:
-    """Link to the next and the previous page, and the count."""
-    others = {k: v for k, v in call.params.items() if k not in ("after", "offset")}
-    path = call.request.url.path
+    """Link to the next and the previous page, and the count.
+
+    The next page begins where `after` says, which costs the same at any depth; `offset` tells a reader where that is.
+    """
+    others = {k: v for k, v in call.params.items() if k not in ("after", "offset", "limit")}
+    path = call.request.url.path.rstrip("/")
+    media = read_accept(call)
     links = []
+
+    def link(where: dict[str, Any], relation: str) -> str:
+        found = urlencode({**others, "limit": limit, **where})
+        return f'<{path}?{found}>;rel="{relation}";type="{media}"'
+
     if following:
-        links.append(f'<{path}?{urlencode({**others, "after": following})}>; rel="next"')
-    if offset:
-        before = {**others, "offset": max(0, offset - limit)}
-        links.append(f'<{path}?{urlencode(before)}>; rel="prev"')
+        links.append(
+            link({"offset": offset + limit, **({"after": following} if following != BY_OFFSET else {})}, "next")
+        )
+    if offset and limit:
+        links.append(link({"offset": max(0, offset - limit)}, "prev"))
     headers = {"Link": ", ".join(links)} if links else {}
     if total is not None:
         headers["NGSILD-Results-Count"] = str(total)
@@ -80,12 +111,19 @@ async def retrieve(call: Call) -> Response:
     id = entity_id(call)
     view = read_view(call, context)
     attrs = frozenset(context.name(a, field="attrs") for a in call.names("attrs"))
+    wanted = parse_types(call.text("type"), context) if "type" in call.params else None
     entity = await call.services.broker.get(id, call.actor)
+    if wanted is not None and not wanted.admits(entity.types):
+        raise NotFound(f"{id} has not that type.", field="type")
+    if not view.admits(entity):
+        raise NotFound(f"{id} has none of these members.", field="pick")
     if attrs:
         if not attrs & {k.partition(" ")[0] for k in entity.attrs}:
             raise NotFound(f"{id} has none of these attributes.", field="attrs")
         view = view.only(attrs)
-    return view.answer(view.show(entity), headers={"ETag": f'"{entity.version}"'})
+    shown = await show_entities(call, view, [entity])
+    headers = {"ETag": f'"{entity.version}"'}
+    return view.answer_many(shown, headers) if view.join == "flat" else view.answer(shown[0], headers=headers)
 
 
 async def merge(call: Call) -> Response:
@@ -114,7 +152,7 @@ async def merge_one(call: Call, id: str, body: Json, context: Context) -> None:
             return
 
 
-async def replace(call: Call) -> Response:
+async def replace_entity(call: Call) -> Response:
     """Replace an entity: attributes that are not given vanish."""
     body, context = await read_ld(call)
     id = entity_id(call)
@@ -140,6 +178,43 @@ async def delete(call: Call) -> Response:
     change = Change(op="delete", id=entity_id(call), type="", expect_version=expected_version(call))
     await call.services.broker.apply((change,), call.actor, key=call.key)
     return Response(status_code=204)
+
+
+async def purge(call: Call) -> Response:
+    """Delete the entities that a query finds; `drop` removes these attributes instead, `keep` all but these."""
+    context = await read_context(call)
+    question = read_question(call, context)
+    keep, drop = (frozenset(read_members(call, context, p)) for p in ("keep", "drop"))
+    if keep and drop:
+        raise InvalidInput("keep and drop exclude each other.", field="drop", remedy="Give one of them.")
+    broker = call.services.broker
+    query = msgspec.structs.replace(question.query, limit=_PURGED_AT_ONCE, count=False, latest=False)
+    failed: list[tuple[str, ProvinceError]] = []
+    done: list[str] = []
+    while True:
+        page = await broker.query(query, call.actor)
+        changes = [_purged(e, keep, drop) for e in page.items]
+        answers = await broker.apply_each(changes, call.actor)
+        for entity, answer in zip(page.items, answers, strict=True):
+            if isinstance(answer, ProvinceError):
+                failed.append((entity.id, answer))
+            else:
+                done.append(entity.id)
+        if not page.next:
+            break
+        query = msgspec.structs.replace(query, after=page.next)
+    if not failed:
+        return Response(status_code=204)
+    shown = [{"entityId": id, "error": problem(e, call.id, ngsi_ld=True)} for id, e in failed]
+    return json_response({"success": done, "errors": shown}, 207)
+
+
+def _purged(entity: Entity, keep: frozenset[str], drop: frozenset[str]) -> Change:
+    if not keep and not drop:
+        return Change(op="delete", id=entity.id, type="")
+    gone = [k for k in entity.attrs if (split_key(k)[0] in drop if drop else split_key(k)[0] not in keep)]
+    scope = () if ("scope" in drop or (keep and "scope" not in keep)) else None
+    return Change(op="merge", id=entity.id, type="", attrs=dict.fromkeys(gone), scope=scope)
 
 
 def names_of(fragment: Fragment) -> list[str]:

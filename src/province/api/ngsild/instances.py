@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from province.api.ngsild.entities import entity_id
-from province.api.ngsild.view import read_context, read_ld
+from province.api.ngsild.view import read_context
 from province.api.route import Call, path_id
 from province.errors import InvalidInput, NotFound
 from province.model.instance import read_reading_id
@@ -16,9 +16,8 @@ from province.model.time import EARLIEST, FUTURE_TOLERANCE, now, parse_instant
 from province.model.unit import convert
 
 
-async def change(call: Call) -> Response:
+async def change(call: Call, body: Any, context: Context) -> Response:
     """Correct the value of one reading; the measured one is kept with the correction."""
-    body, context = await read_ld(call, merge=True)
     id, attr, at, dataset = _reading(call, context)
     given = _instance(body, path_id(call, "attr"))
     if "observedAt" in given and parse_instant(given["observedAt"], field="observedAt") != at:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from province.api.ngsild.view import read_members
 from province.api.route import Call, Param
-from province.errors import InvalidInput, Unsupported
-from province.model.codec import read_types
+from province.errors import InvalidInput, TooComplex, Unsupported
 from province.model.entity import Entity, Json
+from province.model.geometry import Geometry
 from province.model.jsonld import Context, is_iri
-from province.model.qlanguage import parse_place, parse_q, parse_scope_q
+from province.model.ordering import OrderTerm, order, parse_order
+from province.model.projection import Projection, read_projection
+from province.model.qlanguage import Place, parse_place, parse_q, parse_scope_q
 from province.model.query import AnyOf, Query, Where
+from province.model.typeselection import parse_types
 
 MAX_LIMIT: Final = 1_000
+MAX_SORTED: Final = 20_000
+"""Matches that are sorted in memory, by what no index holds."""
+BY_OFFSET: Final = "offset"
+"""The token of a next page that is found by its offset alone."""
 _PAGE: Final = 1_000
 _WHOLE = {"type": "integer", "minimum": 0}
 
@@ -35,7 +42,13 @@ QUERY_PARAMS: Final = (
     Param("coordinates", "Coordinates of that geometry as JSON, longitude first."),
     Param("geoproperty", "GeoProperty asked about: `location`, or the declared place of the type."),
     Param("local", "true: also without any condition.", {"type": "boolean"}),
-    Param("orderBy", "`id`, `-modified`, `name`, or an indexed attribute with an optional leading minus."),
+    Param("orderBy", "Attributes to sort by, such as `name,age;desc` or `location;dist-asc`."),
+    Param("orderFrom", "Coordinates that distances are measured from."),
+    Param("orderGeometry", "Kind of that geometry; Point by default."),
+    Param("collation", "Accepted; texts are sorted in Vietnamese dictionary order."),
+    Param("csf", "Accepted; there are no other brokers behind this one."),
+    Param("entityMap", "Accepted; no entity map is made for one broker."),
+    Param("splitEntities", "Accepted; entities are whole here.", {"type": "boolean"}),
 )
 PAGE_PARAMS: Final = (
     Param("limit", f"Entities per page, at most {MAX_LIMIT}.", {**_WHOLE, "maximum": MAX_LIMIT, "default": 20}),
@@ -47,11 +60,19 @@ PAGE_PARAMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query, the attributes to show (empty: all), and how many entities to skip."""
+    """A query, the attributes to show (empty: all), and how many entities to skip.
+
+    order: by which entities are sorted in memory; empty when the database sorts them.  origin: where distances begin.
+    pick, omit: projections of a query in a body.
+    """
 
     query: Query
     attrs: frozenset[str] = frozenset()
     offset: int = 0
+    order: tuple[OrderTerm, ...] = ()
+    origin: Geometry | None = None
+    pick: Projection = field(default_factory=dict)
+    omit: Projection = field(default_factory=dict)
 
 
 def read_question(call: Call, context: Context) -> Question:
@@ -64,53 +85,89 @@ def read_question(call: Call, context: Context) -> Question:
         where.extend(parse_q(call.text("q"), context, expand=call.names("expandValues")))
     elif "q" in call.params:
         raise InvalidInput("q is empty.", field="q")
+    choice = parse_types(call.text("type"), context) if "type" in call.params else None
     count = call.flag("count") or "count" in call.names("options")
     limit = call.number("limit", 20, most=MAX_LIMIT)
     if limit == 0 and not count:
         raise InvalidInput("limit=0 needs count=true.", field="limit")
     query = Query(
-        types=read_type_names(call.text("type"), context) if "type" in call.params else (),
+        types=choice.names if choice is not None else (),
+        together=() if choice is None or choice.is_plain else choice.groups,
         ids=read_ids(call.names("id")),
-        id_pattern=read_pattern(call.text("idPattern"), "idPattern"),
+        id_pattern="" if "id" in call.params else read_pattern(call.text("idPattern"), "idPattern"),
         where=tuple(where),
         scope=parse_scope_q(call.text("scopeQ")) if "scopeQ" in call.params else (),
-        order=call.text("orderBy", "id"),
         after=call.text("after"),
         limit=limit,
         count=count,
     )
-    if "georel" in call.params:
-        for needed in ("geometry", "coordinates"):
-            if needed not in call.params:
-                raise InvalidInput(f"georel needs {needed}.", field=needed, remedy="Add it.")
-        check_geoproperty(call, query, context.name(call.text("geoproperty", "location"), field="geoproperty"))
-        query = parse_place(call.text("georel"), call.text("geometry"), call.text("coordinates")).narrow(query)
-    if not (query.types or query.where or query.ids or query.scope or "georel" in call.params or call.flag("local")):
+    geo = read_geo(call, context)
+    if geo is not None:
+        query = msgspec.structs.replace(geo[0].narrow(query), geoproperty="" if geo[1] == "location" else geo[1])
+    if not (query.types or query.where or "georel" in call.params or call.flag("local")):
         raise InvalidInput(
             "a query needs one of type, attrs, q, georel.",
             field="type",
             remedy="Add one, or local=true for everything.",
         )
     offset = call.number("offset", 0, most=100_000_000)
-    if offset and query.after:
-        raise InvalidInput("offset and after exclude each other.", field="offset", remedy="Follow the next link alone.")
-    return Question(query, frozenset(attrs), offset)
+    order, origin = read_order(call.params, context)
+    plain = _plain_order(call, query, order)
+    if plain:
+        query, order = msgspec.structs.replace(query, order=plain), ()
+    return Question(query, frozenset(attrs), offset, order, origin)
+
+
+def read_order(given: Mapping[str, Any], context: Context) -> tuple[tuple[OrderTerm, ...], Geometry | None]:
+    """`orderBy`, and what distances are measured from (4.23.3). Raises: InvalidInput."""
+    if not given.get("orderBy"):
+        return (), None
+    order = parse_order(_text(given["orderBy"], "orderBy"), context)
+    origin = None
+    if any(t.direction.startswith("dist") for t in order):
+        if "orderFrom" not in given:
+            raise InvalidInput("an order by distance needs orderFrom.", field="orderFrom", remedy="Give coordinates.")
+        place = parse_place("intersects", given.get("orderGeometry", "Point"), given["orderFrom"])
+        origin = place.inside
+    return order, origin
+
+
+def _plain_order(call: Call, query: Query, order: tuple[OrderTerm, ...]) -> str:
+    """The order in the words of the database, when it can sort so; else empty."""
+    if len(order) != 1 or len(order[0].path) != 1 or order[0].direction not in ("asc", "desc"):
+        return ""
+    name = order[0].path[0]
+    sign = "-" if order[0].direction == "desc" else ""
+    declared = call.services.broker.types.get(query.types[0]) if len(query.types) == 1 else None
+    spec = declared.fields.get(name) if declared else None
+    if name == "id" or (spec is not None and spec.field.indexed and not spec.field.observed):
+        return sign + name
+    return sign + "modified" if name == "modifiedAt" else ""
 
 
 def read_body_question(call: Call, body: Json, context: Context) -> Question:
     """From the body of `entityOperations/query`; pages come from the parameters. Raises: InvalidInput, Unsupported."""
     if not isinstance(body, dict) or body.get("type") != "Query":
         raise InvalidInput("the body is no Query.", field="type", remedy='Send {"type": "Query", …}.')
-    known = {"type", "entities", "attrs", "q", "geoQ", "scopeQ", "lang", "pick", "omit", "expandValues", "@context"}
+    known = {
+        "type", "entities", "attrs", "q", "geoQ", "scopeQ", "lang", "pick", "omit", "expandValues", "orderBy", "join",
+        "joinLevel", "csf", "datasetId", "containedBy", "jsonKeys", "splitEntities", "local", "ordering", "@context",
+    }  # fmt: skip
     for name in sorted(body.keys() - known):
         raise Unsupported(f"the member {name[:40]!r} of a query is not offered.", field=name[:40])
     types: list[str] = []
+    together: list[tuple[str, ...]] = []
+    any_type = False
     ids: list[str] = []
     patterns: list[str] = []
     for i, one in enumerate(_list(body.get("entities", []), "entities")):
         if not isinstance(one, dict) or "type" not in one:
             raise InvalidInput("an entity selector needs a type.", field=f"entities[{i}].type")
-        types.extend(read_type_names(one["type"], context, f"entities[{i}].type"))
+        any_type = any_type or one["type"] == "*"
+        if one["type"] != "*":
+            choice = parse_types(_text(one["type"], f"entities[{i}].type"), context, field=f"entities[{i}].type")
+            types.extend(choice.names)
+            together.extend(choice.groups)
         ids.extend(read_ids(_list(one.get("id", []), f"entities[{i}].id")))
         if "idPattern" in one:
             patterns.append(read_pattern(one["idPattern"], f"entities[{i}].idPattern"))
@@ -124,6 +181,7 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
     count = call.flag("count") or "count" in call.names("options")
     query = Query(
         types=tuple(dict.fromkeys(types)),
+        together=tuple(together) if any(len(g) > 1 for g in together) else (),
         ids=tuple(dict.fromkeys(ids)),
         id_pattern="|".join(f"(?:{p})" for p in patterns),
         where=tuple(where),
@@ -136,31 +194,34 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
         geo = body["geoQ"]
         if not isinstance(geo, dict) or not {"georel", "geometry", "coordinates"} <= geo.keys():
             raise InvalidInput("geoQ needs georel, geometry and coordinates.", field="geoQ")
-        check_geoproperty(call, query, context.name(_text(geo.get("geoproperty", "location"), "geoQ"), field="geoQ"))
         place = parse_place(_text(geo["georel"], "geoQ.georel"), _text(geo["geometry"], "geoQ"), geo["coordinates"])
-        query = place.narrow(query)
-    if not (query.types or query.where or query.scope or "geoQ" in body):
+        name = context.name(_text(geo.get("geoproperty", "location"), "geoQ"), field="geoQ.geoproperty")
+        query = msgspec.structs.replace(place.narrow(query), geoproperty="" if name == "location" else name)
+    everything = body.get("local") is True or call.flag("local") or any_type
+    if not (query.types or query.where or "geoQ" in body or everything):
         raise InvalidInput("a query needs one of entities, attrs, q, geoQ.", field="entities", remedy="Add one.")
-    return Question(query, frozenset(attrs), call.number("offset", 0, most=100_000_000))
+    pick, omit = (
+        read_projection([_text(n, f"{p}[{i}]") for i, n in enumerate(_list(body.get(p, []), p))], context, p)
+        for p in ("pick", "omit")
+    )
+    nested = body.get("ordering")
+    sorting, origin = read_order(nested if isinstance(nested, dict) else body, context)
+    offset = call.number("offset", 0, most=100_000_000)
+    return Question(query, frozenset(attrs), offset, sorting, origin, pick, omit)
 
 
-def check_geoproperty(call: Call, query: Query, name: str) -> None:
-    """Raises: Unsupported unless it is the place by which entities are indexed."""
-    declared = {
-        t.info.place for n in query.types if (t := call.services.broker.types.get(n)) is not None and t.info.place
-    }
-    if name != "location" and name not in declared:
-        raise Unsupported(
-            f"places are asked by location, not by {name[:60]!r}.", field="geoproperty", remedy="Leave geoproperty out."
-        )
-
-
-def read_type_names(given: Any, context: Context, field: str = "type") -> tuple[str, ...]:
-    """A list of types joined by `,` or `|`. Raises: InvalidInput, Unsupported for a conjunction."""
-    text = _text(given, field)
-    if ";" in text:
-        raise Unsupported("asking for several types at once of one entity is not offered.", field=field)
-    return read_types([t.strip("() ") for t in re.split(r"[,|]", text)], context)
+def read_geo(call: Call, context: Context) -> tuple[Place, str] | None:
+    """The geo-query of the parameters and the GeoProperty it is about. Raises: InvalidInput."""
+    if "georel" not in call.params:
+        for lonely in ("geometry", "coordinates"):
+            if lonely in call.params:
+                raise InvalidInput(f"{lonely} needs georel.", field="georel", remedy="Add it.")
+        return None
+    for needed in ("geometry", "coordinates"):
+        if needed not in call.params:
+            raise InvalidInput(f"georel needs {needed}.", field=needed, remedy="Add it.")
+    name = context.name(call.text("geoproperty", "location"), field="geoproperty")
+    return parse_place(call.text("georel"), call.text("geometry"), call.text("coordinates")), name
 
 
 def read_ids(given: Iterable[Any]) -> tuple[str, ...]:
@@ -187,9 +248,11 @@ def read_pattern(given: Any, field: str) -> str:
 
 
 async def find(call: Call, question: Question) -> tuple[list[Entity], str, int | None]:
-    """A page: its entities, the token of the next page, and the total if asked for."""
+    """A page: its entities, the token of the next page, and the total if asked for. Raises: TooComplex."""
     broker, query = call.services.broker, question.query
-    skip = question.offset
+    if question.order:
+        return await _find_ordered(call, question)
+    skip = 0 if query.after else question.offset  # `after` is where the offset leads, found without counting
     while skip:
         step = min(skip, _PAGE)
         passed = await broker.query(msgspec.structs.replace(query, limit=step, count=False, latest=False), call.actor)
@@ -202,6 +265,28 @@ async def find(call: Call, question: Question) -> tuple[list[Entity], str, int |
         skip -= step
     page = await broker.query(query, call.actor)
     return list(page.items), page.next, page.total
+
+
+async def _find_ordered(call: Call, question: Question) -> tuple[list[Entity], str, int | None]:
+    """Read all that match, sort them, and cut out the page."""
+    found: list[Entity] = []
+    query = msgspec.structs.replace(question.query, limit=_PAGE, count=False, after="")
+    while True:
+        page = await call.services.broker.query(query, call.actor)
+        found.extend(page.items)
+        if len(found) > MAX_SORTED:
+            raise TooComplex(
+                f"more than {MAX_SORTED} entities would have to be sorted.",
+                field="orderBy",
+                remedy="Order by id, modifiedAt or an indexed attribute of one type, or narrow the query.",
+            )
+        if not page.next:
+            break
+        query = msgspec.structs.replace(query, after=page.next)
+    limit = question.query.limit
+    part = order(found, question.order, question.origin)[question.offset : question.offset + limit]
+    following = BY_OFFSET if question.offset + limit < len(found) and limit else ""
+    return part, following, len(found) if question.query.count else None
 
 
 def _list(value: Any, field: str) -> list[Any]:

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.api.ngsild import attributes, batch, entities, instances, temporal, types
+from province.api.ngsild import (
+    attributes,
+    batch,
+    contexts,
+    entities,
+    past,
+    registrations,
+    subscriptions,
+    temporal,
+    types,
+)
+from province.api.ngsild.pages import LIST_PARAMS
 from province.api.ngsild.question import PAGE_PARAMS, QUERY_PARAMS
+from province.api.ngsild.registrations import SOURCE_PARAMS
 from province.api.ngsild.temporal import TEMPORAL_PARAMS
 from province.api.ngsild.view import JSON, LD, MERGE, VIEW_PARAMS
 from province.api.route import Handler, Method, Param, Route, Schema
@@ -24,7 +36,7 @@ _LINK: Final = Param("Link", "URL of the caller's JSON-LD context.", {"type": "s
 _KEY: Final = Param("Idempotency-Key", "A write sent again with the same key is carried out once.", place="header")
 _MATCH: Final = Param("If-Match", "Refuse unless the entity has this version (its ETag).", place="header")
 _INSTANCE: Final = Param("instance", "instanceId of a reading.", {"type": "string", "format": "uri"}, "path", True)
-_PURPOSE: Final = Param("X-Purpose", "Why: the reason of the correction.", place="header", required=True)
+_PURPOSE: Final = Param("X-Purpose", "Why: the reason of the correction; needed for what was measured.", place="header")
 _OPTIONS: Final = Param("options", "See the summary.")
 _WRITE_ERRORS: Final = (NotFound, Conflict, TooLarge, Unsupported, Unavailable)
 _READ_ERRORS: Final = (NotFound, Unsupported, Unavailable)
@@ -99,13 +111,30 @@ _ALL: Final = (
     Param("deleteAll", "true: all instances.", {"type": "boolean"}),
 )
 
+_LIST: Final[Schema] = {"type": "array", "items": {}}
+_CREATED: Final[dict[int, tuple[str, Schema | None]]] = {201: ("Created; its address in Location.", None)}
+_CREATE_ERRORS: Final = (AlreadyExists, *_WRITE_ERRORS[1:])
+_SUBSCRIPTION: Final = Param("id", "Id of the subscription.", {"type": "string", "format": "uri"}, "path", True)
+_REGISTRATION: Final = Param("id", "Id of the registration.", {"type": "string", "format": "uri"}, "path", True)
+_CONTEXT: Final = Param("contextId", "Id of the context, or the address of a cached one.", place="path", required=True)
+_SYS: Final = Param("options", "sysAttrs: show createdAt and modifiedAt.")
+_KIND: Final = Param("kind", "Hosted, ImplicitlyCreated or Cached.")
+_RELOAD: Final = Param("reload", "true: fetch a cached context anew instead.", {"type": "boolean"})
+
+_TYPE: Final = Param("type", "The entity must have this type, else there is none.")
+_LOCAL: Final = Param("local", "Accepted: everything here is local.", {"type": "boolean"})
+_KEEP: Final = Param("keep", "Attributes that stay, separated by commas; all others are removed.")
+_DROP: Final = Param("drop", "Attributes that are removed, separated by commas.")
+
 ROUTES: Final[tuple[Route, ...]] = (
     _write("POST", "/entities", entities.create, ENTITY, {201: ("Created; its address in Location.", None)},
            params=(_KEY,), errors=(AlreadyExists, *_WRITE_ERRORS[1:])),
     _read("/entities", entities.query, _MANY, (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS)),
-    _read("/entities/{id}", entities.retrieve, ENTITY, (ID, _ATTRS_PARAM, *VIEW_PARAMS)),
+    _read("/entities/{id}", entities.retrieve, ENTITY, (ID, _TYPE, _LOCAL, _ATTRS_PARAM, *VIEW_PARAMS)),
+    _write("DELETE", "/entities", entities.purge, None, _SOME,
+           params=(*(p for p in QUERY_PARAMS if not p.name.startswith("order")), _KEEP, _DROP)),
     _write("PATCH", "/entities/{id}", entities.merge, FRAGMENT, _DONE, params=(ID, _KEY, _MATCH), merge=True),
-    _write("PUT", "/entities/{id}", entities.replace, ENTITY, _DONE, params=(ID, _KEY, _MATCH)),
+    _write("PUT", "/entities/{id}", entities.replace_entity, ENTITY, _DONE, params=(ID, _KEY, _MATCH)),
     _write("DELETE", "/entities/{id}", entities.delete, None, _DONE, params=(ID, _KEY, _MATCH)),
     _write("POST", "/entities/{id}/attrs", attributes.append, FRAGMENT, _SOME, params=(ID, _OPTIONS, _KEY, _MATCH)),
     _write("PATCH", "/entities/{id}/attrs", attributes.update, FRAGMENT, _SOME, params=(ID, _KEY, _MATCH), merge=True),
@@ -126,13 +155,41 @@ ROUTES: Final[tuple[Route, ...]] = (
     _read("/temporal/entities", temporal.query, {"type": "array", "items": _ANY},
           (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
     _read("/temporal/entities/{id}", temporal.retrieve, _ANY, (ID, _ATTRS_PARAM, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
-    _write("DELETE", "/temporal/entities/{id}", instances.erase, None, _DONE, params=(ID, _PURPOSE)),
-    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}", instances.delete_attribute, None, _DONE,
+    _write("POST", "/temporal/entities", past.create, _ANY, {**_CREATED, **_DONE}, errors=_CREATE_ERRORS),
+    _write("DELETE", "/temporal/entities/{id}", past.delete, None, _DONE, params=(ID, _PURPOSE)),
+    _write("POST", "/temporal/entities/{id}/attrs", past.append, _ANY, _DONE, params=(ID,)),
+    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}", past.delete_attribute, None, _DONE,
            params=(ID, _ATTR, *_ALL, _PURPOSE)),
-    _write("PATCH", "/temporal/entities/{id}/attrs/{attr}/{instance}", instances.change, ATTRIBUTE, _DONE,
+    _write("PATCH", "/temporal/entities/{id}/attrs/{attr}/{instance}", past.correct_instance, _ANY, _DONE,
            params=(ID, _ATTR, _INSTANCE, _PURPOSE), merge=True),
-    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}/{instance}", instances.delete, None, _DONE,
+    _write("DELETE", "/temporal/entities/{id}/attrs/{attr}/{instance}", past.delete_instance, None, _DONE,
            params=(ID, _ATTR, _INSTANCE, _PURPOSE)),
+    Route("POST", f"{BASE}/temporal/entityOperations/query", "temporal.query_body", _summary(temporal.query_body),
+          temporal.query_body, _tag(temporal.query_body), (*PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS, _LINK),
+          {JSON: _ANY, LD: _ANY}, {200: ("The answer.", _LIST)}, _READ_ERRORS, ngsi_ld=True),
+    _write("POST", "/subscriptions", subscriptions.create, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _read("/subscriptions", subscriptions.query, _LIST, LIST_PARAMS, signed_in=True),
+    _read("/subscriptions/{id}", subscriptions.retrieve, _ANY, (_SUBSCRIPTION, _SYS), signed_in=True),
+    _write("PATCH", "/subscriptions/{id}", subscriptions.update, _ANY, _DONE, params=(_SUBSCRIPTION,), merge=True),
+    _write("DELETE", "/subscriptions/{id}", subscriptions.delete, None, _DONE, params=(_SUBSCRIPTION,)),
+    _write("POST", "/csourceSubscriptions", subscriptions.create_registration, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _read("/csourceSubscriptions", subscriptions.query_registration, _LIST, LIST_PARAMS, signed_in=True),
+    _read("/csourceSubscriptions/{id}", subscriptions.retrieve_registration, _ANY, (_SUBSCRIPTION, _SYS),
+          signed_in=True),
+    _write("PATCH", "/csourceSubscriptions/{id}", subscriptions.update_registration, _ANY, _DONE,
+           params=(_SUBSCRIPTION,), merge=True),
+    _write("DELETE", "/csourceSubscriptions/{id}", subscriptions.delete_registration, None, _DONE,
+           params=(_SUBSCRIPTION,)),
+    _write("POST", "/csourceRegistrations", registrations.create, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _read("/csourceRegistrations", registrations.query, _LIST, (*SOURCE_PARAMS, *LIST_PARAMS), signed_in=True),
+    _read("/csourceRegistrations/{id}", registrations.retrieve, _ANY, (_REGISTRATION, _SYS), signed_in=True),
+    _write("PATCH", "/csourceRegistrations/{id}", registrations.update, _ANY, _DONE, params=(_REGISTRATION,),
+           merge=True),
+    _write("DELETE", "/csourceRegistrations/{id}", registrations.delete, None, _DONE, params=(_REGISTRATION,)),
+    _write("POST", "/jsonldContexts", contexts.add, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _read("/jsonldContexts", contexts.query, _LIST, (_DETAILS, _KIND), signed_in=True),
+    _read("/jsonldContexts/{contextId}", contexts.retrieve, _ANY, (_CONTEXT, _DETAILS), signed_in=False),
+    _write("DELETE", "/jsonldContexts/{contextId}", contexts.delete, None, _DONE, params=(_CONTEXT, _RELOAD)),
     _read("/types", types.list_types, _ANY, (_DETAILS,)),
     _read("/types/{type}", types.retrieve_type, _ANY, (Param("type", "Name.", {"type": "string"}, "path", True),)),
     _read("/attributes", types.list_attributes, _ANY, (_DETAILS,)),

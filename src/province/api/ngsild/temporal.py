@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from province.api.ngsild.aggregation import METHODS, aggregate, read_duration
 from province.api.ngsild.entities import entity_id, page_headers
-from province.api.ngsild.question import find, read_question
-from province.api.ngsild.view import View, read_context, read_members, read_view
+from province.api.ngsild.question import Question, find, read_body_question, read_question
+from province.api.ngsild.view import View, read_context, read_ld, read_members, read_view
 from province.api.route import Call, Param
 from province.broker.history import History
-from province.errors import InvalidInput
-from province.model.entity import ORIGINS, Attribute, Entity, Json, split_key
+from province.errors import InvalidInput, NotFound
+from province.model.entity import NULL, ORIGINS, Attribute, Entity, Json, split_key
 from province.model.evolution import (
     TimeProperty,
     encode_aggregates,
@@ -28,9 +28,13 @@ from province.model.evolution import (
     time_of,
 )
 from province.model.instance import reading_id
+from province.model.jsonld import Context
 from province.model.time import Instant, format_instant, parse_instant
 
-MAX_INSTANCES: Final = 10_000
+MAX_INSTANCES: Final = 100_000
+"""Instances of an attribute that are looked at for one answer."""
+MAX_RECORDS: Final = 100_000
+RANGE_UNIT: Final = "date-time"
 _AT_ONCE: Final = 8
 
 TEMPORAL_PARAMS: Final = (
@@ -56,108 +60,166 @@ class Period:
 
     def holds(self, attribute: Attribute) -> bool:
         """Whether an instance lies in the period; without a period all do."""
-        if not self.relation:
-            return True
         at = time_of(attribute, self.property)
+        if not self.relation:
+            return at is not None or self.property != "deletedAt"
         return at is not None and (self.start is None or at >= self.start) and (self.end is None or at < self.end)
 
 
 def read_period(call: Call) -> Period:
     """From the parameters. Raises: InvalidInput naming the parameter."""
-    relation = call.text("timerel")
-    given = {
-        name: parse_instant(call.params[name].replace(" ", "+"), field=name)
+    last = call.number("lastN", 0, least=1, most=MAX_INSTANCES) if "lastN" in call.params else None
+    return make_period(call.params, last)
+
+
+def make_period(given: Mapping[str, str], last: int | None) -> Period:
+    """From timerel, timeAt, endTimeAt and timeproperty. Raises: InvalidInput naming the member."""
+    relation = given.get("timerel", "")
+    times = {
+        name: parse_instant(given[name].replace(" ", "+"), field=name)
         for name in ("timeAt", "endTimeAt")
-        if name in call.params
+        if name in given
     }
     if relation not in ("", "before", "after", "between"):
         raise InvalidInput(f"{relation[:40]!r} is not a relation.", field="timerel", remedy="before, after or between.")
-    if relation and "timeAt" not in given:
+    if relation and "timeAt" not in times:
         raise InvalidInput("timerel needs timeAt.", field="timeAt", remedy="Add it.")
-    if not relation and given:
+    if not relation and times:
         raise InvalidInput("timeAt needs timerel.", field="timerel", remedy="before, after or between.")
-    if (relation == "between") != ("endTimeAt" in given):
+    if (relation == "between") != ("endTimeAt" in times):
         raise InvalidInput("endTimeAt goes with timerel=between.", field="endTimeAt")
-    start = None if relation == "before" else given.get("timeAt")
-    end = given.get("timeAt") if relation == "before" else given.get("endTimeAt")
+    start = None if relation == "before" else times.get("timeAt")
+    end = times.get("timeAt") if relation == "before" else times.get("endTimeAt")
     if start is not None and end is not None and start >= end:
         raise InvalidInput(
             "the period ends before it starts.", field="endTimeAt", remedy="Exchange timeAt and endTimeAt."
         )
-    last = call.number("lastN", 0, least=1, most=MAX_INSTANCES) if "lastN" in call.params else None
-    return Period(relation, start, end, read_time_property(call.text("timeproperty", "observedAt")), last)
+    return Period(relation, start, end, read_time_property(given.get("timeproperty", "observedAt")), last)
 
 
 async def retrieve(call: Call) -> Response:
     """The history of one entity."""
     context = await read_context(call)
     view = read_view(call, context, geo=False)
+    view.require_flat()
     period = read_period(call)
     names = read_members(call, context, "attrs")
     entity = await call.services.broker.get(entity_id(call), call.actor)
-    found, cut = await _read(call, entity, period, names, view)
-    body = _show(call, entity, found, period, view)
-    return _answer(view, body, found, period, cut, {})
+    if not view.admits(entity):
+        raise NotFound(f"{entity.id} has none of these members.", field="pick")
+    if names and not set(names) & {split_key(k)[0] for k in entity.attrs}:
+        raise NotFound(f"{entity.id} has none of these attributes.", field="attrs")
+    found, cut = _part(await _read(call, entity, period, names, view), period, call.services.temporal_instances)
+    return _answer(view, _show(call, entity, found, period, view), found, period, cut, {})
 
 
 async def query(call: Call) -> Response:
     """The histories of the entities that answer a query as they are now."""
     context = await read_context(call)
-    view = read_view(call, context, geo=False)
-    period = read_period(call)
     question = read_question(call, context)
+    return await answer_query(call, context, question, read_period(call))
+
+
+async def query_body(call: Call) -> Response:
+    """A query of histories whose conditions stand in the body."""
+    body, context = await read_ld(call)
+    if not isinstance(body, dict):
+        raise InvalidInput("the body is no Query.", field="type", remedy='Send {"type": "Query", …}.')
+    temporal = body.pop("temporalQ", None)
+    question = read_body_question(call, body, context)
+    given = temporal if isinstance(temporal, dict) else {}
+    return await answer_query(call, context, question, _period_of(given))
+
+
+async def answer_query(call: Call, context: Context, question: Question, period: Period) -> Response:
+    """The histories of entities. Those without an instance in the period are left out (5.7.4.4)."""
+    view = read_view(call, context, geo=False, pick=question.pick, omit=question.omit)
+    view.require_flat()
     entities, following, total = await find(call, question)
+    entities = [e for e in entities if view.admits(e)]
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(entity: Entity) -> tuple[dict[str, list[Attribute]], bool]:
+    async def one(entity: Entity) -> dict[str, list[Attribute]]:
         async with gate:
             return await _read(call, entity, period, sorted(question.attrs), view)
 
     histories = await asyncio.gather(*(one(e) for e in entities))
-    bodies = [_show(call, e, found, period, view) for e, (found, _) in zip(entities, histories, strict=True)]
-    every = {f"{i} {n}": a for i, (found, _) in enumerate(histories) for n, a in found.items()}
+    kept = [(e, h) for e, h in zip(entities, histories, strict=True) if h or not period.relation]
+    merged = {(i, n): a for i, (_, h) in enumerate(kept) for n, a in h.items()}
+    part, cut = _part(merged, period, call.services.temporal_instances)
+    bodies = []
+    for i, (entity, _) in enumerate(kept):
+        mine = {n: a for (j, n), a in part.items() if j == i}
+        bodies.append(_show(call, entity, mine, period, view))
     headers = page_headers(call, following, total, question.offset, question.query.limit)
-    return _answer(view, bodies, every, period, any(cut for _, cut in histories), headers)
+    return _answer(view, bodies, {f"{i} {n}": a for (i, n), a in part.items()}, period, cut, headers)
+
+
+def _part(found: dict[Any, list[Attribute]], period: Period, most: int) -> tuple[dict[Any, list[Attribute]], bool]:
+    """As much as one answer holds, and whether there was more: the oldest instances, or with lastN the newest.
+
+    All attributes are cut at the same instant, so that the next part goes on where this one ends (6.3.10).
+    """
+    edges: list[Instant] = []
+    for instances in found.values():
+        if len(instances) > most:
+            edge = time_of(instances[-most] if period.last else instances[most - 1], period.property)
+            if edge is not None:
+                edges.append(edge)
+    if not edges:
+        return found, False
+    if period.last:
+        newest = max(edges)
+        kept = {
+            n: [a for a in one if (t := time_of(a, period.property)) is None or t >= newest] for n, one in found.items()
+        }
+    else:
+        oldest = min(edges)
+        kept = {
+            n: [a for a in one if (t := time_of(a, period.property)) is None or t <= oldest] for n, one in found.items()
+        }
+    return kept, True  # an attribute of which nothing lies in this part is there, empty
 
 
 async def _read(
     call: Call, entity: Entity, period: Period, names: Sequence[str], view: View
-) -> tuple[dict[str, list[Attribute]], bool]:
-    """Instances by attribute name, oldest first, and whether there were more than one answer holds."""
+) -> dict[str, list[Attribute]]:
+    """Instances by attribute name, oldest first."""
     broker = call.services.broker
     declared = broker.types.get(entity.type)
     measured = [f.name for f in declared.observed] if declared else []
     shown = list(names) or [n for n in view.pick if n not in ("id", "type", "scope")]
     wanted = [n for n in shown if n not in view.omit]
     if shown and not wanted:
-        return {}, False
-
-    async def ask(attrs: Sequence[str], *, bounded: bool = True) -> History:
-        return await broker.history(
+        return {}
+    present = dict.fromkeys(split_key(k)[0] for k in entity.attrs)
+    asked = [n for n in measured if not wanted or n in wanted]
+    most = max(MAX_INSTANCES, call.services.temporal_instances + 1)
+    result: dict[str, list[Attribute]] = {}
+    if asked and period.property != "deletedAt":
+        history = await broker.history(
             entity.id,
             call.actor,
-            attrs=attrs,
-            start=period.start if bounded else None,
-            end=period.end if bounded else None,
-            last=period.last if bounded else None,
-            limit=MAX_INSTANCES,
+            attrs=asked,
+            start=period.start,
+            end=period.end,
+            last=period.last,
+            limit=most,
         )
-
-    if period.property != "observedAt" or not period.relation:
-        parts = [await ask(wanted)]
-    else:
-        # Records are found by when they were written; those observed in a period are looked for among all of them.
-        present = dict.fromkeys(split_key(k)[0] for k in entity.attrs)
-        recorded = [n for n in wanted or present if n not in measured]
-        asked = [n for n in measured if not wanted or n in wanted]
-        parts = [await ask(asked)] if asked else []
-        if recorded:
-            parts.append(await ask(recorded, bounded=False))
-    result: dict[str, list[Attribute]] = {}
-    for part in parts:
-        _add_readings(result, part.readings, entity)
-        _add_records(result, part)
-    cut = any(len(p.records) >= MAX_INSTANCES or p.readings.num_rows >= MAX_INSTANCES for p in parts)
+        _add_readings(result, history.readings, entity)
+    # Records are found by when they were written; what is asked by another time is looked for among all of them.
+    recorded = [n for n in wanted or ([] if not asked else present) if n not in measured]
+    if not wanted or recorded:
+        written = period.property == "modifiedAt"
+        history = await broker.history(
+            entity.id,
+            call.actor,
+            attrs=recorded,
+            start=period.start if written else None,
+            end=period.end if written else None,
+            limit=MAX_RECORDS,
+        )
+        _add_records(result, history, entity, period)
     kept = {}
     for name, instances in result.items():
         held = [
@@ -166,10 +228,16 @@ async def _read(
             if period.holds(a) and (not view.datasets or (a.dataset_id or "@none") in view.datasets)
         ]
         held.sort(key=lambda a: _order(a, period.property))
-        held = held[-period.last :] if period.last else held
+        if period.last:
+            held = _newest(held, period)
         if held and name not in view.omit:
             kept[name] = held
-    return kept, cut
+    return kept
+
+
+def _newest(instances: list[Attribute], period: Period) -> list[Attribute]:
+    """The last so many instances."""
+    return instances[-period.last :] if period.last else instances
 
 
 def _order(attribute: Attribute, time_property: TimeProperty) -> float:
@@ -196,23 +264,52 @@ def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: E
         )
 
 
-def _add_records(result: dict[str, list[Attribute]], history: History) -> None:
+def _add_records(result: dict[str, list[Attribute]], history: History, entity: Entity, period: Period) -> None:
+    before: dict[str, Attribute] = {}
     for one in history.records:
-        if one.attribute is None:
-            continue
+        if entity.created_at is not None and one.at < entity.created_at:
+            continue  # of an earlier entity with the same id, which was deleted
         name, dataset = split_key(one.key)
+        attribute = one.attribute
+        if attribute is None:
+            old = before.pop(one.key, None)
+            if old is None or period.property != "deletedAt":
+                continue
+            attribute = Attribute(
+                type=old.type,
+                value={"@none": NULL} if old.type == "LanguageProperty" else NULL,
+                created_at=old.created_at,
+                deleted_at=one.at,
+            )
+        else:
+            before[one.key] = attribute
         result.setdefault(name, []).append(
             msgspec.structs.replace(
-                one.attribute,
+                attribute,
                 dataset_id=dataset,
-                created_at=one.attribute.created_at or one.at,
+                created_at=attribute.created_at or one.at,
                 modified_at=one.at,
-                instance_id=f"urn:ngsi-ld:Instance:{one.seq}",
+                instance_id=instance_id(one.seq),
             )
         )
 
 
+def instance_id(seq: int) -> str:
+    """The id of an instance in the history of a record."""
+    return f"urn:ngsi-ld:Instance:{seq}"
+
+
 def _show(call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View) -> dict[str, Json]:
+    shown = _represent(call, entity, found, period, view)
+    for name in ("id", "type"):
+        if (view.pick and name not in view.pick) or name in view.omit:
+            del shown[name]
+    return shown
+
+
+def _represent(
+    call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View
+) -> dict[str, Json]:
     options = {*call.names("options"), call.text("format")}
     if "aggregatedValues" in options:
         methods = call.names("aggrMethods")
@@ -243,7 +340,7 @@ def _show(call: Call, entity: Entity, found: dict[str, list[Attribute]], period:
         found,
         context=view.context,
         concise=view.form == "concise",
-        sys_attrs=view.sys_attrs or period.property != "observedAt",
+        sys_attrs=view.sys_attrs or period.property in ("createdAt", "modifiedAt"),
     )
 
 
@@ -258,6 +355,21 @@ def _answer(
     times = [t for one in found.values() for a in one if (t := time_of(a, period.property)) is not None]
     if not cut or not times:
         return view.answer(body, headers=headers)
-    size = "*" if period.last is None else str(period.last)
-    spoken = f"date-time {format_instant(min(times))}-{format_instant(max(times))}/{size}"
+    oldest, newest = min(times), max(times)
+    if period.last is not None:
+        first = period.end if period.relation in ("before", "between") and period.end is not None else newest
+        range_, size = (first, oldest), str(period.last)
+    else:
+        first = period.start if period.relation in ("after", "between") and period.start is not None else oldest
+        range_, size = (first, newest), "*"
+    spoken = f"{RANGE_UNIT} {format_instant(range_[0])}-{format_instant(range_[1])}/{size}"
     return view.answer(body, 206, {**headers, "Content-Range": spoken})
+
+
+def _period_of(given: Mapping[str, Any]) -> Period:
+    """The period of a `temporalQ` (5.2.21). Raises: InvalidInput."""
+    texts = {k: v for k, v in given.items() if isinstance(v, str)}
+    last = given.get("lastN")
+    if last is not None and (isinstance(last, bool) or not isinstance(last, int) or not 0 < last <= MAX_INSTANCES):
+        raise InvalidInput(f"{str(last)[:40]!r} is not a number of instances.", field="temporalQ.lastN")
+    return make_period(texts, last)

@@ -49,7 +49,7 @@ async def retrieve_type(call: Call) -> Response:
                     "type": "EntityTypeInfo",
                     "typeName": external(name, view.context),
                     "entityCount": count,
-                    "attributeDetails": [_detail(call, name, a, view.context) for a in attrs],
+                    "attributeDetails": [await _detail(call, name, a, view.context) for a in attrs],
                 }
             )
     raise NotFound(f"there is no type {wanted[:80]!r}.", field="type", remedy="See /ngsi-ld/v1/types.")
@@ -72,8 +72,10 @@ async def retrieve_attribute(call: Call) -> Response:
     having = await _attributes(call)
     if wanted not in having:
         raise NotFound(f"there is no attribute {wanted[:80]!r}.", field="attr", remedy="See /ngsi-ld/v1/attributes.")
-    kinds = sorted({k for t in having[wanted] for k in _kinds(call, t, wanted)})
-    return view.answer({**_attribute(wanted, having[wanted], view.context), "attributeTypes": kinds})
+    kinds = {k for t in having[wanted] for k in _kinds(call, t, wanted)}
+    count, found = await call.services.broker.attribute_use(wanted, call.actor)
+    shown = _attribute(wanted, having[wanted], view.context)
+    return view.answer({**shown, "attributeTypes": sorted(kinds | found), "attributeCount": count})
 
 
 async def identity(call: Call) -> Response:
@@ -111,8 +113,10 @@ def _attribute(name: str, types: list[str], context: Context) -> dict[str, Json]
     }
 
 
-def _detail(call: Call, type_name: str, attr: str, context: Context) -> dict[str, Json]:
+async def _detail(call: Call, type_name: str, attr: str, context: Context) -> dict[str, Json]:
     kinds = _kinds(call, type_name, attr)
+    if not kinds:
+        kinds = sorted((await call.services.broker.attribute_use(attr, call.actor, type_name))[1])
     shown: dict[str, Json] = {"id": iri_of(attr), "type": "Attribute", "attributeName": external(attr, context)}
     return {**shown, "attributeTypes": kinds} if kinds else shown
 

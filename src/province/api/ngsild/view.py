@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -13,10 +13,11 @@ from starlette.responses import Response
 from province.api.contexts import document, link_header, linked
 from province.api.request import media_type, parse_json, read_body, require_media
 from province.api.route import Call, Param
-from province.errors import InvalidInput
-from province.model.entity import Entity, Json
+from province.errors import InvalidInput, InvalidRequest
+from province.model.entity import Entity, Json, split_key
 from province.model.jsonld import Context
-from province.model.representation import Form, encode, encode_feature
+from province.model.projection import Projection, depth, parse_projection
+from province.model.representation import Form, LinkedBy, encode, encode_feature
 
 LD: Final = "application/ld+json"
 GEO: Final = "application/geo+json"
@@ -30,11 +31,17 @@ _FORMS: Final[Mapping[str, Form]] = {
     "keyValues": "simplified",
 }
 
+_SHOWN_WITH_ATTRS: Final = ("id", "type", "scope", "createdAt", "modifiedAt")
+
 VIEW_PARAMS: Final = (
     Param("format", "Form of the answer.", {"type": "string", "enum": list(_FORMS)}),
     Param("options", "Older spelling of `format`; also `sysAttrs` for createdAt and modifiedAt."),
     Param("pick", "Members to show, separated by commas."),
     Param("omit", "Members to leave out, separated by commas."),
+    Param("join", "flat or inline: show linked entities, after the others or inside their relationships."),
+    Param("joinLevel", "How many steps of relationships are joined; 1 by default.", {"type": "integer", "minimum": 1}),
+    Param("containedBy", "Ids of entities that contain this one; accepted for linked brokers, without effect."),
+    Param("jsonKeys", "Attributes whose values are plain JSON; without effect, as none is changed."),
     Param("lang", "Show one language of language properties, such as `vi,en;q=0.5`."),
     Param("datasetId", "Only these instances of attributes; `@none` is the default one."),
     Param("geometryProperty", "GeoProperty that becomes the geometry of a GeoJSON feature; `location` by default."),
@@ -50,22 +57,43 @@ class View:
     media: str = JSON
     form: Form = "normalized"
     sys_attrs: bool = False
-    pick: frozenset[str] = frozenset()
-    omit: frozenset[str] = frozenset()
+    pick: Projection = field(default_factory=dict)
+    omit: Projection = field(default_factory=dict)
     lang: str = ""
     datasets: frozenset[str] = frozenset()
     geometry: str = "location"
+    join: str = ""
+    join_level: int = 1
+    plain_geo: bool = False
+    """GeoJSON without `@context`, which the Link header names instead (`Prefer: body=json`)."""
+
+    def require_flat(self) -> None:
+        """Refuse projections of linked entities, where none are joined (5.7.3.4). Raises: InvalidInput."""
+        if depth(self.pick) or depth(self.omit):
+            raise InvalidInput("linked entities are not joined here.", field="pick", remedy="Leave the braces out.")
+
+    def admits(self, entity: Entity) -> bool:
+        """Whether anything of an entity is shown: one that has none of the picked members is left out."""
+        if not self.pick:
+            names = {split_key(k)[0] for k in entity.attrs} - self.omit.keys()
+            core = {"id", "type"} - self.omit.keys()
+            return bool(names or core)
+        if self.pick.keys() & {"id", "type"}:
+            return True
+        names = {split_key(k)[0] for k in entity.attrs} | ({"scope"} if entity.scope else set())
+        return bool((names & self.pick.keys()) - self.omit.keys())
 
     def only(self, attrs: frozenset[str]) -> View:
         """The same with these attributes alone, besides id, type and scope."""
-        return replace(self, pick=self.pick or frozenset((*attrs, "id", "type", "scope", "createdAt", "modifiedAt")))
+        return replace(self, pick=self.pick or {n: {} for n in (*sorted(attrs), *_SHOWN_WITH_ATTRS)})
 
-    def show(self, entity: Entity) -> dict[str, Json]:
-        """One entity in this view."""
+    def show(self, entity: Entity, linked: LinkedBy | None = None) -> dict[str, Json]:
+        """One entity in this view. linked: see `model.representation.encode`."""
         options: dict[str, Any] = {
+            "linked": linked,
             "sys_attrs": self.sys_attrs,
             "pick": self.pick,
-            "omit": self.omit,
+            "omit": [n for n, inner in self.omit.items() if not inner],  # of a linked entity, not the link itself
             "lang": self.lang,
             "datasets": self.datasets,
         }
@@ -80,15 +108,16 @@ class View:
             link = link_header(self.context)
             if link:
                 extra["Link"] = f"{extra['Link']}, {link}" if "Link" in extra else link
+        elif self.media == GEO and self.plain_geo:
+            extra["Link"] = link_header(self.context) if "Link" not in extra else extra["Link"]
         elif isinstance(body, dict):
             body = {**body, "@context": document(self.context)}
         else:
             body = [{**one, "@context": document(self.context)} for one in body]
         return Response(msgspec.json.encode(body), status, extra, self.media)
 
-    def answer_many(self, entities: Sequence[Entity], headers: Mapping[str, str] | None = None) -> Response:
-        """A list of entities, or a FeatureCollection."""
-        shown = [self.show(e) for e in entities]
+    def answer_many(self, shown: Sequence[dict[str, Json]], headers: Mapping[str, str] | None = None) -> Response:
+        """A list of shown entities, or a FeatureCollection."""
         return self.answer(
             {"type": "FeatureCollection", "features": shown} if self.media == GEO else shown, headers=headers
         )
@@ -118,14 +147,21 @@ def read_accept(call: Call, *, geo: bool = True) -> str:
 
 async def read_context(call: Call) -> Context:
     """The context of a request without a body. Raises: InvalidInput, Unavailable."""
-    return await call.services.contexts.read(linked(call.request.headers.get("link", "")))
+    return await call.services.contexts.read(linked(call.request.headers.get("link", "")), call.actor.tenant)
 
 
-async def read_ld(call: Call, *, merge: bool = False) -> tuple[Json, Context]:
-    """The body and its context. Raises: InvalidInput for an @context in the wrong place, TooLarge, Unavailable."""
+async def read_ld(call: Call, *, merge: bool = False, many: bool = False) -> tuple[Json, Context]:
+    """The body and its context. many: a list, whose members are looked at one by one by the caller.
+
+    Raises: InvalidInput for an @context in the wrong place, TooLarge, Unavailable.
+    """
     media = require_media(call.request, JSON, LD, *((MERGE,) if merge else ()))
     body = parse_json(await read_body(call.request, call.services.max_body_bytes))
     link = linked(call.request.headers.get("link", ""))
+    if many and isinstance(body, list):
+        if media == LD and link is not None:
+            raise InvalidInput("application/ld+json takes no context from the Link header.", field="Link")
+        return body, await call.services.contexts.read(link, call.actor.tenant)
     carriers = body if isinstance(body, list) else [body]
     given = [c["@context"] for c in carriers if isinstance(c, dict) and "@context" in c]
     if media == LD:
@@ -138,14 +174,15 @@ async def read_ld(call: Call, *, merge: bool = False) -> tuple[Json, Context]:
                 "application/ld+json needs an @context.", field="@context", remedy="Add it, or send application/json."
             )
         # In a list every element has its own; the batch operations read them one by one.
-        return body, await call.services.contexts.read(given[0] if given else None)
+        return body, await call.services.contexts.read(given[0] if given else None, call.actor.tenant)
     if given and media != MERGE:
         raise InvalidInput(
             "application/json takes no @context.",
             field="@context",
             remedy="Send application/ld+json, or a Link header.",
         )
-    return body, await call.services.contexts.read(link if link is not None else (given[0] if given else None))
+    named = link if link is not None else (given[0] if given else None)
+    return body, await call.services.contexts.read(named, call.actor.tenant)
 
 
 def is_ld(call: Call) -> bool:
@@ -153,22 +190,33 @@ def is_ld(call: Call) -> bool:
     return media_type(call.request) == LD
 
 
-def read_view(call: Call, context: Context, *, geo: bool = True) -> View:
-    """What the parameters ask to see. Raises: InvalidInput, HTTPException 406."""
+def read_view(
+    call: Call, context: Context, *, geo: bool = True, pick: Projection | None = None, omit: Projection | None = None
+) -> View:
+    """What the parameters ask to see. pick, omit: those of a body, in place of the parameters.
+
+    Raises: InvalidInput, HTTPException 406.
+    """
     options = set(call.names("options"))
     for unknown in options - _OPTIONS - {"count", "temporalValues", "aggregatedValues"}:
-        raise InvalidInput(f"the option {unknown[:40]!r} is not known.", field="options")
+        raise InvalidRequest(f"the option {unknown[:40]!r} is not known.", field="options")
     form: Form = next((_FORMS[o] for o in ("keyValues", "simplified", "concise") if o in options), "normalized")
     given = call.text("format")
     if given:
         if given not in _FORMS and given not in ("temporalValues", "aggregatedValues"):
-            raise InvalidInput(
+            raise InvalidRequest(
                 f"{given[:40]!r} is not a format.", field="format", remedy=f"One of: {', '.join(_FORMS)}."
             )
         form = _FORMS.get(given, "normalized")
-    pick, omit = (frozenset(read_members(call, context, p)) for p in ("pick", "omit"))
-    if pick & omit:
+    pick = dict(pick or {}) or (parse_projection(call.text("pick"), context, "pick") if "pick" in call.params else {})
+    omit = dict(omit or {}) or (parse_projection(call.text("omit"), context, "omit") if "omit" in call.params else {})
+    if {n for n in pick if not pick[n]} & {n for n in omit if not omit[n]}:
         raise InvalidInput("pick and omit name the same member.", field="omit")
+    if (pick or omit) and "attrs" in call.params:
+        raise InvalidInput("attrs excludes pick and omit.", field="attrs", remedy="Use pick.")
+    join, level = read_join(call)
+    if max(depth(pick), depth(omit)) > (level if join else 0):
+        raise InvalidInput("the projection goes further than join and joinLevel.", field="pick")
     return View(
         context=context,
         media=read_accept(call, geo=geo),
@@ -179,7 +227,18 @@ def read_view(call: Call, context: Context, *, geo: bool = True) -> View:
         lang=call.text("lang"),
         datasets=frozenset(call.names("datasetId")),
         geometry=context.name(call.text("geometryProperty", "location"), field="geometryProperty"),
+        join=join,
+        join_level=level,
+        plain_geo=call.request.headers.get("prefer", "").strip() == "body=json",
     )
+
+
+def read_join(call: Call) -> tuple[str, int]:
+    """How linked entities are joined, and how far. Raises: InvalidInput."""
+    join = call.text("join", "@none")
+    if join not in ("flat", "inline", "@none"):
+        raise InvalidInput(f"{join[:40]!r} is not a way to join.", field="join", remedy="flat, inline or @none.")
+    return "" if join == "@none" else join, call.number("joinLevel", 1, least=1, most=10)
 
 
 def read_members(call: Call, context: Context, param: str) -> list[str]:

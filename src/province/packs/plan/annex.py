@@ -57,13 +57,24 @@ _MEASURES: Final = {
     "count": Label("Đếm số đối tượng", "Number of entities"),
     "sum": Label("Tổng của", "Sum of"),
     "mean": Label("Trung bình của", "Mean of"),
+    "max": Label("Giá trị lớn nhất của", "Largest"),
+    "min": Label("Giá trị nhỏ nhất của", "Smallest"),
+    "over": Label("Đếm số đối tượng đạt giới hạn của", "Number at or above the limit of"),
+    "silent": Label("Đếm số đối tượng mất tín hiệu", "Number of silent entities"),
 }
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """Units in force where an area was, wholly or in part. approximate: guessed from approximate boundaries."""
+
+    names: tuple[str, ...]
+    approximate: bool
 
 
 class Records(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of the plan that the caller may see, as typed records. names: of agencies by id.
 
-    parts: of an area on the day → names of the units in force inside it, derived from approximate boundaries.
+    parts: of an area that has ended by the day → the units in force where it was.
     """
 
     lines: Sequence[PlanLine]
@@ -76,7 +87,7 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
     projects: Sequence[Project]
     milestones: Sequence[Milestone]
     names: Mapping[str, str]
-    parts: Mapping[str, Sequence[str]] = {}
+    parts: Mapping[str, Parts] = {}
 
     def rows(self) -> Iterable[tuple[str, str]]:
         """(code, row) of lines, then of commitments."""
@@ -295,7 +306,7 @@ def _owner(owner: PlanOwner, names: Mapping[str, str]) -> OwnerView:
     )
 
 
-def _places(places: Iterable[PlanPlace], parts: Mapping[str, Sequence[str]], day: str) -> Iterable[PlaceView]:
+def _places(places: Iterable[PlanPlace], parts: Mapping[str, Parts], day: str) -> Iterable[PlaceView]:
     """Places in force on the day; one that has ended without a successor is shown with the units now inside it."""
     rows = list(places)
     followed = {p.succeeds for p in rows if p.succeeds}
@@ -304,9 +315,14 @@ def _places(places: Iterable[PlanPlace], parts: Mapping[str, Sequence[str]], day
         if in_force(place.validFrom, place.validTo, day):
             yield PlaceView(name=place.name, written=place.succeeds or place.name, area=place.area, said=said)
         elif place.validTo is not None and place.validTo <= day and place.name not in followed:
-            inside = tuple(parts.get(place.area or "", ()))
+            inside = parts.get(place.area or "", Parts(names=(), approximate=False))
             yield PlaceView(
-                name="", written=place.name, area=place.area, said=said, parts=inside, approximate=bool(inside)
+                name="",
+                written=place.name,
+                area=place.area,
+                said=said,
+                parts=inside.names,
+                approximate=inside.approximate,
             )
 
 

@@ -1,0 +1,263 @@
+"""Subscriptions from the change of an entity to the endpoint: who is told, of what, how often, in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from province.broker.broker import Broker
+from province.broker.database import Pool
+from province.broker.subscriptions import happening as happenings
+from province.broker.subscriptions.delivery import Delivery, Refused, Waiting, dismiss, retry
+from province.broker.subscriptions.index import Index
+from province.broker.subscriptions.matcher import Matcher
+from province.broker.subscriptions.message import Message, Reach, compose
+from province.broker.subscriptions.sources import Sources
+from province.broker.subscriptions.store import Owner, Store
+from province.errors import NotAllowed, NotFound, Unavailable
+from province.model.actor import Actor, Grant
+from province.model.change import Change
+from province.model.entity import Attribute
+from province.model.jsonld import CORE
+from province.model.subscription import decode_subscription
+from province.model.time import now
+
+ROOT = Actor(tenant="t", id="root", kind="person", grants=(Grant("all", frozenset(("*",))),))
+OTHER = Actor(tenant="t", id="other", kind="person", grants=(Grant("some", frozenset(("subscription.create",))),))
+WAIT_S = 20.0
+
+
+@dataclass
+class World:
+    """Matcher and delivery over a real database; the endpoints are lists."""
+
+    broker: Broker
+    store: Store
+    delivery: Delivery
+    index: Index
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    fail: dict[str, Exception] = field(default_factory=dict)
+    actor: Actor | None = ROOT
+    slow_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    async def subscribe(self, actor: Actor = ROOT, uri: str = "http://a.example/n", **members: Any) -> str:
+        notification = {"endpoint": {"uri": uri}, **members.pop("notification", {})}
+        body = {"type": "Subscription", "entities": [{"type": "Thing"}], "notification": notification, **members}
+        id = await self.store.create(decode_subscription(body, CORE, now()), actor)
+        await until(lambda: self.index.get("t", id) is not None)
+        return id
+
+    async def write(self, id: str, op: str = "upsert", **values: Any) -> None:
+        attrs = {k: None if v is None else Attribute(value=v) for k, v in values.items()}
+        change = Change(op=op, id=f"urn:x:{id}", type="" if op == "delete" else "Thing", attrs=attrs)  # type: ignore[arg-type]
+        await self.broker.apply((change,), ROOT)
+
+    def values(self, uri: str = "http://a.example/n") -> list[Any]:
+        """What an endpoint was told, shortened: the value of `a` of the first entity."""
+        return [body["data"][0].get("a", {}).get("value") for to, body in self.told if to == uri]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def world(broker: Broker, pool: Pool) -> AsyncIterator[World]:
+    index, sources = Index(), Sources()
+
+    async def context(tenant: str, value: Any) -> Any:
+        return CORE
+
+    async def actor(tenant: str, owner: Owner) -> Actor | None:
+        return made.actor
+
+    reach = Reach(actor=actor, access=broker.access, ask=broker.query, context=context)
+
+    async def send(one: Waiting) -> bool:
+        kept = index.get(one.tenant, one.subscription)
+        message: Message | None = None
+        if kept is not None and kept.status(now()) == "active":
+            message = await compose(kept, happenings.decode(one.happening), reach)
+        if message is None:
+            return False
+        await asyncio.sleep(made.slow_s[message.uri])
+        if message.uri in made.fail:
+            raise made.fail[message.uri]
+        made.told.append((message.uri, msgspec.json.decode(message.body)))
+        return True
+
+    delivery = Delivery(pool, send, patience=timedelta(0), pause_s=0.05, longest_pause_s=0.1)
+    made = World(broker, Store(pool, "entity"), delivery, index)
+    matcher = Matcher(pool, index, sources, broker.overlay, delivery.wake)
+    tasks = [asyncio.create_task(matcher.run()), asyncio.create_task(delivery.run())]
+    await asyncio.wait_for(matcher.ready.wait(), WAIT_S)
+    yield made
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_every_change_is_told_once_and_in_order(world: World) -> None:
+    await world.subscribe()
+    for n in range(30):
+        await world.write("1", a=n)
+    await until(lambda: len(world.told) >= 30)
+    assert world.values() == list(range(30))
+
+
+async def test_only_the_changes_that_were_asked_for(world: World) -> None:
+    id = await world.subscribe(watchedAttributes=["a"], q="a>5", notificationTrigger=["attributeUpdated"])
+    await world.write("1", a=9)  # created, not updated
+    await world.write("1", b=1)  # not watched
+    await world.write("1", a=3)  # q does not hold
+    await world.write("1", a=7)
+    await until(lambda: len(world.told) >= 1)
+    await asyncio.sleep(0.3)
+    assert world.values() == [7]
+    body = world.told[0][1]
+    assert (body["type"], body["subscriptionId"]) == ("Notification", id)
+    await until_counted(world, id, sent=1)
+
+
+async def until_counted(world: World, id: str, *, sent: int) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while (await world.store.get(id, ROOT)).counters.sent < sent:
+            await asyncio.sleep(0.05)
+
+
+async def test_deletions_and_what_was_before(world: World) -> None:
+    await world.subscribe(notificationTrigger=["attributeDeleted", "entityDeleted"], notification={"showChanges": True})
+    await world.write("1", a=1, b=2)
+    await world.write("1", b=None)
+    await world.write("1", "delete")
+    await until(lambda: len(world.told) >= 2)
+    first, second = (body["data"][0] for _, body in world.told)
+    assert first["b"] == {"type": "Property", "value": "urn:ngsi-ld:null", "previousValue": 2}
+    assert first["a"] == {"type": "Property", "value": 1}
+    assert second["a"]["previousValue"] == 1
+    assert "deletedAt" in second
+
+
+async def test_a_dead_endpoint_holds_up_nobody_and_ends_in_a_dead_letter(world: World, pool: Pool) -> None:
+    dead = "http://dead.example/n"
+    id = await world.subscribe(uri=dead)
+    await world.subscribe()
+    world.fail[dead] = Unavailable("nobody answers.")
+    for n in range(5):
+        await world.write("1", a=n)
+    await until(lambda: world.values() == [0, 1, 2, 3, 4])
+    async with asyncio.timeout(WAIT_S):
+        while await pool.fetchval("SELECT count(*) FROM notification WHERE state = 'open'") < 5:
+            await asyncio.sleep(0.05)
+    kept = await world.store.get(id, ROOT)
+    assert kept.counters.failed >= 15  # each was tried three times
+    assert kept.counters.last_failure is not None
+    letters = [r["id"] for r in await pool.fetch("SELECT id FROM notification WHERE state = 'open' ORDER BY seq")]
+    world.fail.clear()
+    await retry(pool, "t", letters[0])
+    await dismiss(pool, "t", letters[1])
+    await until(lambda: world.values(dead) == [0])
+    with pytest.raises(Unavailable):
+        await retry(pool, "t", letters[1])
+
+
+async def test_a_slow_endpoint_is_not_a_slow_house(world: World) -> None:
+    slow = "http://slow.example/n"
+    await world.subscribe(uri=slow)
+    await world.subscribe()
+    world.slow_s[slow] = 2.0
+    began = asyncio.get_running_loop().time()
+    for n in range(3):
+        await world.write("1", a=n)
+    await until(lambda: world.values() == [0, 1, 2])
+    assert asyncio.get_running_loop().time() - began < 2.0 + 3.0
+    assert len(world.values(slow)) <= 1
+
+
+async def test_a_refusal_and_a_forbidden_target_are_given_up(world: World, pool: Pool) -> None:
+    for uri, error in (("http://no.example/n", Refused("410")), ("http://in.example/n", NotAllowed("private"))):
+        world.fail[uri] = error
+        await world.subscribe(uri=uri)
+    await world.write("1", a=1)
+    async with asyncio.timeout(WAIT_S):
+        while await pool.fetchval("SELECT count(*) FROM notification WHERE state = 'open'") < 2:
+            await asyncio.sleep(0.05)
+
+
+async def test_rights_are_those_of_the_moment(world: World) -> None:
+    id = await world.subscribe()
+    world.actor = None  # the account was disabled
+    await world.write("1", a=1)
+    await asyncio.sleep(0.5)
+    world.actor = OTHER  # may no longer read anything
+    await world.write("1", a=2)
+    await asyncio.sleep(0.5)
+    world.actor = ROOT
+    await world.write("1", a=3)
+    await until(lambda: world.values() == [3])
+    assert (await world.store.get(id, ROOT)).counters.failed == 0
+
+
+async def test_it_is_tried_until_it_is_taken(world: World, pool: Pool) -> None:
+    uri = "http://later.example/n"
+    world.fail[uri] = Unavailable("not yet.")
+    world.delivery._patience = timedelta(hours=1)
+    await world.subscribe(uri=uri)
+    await world.write("1", a=1)
+    async with asyncio.timeout(WAIT_S):
+        while not await pool.fetchval("SELECT count(*) FROM notification WHERE state = 'waiting' AND attempts > 0"):
+            await asyncio.sleep(0.05)
+    world.fail.clear()
+    await until(lambda: world.values(uri) == [1])
+    async with asyncio.timeout(WAIT_S):
+        while await pool.fetchval("SELECT count(*) FROM notification"):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_pause_gathers_what_happens_meanwhile(world: World) -> None:
+    await world.subscribe(throttling=1.0)
+    for n in range(6):
+        await world.write(str(n % 2), a=n)
+    await until(lambda: len(world.told) >= 2)
+    await asyncio.sleep(0.3)
+    assert len(world.told) == 2  # the first at once, then one with the newest of each entity
+    last = {e["id"]: e["a"]["value"] for e in world.told[1][1]["data"]}
+    assert last["urn:x:0"] == 4
+    assert last["urn:x:1"] == 5
+
+
+async def test_subscriptions_of_others_are_out_of_sight(world: World) -> None:
+    mine = await world.subscribe(OTHER)
+    theirs = await world.subscribe()
+    assert (await world.store.get(mine, OTHER)).id == mine
+    with pytest.raises(NotFound):
+        await world.store.get(theirs, OTHER)
+    assert [k.id for k in (await world.store.list(OTHER, offset=0, limit=10))[0]] == [mine]
+    with pytest.raises(NotFound):
+        await world.store.delete(theirs, OTHER)
+    nobody = Actor(tenant="t", id="n", kind="person")
+    with pytest.raises(NotAllowed):
+        await world.store.create({"notification": {"endpoint": {"uri": "http://x.example"}}}, nobody)
+
+
+async def test_another_tenant_hears_nothing(world: World) -> None:
+    elsewhere = Actor(tenant="u", id="root", kind="person", grants=ROOT.grants)
+    body = {"type": "Subscription", "entities": [{"type": "Thing"}],
+            "notification": {"endpoint": {"uri": "http://u.example/n"}}}  # fmt: skip
+    id = await world.store.create(decode_subscription(body, CORE, now()), elsewhere)
+    await until(lambda: world.index.get("u", id) is not None)
+    await world.subscribe()
+    await world.write("1", a=1)
+    await until(lambda: world.values() == [1])
+    assert world.values("http://u.example/n") == []
