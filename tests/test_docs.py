@@ -132,8 +132,9 @@ def test_pictures_are_small_and_shown() -> None:
         assert picture.resolve() in shown, f"nobody shows {picture.name}"
 
 
-def test_guides_speak_vietnamese_first_and_english_too() -> None:
-    for page in GUIDES:
+def test_guides_of_the_roles_speak_vietnamese_first_and_english_too() -> None:
+    for name in ("first-visit", "guide/operator", "guide/steward", "guide/developer"):
+        page = ROOT / "docs" / f"{name}.md"
         text = page.read_text("utf-8")
         vietnamese, _, english = text.partition("## English")
         assert len(re.findall(r"[ăâđêôơưạảấầẩậắằặẹẻếềểệịọỏốồổộớờởợụủứừửựỳỵỷ]", vietnamese)) > 150, page.name

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 
 from province.broker.broker import Broker
@@ -19,6 +20,7 @@ from province.broker.subscriptions import happening as happenings
 from province.broker.subscriptions.delivery import Delivery, Refused, Waiting, dismiss, retry
 from province.broker.subscriptions.index import Index
 from province.broker.subscriptions.matcher import Matcher
+from province.broker.subscriptions.measured import Announcer
 from province.broker.subscriptions.message import Message, Reach, compose
 from province.broker.subscriptions.sources import Sources
 from province.broker.subscriptions.store import Owner, Store
@@ -27,8 +29,11 @@ from province.model.actor import Actor, Grant
 from province.model.change import Change
 from province.model.entity import Attribute
 from province.model.jsonld import CORE
+from province.model.observation import SCHEMA
+from province.model.schema import describe
 from province.model.subscription import decode_subscription
 from province.model.time import now
+from tests.api.conftest import Station
 
 ROOT = Actor(tenant="t", id="root", kind="person", grants=(Grant("all", frozenset(("*",))),))
 OTHER = Actor(tenant="t", id="other", kind="person", grants=(Grant("some", frozenset(("subscription.create",))),))
@@ -57,8 +62,8 @@ class World:
 
     async def write(self, id: str, op: str = "upsert", **values: Any) -> None:
         attrs = {k: None if v is None else Attribute(value=v) for k, v in values.items()}
-        change = Change(op=op, id=f"urn:x:{id}", type="" if op == "delete" else "Thing", attrs=attrs)  # type: ignore[arg-type]
-        await self.broker.apply((change,), ROOT)
+        kind = "" if op == "delete" else "Thing"
+        await self.broker.apply((Change(op=op, id=f"urn:x:{id}", type=kind, attrs=attrs),), ROOT)  # type: ignore[arg-type]
 
     def values(self, uri: str = "http://a.example/n") -> list[Any]:
         """What an endpoint was told, shortened: the value of `a` of the first entity."""
@@ -261,3 +266,27 @@ async def test_another_tenant_hears_nothing(world: World) -> None:
     await world.write("1", a=1)
     await until(lambda: world.values() == [1])
     assert world.values("http://u.example/n") == []
+
+
+async def test_what_is_measured_leaves_an_event_where_somebody_asked(world: World, pool: Pool) -> None:
+    schema = SCHEMA.append(pa.field("seq", pa.int64())).append(pa.field("row", pa.int32()))
+
+    def batch(*attributes: str) -> pa.Table:
+        rows = [
+            {"entity": "urn:ngsi-ld:Station:1", "type": "Station", "attribute": a, "dataset": None,
+             "observed_at": now(), "number": 1.0, "text": None, "origin": 0, "seq": 1, "row": i}
+            for i, a in enumerate(attributes)
+        ]  # fmt: skip
+        return pa.Table.from_pylist(rows, schema=schema)
+
+    announcer = Announcer({"Station": describe(Station)})
+    async with pool.acquire() as c:
+        assert await announcer.tell(c, "t", batch("temperature")) == 0
+        await world.subscribe(entities=[{"type": "Station"}], watchedAttributes=["temperature"])
+        announcer._looked = -10.0
+        assert await announcer.tell(c, "u", batch("temperature")) == 0
+        assert await announcer.tell(c, "t", batch("door")) == 0
+        assert await announcer.tell(c, "t", batch("door", "temperature")) == 1
+        [row] = await c.fetch("SELECT name, entity, type, payload::text AS p FROM outbox WHERE type IS NOT NULL")
+    assert (row["name"], row["entity"], row["type"]) == ("station.observed", "urn:ngsi-ld:Station:1", "Station")
+    assert sorted(msgspec.json.decode(row["p"])["changed"]) == ["door", "temperature"]

@@ -48,7 +48,7 @@ class Outcome:
         return found
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Site:
     """The running product. tokens: by role."""
 

@@ -117,14 +117,23 @@ async def test_an_import_can_be_taken_back(site: Site, folder: Path) -> None:
     await site.ask("PATCH", path, json={"name": "Đã sửa tay"})
     undone = await site.run("import", "undo", done.json["id"])
     assert "removed 1, restored 0, kept 1" in undone.out
+    (folder / "tram.csv").write_text(STATIONS.replace("BD-0", "ZZ-0").replace("Trạm Dĩ An", "Trạm khác"))
+    changed = await site.run("import", "tram.csv", "--mapping", "map.yaml", "--json")
+    assert (changed.json["created"], changed.json["changed"]) == (1, 1)
+    undone = await site.run("import", "undo", changed.json["id"])
+    assert "removed 1, restored 1, kept 0" in undone.out
+    entity = await site.ask("GET", "/ngsi-ld/v1/entities/urn:ngsi-ld:AirQualityObserved:ZZ-02")
+    assert entity["name"]["value"] == "Đã sửa tay"
     left = "SELECT array_agg(id) FROM entity WHERE id LIKE 'urn:ngsi-ld:AirQualityObserved:ZZ-%'"
     assert await site.fetch(left) == ["urn:ngsi-ld:AirQualityObserved:ZZ-02"]
     shown = await site.run("import", "show", done.json["id"])
     assert shown.json["status"] == "undone"
 
 
-@pytest.mark.parametrize(("name", "rows"), [("parks", 30), ("roads", 16), ("waterways", 8), ("agencies", 31)])
-async def test_the_examples_own_files(site: Site, folder: Path, name: str, rows: int) -> None:
+@pytest.mark.parametrize("name", ["parks", "roads", "waterways", "agencies"])
+async def test_the_examples_own_files(site: Site, folder: Path, name: str) -> None:
+    with (FACTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        rows = sum(1 for _ in csv.DictReader(file))
     done = await site.run("import", FACTS / f"{name}.csv", "--mapping", MAPPINGS / f"{name}.yaml", "--json")
     assert (done.code, done.json["taken"], done.json["refused"]) == (0, rows, 0), done.out
 

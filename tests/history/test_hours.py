@@ -210,7 +210,7 @@ def test_whatever_happens_the_hours_are_those_of_the_readings(
             world.say(entity=station(n), attribute="temperature", start=at, end=at + until, kind=kind,
                       number=1.5 if kind == "value" else None)  # fmt: skip
         elif what == "advance":
-            advance(world.hours, world.corrections)
+            advance(world.hours, world.corrections, most=5)
         elif what == "settle":
             settle(world.days, START + timedelta(hours=10))
         elif what == "fold":

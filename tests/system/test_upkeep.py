@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,7 +89,8 @@ async def test_both_doors_speak_tls(secured: Product) -> None:
             assert secure.version() in ("TLSv1.2", "TLSv1.3")
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # that it is old is the point
+            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         with socket.create_connection(("127.0.0.1", port)) as plain, pytest.raises((ssl.SSLError, OSError)):
             old.wrap_socket(plain)
     async with httpx.AsyncClient(trust_env=False) as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -12,11 +13,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from province.adapters.tables import rejects
+from province.adapters.tables.areas import Wish
 from province.adapters.tables.imports import Imports, Look
 from province.api.request import media_type, parse_json, read_body
 from province.api.route import JSON, Call, Param, Route, json_response, path_id
 from province.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable, Unsupported
 from province.model.mapping import load_yaml, read_mapping
+from province.model.time import now
+from province.vocab.area import civil_day
 from province.vocab.transfer import DataImport
 
 _MAPPING_BYTES: Final = 512 * 1024
@@ -96,6 +100,20 @@ async def refused(call: Call) -> Response:
     return Response(content, 200, headers, media)
 
 
+async def areas(call: Call) -> Response:
+    """Give areas their real boundaries, by code."""
+    wish = Wish(
+        day=call.text("day") or civil_day(now()),
+        source=call.text("source"),
+        source_date=call.text("sourceDate") or civil_day(now()),
+        create=call.flag("create"),
+        parent=call.text("parent"),
+        trial=call.flag("trial"),
+    )
+    outcome = await imports_of(call).areas.load(call.actor, call.text("name", "areas.geojson"), _body(call), wish)
+    return json_response(asdict(outcome))
+
+
 def shown(record: DataImport, *, running: bool) -> dict[str, Any]:
     """An import as JSON. running: a living process works on it."""
     return {**msgspec.to_builtins(record), "running": running}
@@ -143,6 +161,12 @@ ROUTES: Final[tuple[Route, ...]] = (
           (_NAME, _TYPE), {_FILE: {}}, {200: ("The proposal.", _OBJECT)}, _WRONG, signed_in=True),
     Route("POST", "/api/imports/find", "imports.find", "Find an import by file and mapping.", find, "Imports", (),
           {JSON: _OBJECT}, {200: ("The import.", _OBJECT)}, _WRONG, signed_in=True),
+    Route("POST", "/api/imports/areas", "imports.areas", "Boundaries for areas, by code.", areas, "Imports",
+          (_NAME, Param("day", "Day on which the units must be in force; default today."),
+           Param("source", "Where the polygons come from."), Param("sourceDate", "Day of the source; default today."),
+           Param("create", "Make units that are not known.", {"type": "boolean"}),
+           Param("parent", "Id of the area that new units belong to."), _TRIAL),
+          {_FILE: {}}, {200: ("What became of every polygon.", _OBJECT)}, _WRONG, signed_in=True),
     Route("GET", "/api/imports/{id}", "imports.get", "An import and how far it is.", get, "Imports", (_ID,),
           answers={200: ("The import.", _OBJECT)}, errors=_WRONG, signed_in=True),
     Route("PUT", "/api/imports/{id}/mapping", "imports.describe", "Set the mapping.", describe, "Imports", (_ID,),

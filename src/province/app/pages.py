@@ -15,6 +15,8 @@ from starlette.requests import Request
 from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.photo import Photos
+from province.adapters.tables.exports import Exports
+from province.adapters.tables.imports import Imports
 from province.app import boards, keeping, letters
 from province.app.annex import Annex
 from province.app.core import Core
@@ -101,6 +103,7 @@ class Desk:
     reports: Limiter
     """Public reports and look-ups by secret, per address."""
     annex: Annex
+    imports: Imports | None = None
 
 
 def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callable[[Request], str]) -> console.Services:
@@ -156,6 +159,8 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         boards=boards.build(core),
         keeping=keeping.build(core),
         views=_views(core),
+        imports=desk.imports,
+        exports=Exports(Door(core), core.pool),
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),
         public_url=settings.public_url,
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from province.adapters.files import FileStore
 from province.adapters.outbound import Outbound
 from province.adapters.photo import Photos
+from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.api import door as api
 from province.api.errors import status_of
@@ -117,6 +118,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
         feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),
         imports=files,
+        exports=Exports(pages.Door(core), core.pool),
         observation_media=observations.MEDIA_TYPES,
         max_body_bytes=settings.max_body_bytes,
         temporal_instances=settings.temporal_instances,
@@ -131,6 +133,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         photos=Photos(),
         reports=Limiter(rate=0.5, burst=30),
         annex=annex,
+        imports=files,
     )
     site = pages.build(desk, status=status_of, address=callers)
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from province.broker.broker import Broker
+from province.broker.database import Connection
 from province.broker.history import History, read_instances
 from province.errors import InvalidInput, NotFound, NotSignedIn
 from province.history import area_hours, correction
@@ -30,6 +32,7 @@ from province.model.query import Query
 from province.model.time import Instant, now
 from province.pack import Silent
 
+PLACED_AGE_S = 60.0
 SERIES = pa.schema(
     [("t", pa.timestamp("us", tz="UTC")), ("avg", pa.float64()), ("min", pa.float64()), ("max", pa.float64()),
      ("count", pa.int64())]
@@ -96,6 +99,7 @@ class Measured:
     def __init__(self, broker: Broker, lake_of: Callable[[str], Lake]) -> None:
         self._broker = broker
         self._lake_of = lake_of
+        self._places: dict[tuple[str, str], tuple[float, pa.Table]] = {}
 
     async def history(
         self,
@@ -250,16 +254,34 @@ class Measured:
                 return [
                     AreaHour(r["start_at"], r["area"] or None, r["readings"], r["total"], r["squares"]) for r in rows
                 ]
-            places = await connection.fetch(
-                "SELECT id, agency, area FROM entity WHERE tenant = $1 AND type = $2", actor.tenant, type
-            )
+            placed = await self._placed(connection, actor.tenant, type)
             said = await correction.read(connection, actor.tenant, start=start, end=end)
-        mine = {r["id"]: r["area"] or "" for r in places if scope.covers(agency=r["agency"], area=r["area"])}
+        if not scope.all:
+            pairs = placed.select(["agency", "area"]).to_pydict()
+            mine = [
+                scope.covers(agency=agency or None, area=area or None)
+                for agency, area in zip(pairs["agency"], pairs["area"], strict=True)
+            ]
+            placed = placed.filter(pa.array(mine, pa.bool_()))
         span = Span(attributes=[attr], start=start, end=end, datasets=(None,))
         found = await asyncio.to_thread(
-            area_hours.from_readings, self._lake_of(actor.tenant), span, type, mine, said, origins=codes
+            area_hours.from_readings, self._lake_of(actor.tenant), span, type, placed, said, origins=codes
         )
         return [AreaHour(at, area or None, n, total, squares) for at, area, n, total, squares in found]
+
+    async def _placed(self, connection: Connection, tenant: str, type: str) -> pa.Table:
+        """entity, agency and area ("" for none) of all entities of a type, at most PLACED_AGE_S old."""
+        at, table = self._places.get((tenant, type), (-PLACED_AGE_S, None))
+        if table is not None and monotonic() - at < PLACED_AGE_S:
+            return table
+        at = monotonic()
+        row = await connection.fetchrow(
+            "SELECT array_agg(id) AS entity, array_agg(coalesce(agency, '')) AS agency,"
+            " array_agg(coalesce(area, '')) AS area FROM entity WHERE tenant = $1 AND type = $2", tenant, type,
+        )  # fmt: skip
+        columns = {name: pa.array((row and row[name]) or [], pa.string()) for name in ("entity", "agency", "area")}
+        self._places[tenant, type] = (at, pa.table(columns))
+        return self._places[tenant, type][1]
 
     async def silent(self, panel: Silent, actor: Actor) -> list[SilentGroup]:
         """Silent entities by what they share: one group per value of each field in `by`, most silent first."""

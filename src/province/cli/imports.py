@@ -98,6 +98,43 @@ def add(group: click.Group, client_of: ClientOf) -> None:
             click.echo(f"# Other types that would fit: {', '.join(look['others'])}")
         click.echo(to_yaml(look["guess"]), nl=False)
 
+    @import_.command("areas")
+    @click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+    @click.option("--source", required=True, help="Where the polygons come from; kept with every boundary.")
+    @click.option("--source-date", default="", help="Day of the source, yyyy-mm-dd; default today.")
+    @click.option("--day", default="", help="Day on which the units must be in force; default today.")
+    @click.option("--create", is_flag=True, help="Make units that the register does not know.")
+    @click.option("--parent", default="", help="Id of the area that new units belong to.")
+    @click.option("--dry-run", is_flag=True, help="Say what would happen; write nothing.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+    @click.pass_context
+    def areas(ctx: click.Context, paths: tuple[Path, ...], source: str, source_date: str, day: str, create: bool,
+              parent: str, dry_run: bool, as_json: bool) -> None:  # fmt: skip
+        """Give areas their real boundaries: GeoJSON or GeoPackage FILEs, or folders of GeoJSON, matched by code."""
+        params = {"source": source, "sourceDate": source_date, "day": day, "parent": parent,
+                  "create": "true" if create else "", "trial": "true" if dry_run else ""}  # fmt: skip
+        with _gathered(paths) as path:
+            done = client_of(ctx).upload("/api/imports/areas", path, params | {"name": path.name})
+        if as_json:
+            click.echo(json.dumps(done, ensure_ascii=False))
+        else:
+            would = "would be " if dry_run else ""
+            click.echo(
+                f"{done['rows']} polygons: {done['changed']} boundaries {would}set, {done['unchanged']} unchanged,"
+                f" {done['created']} units {would}created, {len(done['repaired'])} repaired,"
+                f" {len(done['unmatched'])} without a unit in force, {len(done['refused'])} refused"
+            )
+            for one in done["refused"][:20]:
+                click.echo(f"  row {one['row']} {one['code']}: {one['en']} {one['remedyEn']}")
+            for text in done["remarks"][:20]:
+                click.echo(f"  {text}")
+            if done["unmatched"]:
+                names = ", ".join(f"{u['code']} {u['name']}".strip() for u in done["unmatched"][:8])
+                click.echo(
+                    f"  not in the register: {names}{' …' if len(done['unmatched']) > 8 else ''} (--create makes them)"
+                )
+        ctx.exit(EXIT_ROWS if done["refused"] else 0)
+
     @import_.command("undo")
     @click.argument("id")
     @click.pass_context
@@ -239,6 +276,26 @@ def read_yaml(path: Path) -> Any:
 def to_yaml(mapping: Mapping[str, Any]) -> str:
     """A mapping as people read it: members in their order, letters as they are."""
     return yaml.safe_dump(dict(mapping), allow_unicode=True, sort_keys=False, width=110, default_flow_style=None)
+
+
+@contextlib.contextmanager
+def _gathered(paths: tuple[Path, ...]) -> Iterator[Path]:
+    """One file of several: the features of all GeoJSON files, in the order of their names."""
+    files = [f for p in paths for f in (sorted(p.rglob("*.geojson")) if p.is_dir() else [p])]
+    if len(files) == 1:
+        yield files[0]
+        return
+    features: list[Any] = []
+    for file in files:
+        try:
+            found = json.loads(file.read_bytes())
+            features += found["features"] if found.get("type") == "FeatureCollection" else [found]
+        except (ValueError, KeyError, AttributeError) as error:
+            raise InvalidInput(f"{file} is no GeoJSON: {error}", field="FILE") from None
+    with tempfile.NamedTemporaryFile("w", prefix="province-", suffix=".geojson") as whole:
+        json.dump({"type": "FeatureCollection", "features": features}, whole, ensure_ascii=False)
+        whole.flush()
+        yield Path(whole.name)
 
 
 @contextlib.contextmanager

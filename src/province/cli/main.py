@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from province import __version__
-from province.cli import imports
+from province.cli import exports, imports
 from province.cli.annex import add_annex
 from province.cli.client import Client
 from province.cli.operations import Operations
@@ -67,6 +67,7 @@ def build(open_operations: Callable[[], Operations]) -> click.Group:
     _add_upkeep(province)
     _add_data(province)
     imports.add(province, _client)
+    exports.add(province, _client)
     add_annex(province, _client)
     return province
 

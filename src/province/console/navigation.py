@@ -55,6 +55,8 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
         operations = mark("Operations")
         if any(isinstance(p, Silent) for pack in services.broker.packs for p in pack.panels):
             found.append(("/silent", mark("Silent devices"), operations, "silent"))
+        if services.imports is not None and services.may(actor, "dataimport.create"):
+            found.append(("/imports", mark("Import files"), operations, "exchange"))
         found.append(("/wall", mark("Video wall"), operations, "wall"))
         if services.may(actor, "letter.read"):
             found.append(("/dead-letters", mark("Dead letters"), operations, "letter"))

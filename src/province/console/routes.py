@@ -14,7 +14,9 @@ from province.console import (
     boards,
     creating,
     entity,
+    exports,
     guidance,
+    imports,
     letters,
     lineage,
     lists,
@@ -41,8 +43,8 @@ from province.errors import NotFound, ProvinceError
 def routes(services: Services) -> list[BaseRoute]:
     """Pages, the JSON that islands read, and static files."""
 
-    def at(path: str, handler: Handler, *methods: str, public: bool = False) -> Route:
-        return Route(path, door(services, handler, public=public), methods=list(methods) or ["GET"])
+    def at(path: str, handler: Handler, *methods: str, public: bool = False, largest: int = 0) -> Route:
+        return Route(path, door(services, handler, public=public, largest=largest), methods=list(methods) or ["GET"])
 
     plan = [
         at(annex.HOME, annex.plan, public=True),
@@ -81,6 +83,14 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/console/map/{layer}.geojson", maps.shapes, public=True),
         at("/console/series/{entity:path}/{attr}.json", series.series, public=True),
         at("/silent", silence.silent),
+        at("/imports", imports.overview),
+        at("/imports", imports.receive, "POST", largest=imports.LARGEST),
+        at("/imports/{id}", imports.one),
+        at("/imports/{id}/mapping", imports.describe, "POST"),
+        at("/imports/{id}/start", imports.start, "POST"),
+        at("/imports/{id}/undo", imports.undo, "POST"),
+        at("/imports/{id}/refused", imports.refused),
+        at("/export/{file}", exports.export),
         at("/boards", boards.overview),
         at("/boards/{domain}", boards.board),
         at("/alerts", alerts.alerts),

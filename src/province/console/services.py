@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from starlette.requests import Request
 
+from province.adapters.tables.exports import Exports
+from province.adapters.tables.imports import Imports
 from province.broker.boards import Indexed
 from province.broker.broker import Acted
 from province.broker.figures import Figure
@@ -449,6 +451,8 @@ class Services:
     dead_letters: DeadLetters
     keeping: Keeping
     views: Views
+    imports: Imports | None = None
+    exports: Exports | None = None
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
     boards: Boards | None = None

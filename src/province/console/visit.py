@@ -117,17 +117,20 @@ def local(path: str, default: str = "/") -> str:
     return path if good else default
 
 
-def door(services: Services, handler: Handler, *, public: bool = False) -> Callable[[Request], Awaitable[Response]]:
+def door(
+    services: Services, handler: Handler, *, public: bool = False, largest: int = 0
+) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint: actor, session, form with CSRF check, and errors as pages.
 
     public: offered to strangers too; else they are sent to the sign-in page.
+    largest: bytes of a form, where it may be larger than others.
     """
 
     async def endpoint(request: Request) -> Response:
         visit = _open(request, services)
         try:
             await _recognise(visit)
-            response = await _answer(visit, handler, public)
+            response = await _answer(visit, handler, public, largest or services.max_upload_bytes)
         except ProvinceError as error:
             response = errors.error_page(visit, error)
         finally:
@@ -140,7 +143,7 @@ def door(services: Services, handler: Handler, *, public: bool = False) -> Calla
     return endpoint
 
 
-async def _answer(visit: Visit, handler: Handler, public: bool) -> Response:
+async def _answer(visit: Visit, handler: Handler, public: bool, largest: int) -> Response:
     _check_text(visit.request)
     if visit.session is None and not public:
         if visit.request.method == "GET" and "application/json" not in visit.request.headers.get("accept", ""):
@@ -149,7 +152,7 @@ async def _answer(visit: Visit, handler: Handler, public: bool) -> Response:
     if visit.session is not None and visit.session.must_change and visit.request.url.path not in _BEFORE_CHANGE:
         return RedirectResponse("/account/password", status_code=303)
     if visit.request.method == "POST":
-        visit.form = await _read_form(visit.request, visit.services.max_upload_bytes)
+        visit.form = await _read_form(visit.request, largest)
         visit.services.check_csrf(visit.csrf_key, visit.text("csrf"))
     return await handler(visit)
 

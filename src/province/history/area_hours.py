@@ -194,16 +194,15 @@ async def read(
 
 
 def from_readings(
-    lake: Lake, span: Span, type: str, areas: Mapping[str, str], corrections: Sequence[Correction], *,
+    lake: Lake, span: Span, type: str, placed: pa.Table, corrections: Sequence[Correction], *,
     origins: Sequence[int] | None = None,
 ) -> list[tuple[datetime, str, int, float, float]]:  # fmt: skip
     """(start, area, readings, total, squares) per hour and area, computed from the readings of a span.
 
-    areas: by entity; others do not count.  corrections: all that touch the span.
+    placed: columns entity and area; other entities do not count.  corrections: all that touch the span.
     """
     spoken_of = sorted({c.entity for c in corrections})
     columns = ("entity", "type", "observed_at", "number", "origin")
-    placed = pa.table({"entity": pa.array(areas.keys(), pa.string()), "area": pa.array(areas.values(), pa.string())})
     amended = lake.read(replace(span, entities=spoken_of), columns=columns, corrections=corrections)
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -42,17 +42,21 @@ _CONFIGURATION: Final[Mapping[str, str | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A file that a commit added with new data. day: its partition.  low, high: bounds of its columns, as Delta keeps
-    them (text cut off, instants in milliseconds)."""
+    """A file that a commit added with new data. day: its partition.  rows: how many it holds, 0 when that is not known.
+
+    low, high: bounds of its columns, as Delta keeps them (text cut off, instants in milliseconds).
+    """
 
     version: int
     path: str
     day: str
+    rows: int
     low: Mapping[str, Any]
     high: Mapping[str, Any]
 
 
 class _Stats(msgspec.Struct):
+    numRecords: int = 0  # noqa: N815
     minValues: dict[str, Any] = {}  # noqa: N815 - names of the Delta protocol
     maxValues: dict[str, Any] = {}  # noqa: N815
 
@@ -190,7 +194,7 @@ class Delta:
                     continue
                 stats = _STATS.decode(one.stats) if one.stats else _Stats()
                 day = one.partitionValues.get(self.partition) or ""
-                found.append(Added(version, unquote(one.path), day, stats.minValues, stats.maxValues))
+                found.append(Added(version, unquote(one.path), day, stats.numRecords, stats.minValues, stats.maxValues))
         return found
 
     def stamp(self, version: int) -> int:

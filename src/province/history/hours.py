@@ -65,6 +65,8 @@ HOURS: Final = pa.schema(
 )
 HOUR: Final = timedelta(hours=1)
 HOUR_US: Final = 3_600_000_000
+MOST: Final = 20_000_000
+"""New readings that one commit takes in."""
 SLICE: Final = 4_000_000
 """Parts of hours merged at once, and rows of a merged file."""
 PART: Final = 2_000_000
@@ -97,9 +99,10 @@ class Hours(Delta):
         return positions, files
 
 
-def advance(hours: Hours, corrections: Sequence[Correction]) -> Advance:
+def advance(hours: Hours, corrections: Sequence[Correction], *, most: int = MOST) -> Advance:
     """Bring the roll-ups to the present version of the lake. corrections: all of the tenant.
 
+    most: new readings taken in by one commit; more of them take several.
     Raises: Conflict when another round was faster, Unavailable when the storage refuses. Nothing was changed then.
     """
     lake = hours.lake
@@ -110,19 +113,21 @@ def advance(hours: Hours, corrections: Sequence[Correction]) -> Advance:
         added = news(lake, positions, version)
     except NotFound:
         return _rebuild(hours, version, files, corrections)
-    pending = [c for c in corrections if c.id > (positions["corrections"] or 0)]
+    reflected = positions["corrections"] or 0
+    pending = [c for c in corrections if c.id > reflected]
     if not added and not pending:
         return Advance(0, 0, 0, False)
+    readings = sum(one.rows for one in added)
+    while sum(one.rows for one in added) > most and len({one.version for one in added}) > 1:
+        added, positions = _step(hours, added, positions, [c for c in corrections if c.id <= reflected], most)
     spoken_of = sorted({c.entity for c in pending})
     number = (positions["round"] or 0) + 1
-    made: list[pa.Table] = []
-    readings = 0
-    for part in _parts(lake, [one.path for one in added], Span(), without=spoken_of):
-        readings += part.num_rows
-        made.append(_stored(sum_up(amend(part, corrections)), number, whole=False))
+    made = [
+        _stored(sum_up(amend(part, corrections)), number, whole=False)
+        for part in _parts(lake, [one.path for one in added], Span(), without=spoken_of)
+    ]
     if spoken_of:
         whole = _again(hours, files, added, pending, corrections)
-        readings += int(pc.sum(whole["readings"]).as_py() or 0)
         made.append(_stored(whole, number, whole=True))
     rows = _by_day(pa.concat_tables(made)) if made else HOURS.empty_table()
     hours.commit(
@@ -131,6 +136,27 @@ def advance(hours: Hours, corrections: Sequence[Correction]) -> Advance:
         expected=positions,
     )
     return Advance(readings, rows.num_rows, len(pending), False)
+
+
+def _step(
+    hours: Hours, added: Sequence[Added], positions: Mapping[str, int | None], corrections: Sequence[Correction],
+    most: int,
+) -> tuple[list[Added], dict[str, int | None]]:  # fmt: skip
+    """Take in the oldest of the new files, as one round of its own. Returns those that are left, and the positions."""
+    versions = sorted({one.version for one in added})
+    taken, rows = versions[:1], sum(one.rows for one in added if one.version == versions[0])
+    for version in versions[1:-1]:
+        rows += sum(one.rows for one in added if one.version == version)
+        if rows > most:
+            break
+        taken.append(version)
+    number = (positions["round"] or 0) + 1
+    paths = [one.path for one in added if one.version <= taken[-1]]
+    made = [sum_up(amend(part, corrections)) for part in _parts(hours.lake, paths, Span())]
+    stored = [_stored(one, number, whole=False) for one in made]
+    reached: dict[str, int] = {"lake": taken[-1], "stamp": hours.lake.stamp(taken[-1]), "round": number}
+    hours.commit(_by_day(pa.concat_tables(stored)) if stored else HOURS.empty_table(), reached, expected=positions)
+    return [one for one in added if one.version > taken[-1]], {**positions, **reached}
 
 
 def read_hours(

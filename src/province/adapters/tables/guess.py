@@ -138,8 +138,17 @@ def _propose(found: Found, seen: Sequence[_Seen], entity_type: EntityType) -> Ma
         columns[identifier] = Column(field=ID, confidence=0.9, reason="the name says that it is the id")
         free.pop(identifier)
     mapped = {c.field for c in columns.values()}
+    ours = found.columns[:1] == ["id"] and sum(c in entity_type.fields for c in found.columns) >= 0.5 * len(
+        found.columns
+    )
     key = next((k for k in entity_type.info.unique if set(k) <= mapped), ())
     measures = bool(wide or long or mapped & observed)
+    if time is None and long is None and wide is None and mapped & observed:
+        # Nothing says when: an export with the latest values, say. Only the records can come in.
+        for name in [n for n, c in columns.items() if c.field in observed]:
+            free[name] = next(s for s in seen if s.name == name)
+            del columns[name]
+        measures = False
     return Mapping(
         type=entity_type.name,
         format=found.format,
@@ -151,6 +160,7 @@ def _propose(found: Found, seen: Sequence[_Seen], entity_type: EntityType) -> Ma
         crs=found.crs,
         numbers=numbers,
         dates=dates,
+        empty=("",) if ours else DEFAULT_EMPTY,
         id="{" + identifier + "}" if identifier else "",
         key=() if identifier else key,
         records=not wide,
@@ -200,9 +210,10 @@ def _judge(seen: _Seen, filled: pa.Array) -> None:
     if shares[best] >= 0.9 and not leading_zero:
         seen.kind, seen.style = "number", best
         return
+    # What looks like a date decides that it is one; what the calendar has decides between day and month first.
     read = {s: 1 - np.mean(read_instants(filled, s, "UTC")[1]) for s in DATES if s != "yyyymmdd"}
     best = max(("iso", "dd/mm/yyyy", "mm/dd/yyyy", "yyyy/mm/dd"), key=lambda s: read[s])
-    if read[best] >= 0.9:
+    if read[best] > 0 and pc.sum(pc.match_substring_regex(filled, DATES[best])).as_py() / total >= 0.9:
         seen.kind, seen.style = "moment", best
 
 

@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from province.adapters.tables import entities, raw
+from province.adapters.tables.areas import Areas
 from province.adapters.tables.carry import Carrier, Door, Known
 from province.adapters.tables.folder import Folder, Shelf, State
 from province.adapters.tables.formats import SUFFIX, detect
@@ -31,6 +32,7 @@ from province.errors import Conflict, ProvinceError, Unavailable
 from province.identity import policy
 from province.model.actor import Actor
 from province.model.change import Change
+from province.model.entity import Attribute
 from province.model.mapping import Mapping, fingerprint, read_mapping
 from province.model.query import Query, Where
 from province.model.record import attributes_of, move, to_record
@@ -80,6 +82,7 @@ class Imports:
         self._known = known
         self._settled = settled
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.areas = Areas(door, shelf)
 
     async def close(self) -> None:
         """Stop what runs; it is interrupted, and can go on later."""
@@ -269,6 +272,9 @@ class Imports:
     async def get(self, id: str, actor: Actor) -> DataImport:
         """An import with the counts of this moment. One whose process died shows as interrupted."""
         record, folder = await self._open(id, actor)
+        if record.startedBy == actor.id and record.refused and not record.firstRefused:
+            # Cells of refused rows may be personal, so the register hides them; who sent them has seen them before.
+            record = msgspec.structs.replace(record, firstRefused=tuple(folder.read_state().first))
         if record.status != "running" and id not in self._tasks:
             return record
         if not folder.is_busy() and id not in self._tasks:
@@ -302,29 +308,46 @@ class Imports:
         if record.status not in ("done", "interrupted") or self.is_running(id, actor):
             raise Conflict(f"the import is {record.status}.", field="status", remedy="Wait for its end.")
         policy.require(actor, "dataimport.change", agency=(await self._door.get(id, actor, latest=False)).agency)
-        last: dict[str, dict[str, Any]] = {}
-        created: set[str] = set()
+        written: dict[str, list[dict[str, Any]]] = {}
         for table in folder.chunks("effects"):
             for row in table.to_pylist():
-                last[row["id"]] = row
-                if row["created"]:
-                    created.add(row["id"])
-        removed, restored, kept = 0, 0, []
-        todo = list(reversed(last.values()))
+                written.setdefault(row["id"], []).append(row)
+        removed, restored = 0, 0
+        kept: list[str] = []
+        todo = list(reversed(written.values()))
         for start in range(0, len(todo), _UNDO):
-            part = todo[start : start + _UNDO]
             changes = [
-                Change(op="delete", id=r["id"], type=r["type"], expect_version=r["version"])
-                for r in part if r["id"] in created
-            ]  # fmt: skip
+                c for rows in todo[start : start + _UNDO] if (c := await self._back(rows, actor, kept)) is not None
+            ]
             for answer, change in zip(await self._door.apply_each(changes, actor), changes, strict=True):
                 if isinstance(answer, ProvinceError):
                     kept.append(change.id)
                 else:
-                    removed += 1
-            kept += [r["id"] for r in part if r["id"] not in created]
+                    removed += change.op == "delete"
+                    restored += change.op == "merge"
         await self._write(record, actor, "undone", note=f"removed {removed}, restored {restored}, kept {len(kept)}")
         return Undone(removed, restored, tuple(kept))
+
+    async def _back(self, rows: list[dict[str, Any]], actor: Actor, kept: list[str]) -> Change | None:
+        """The change that takes back what an import wrote to one entity: away with it, or its former values."""
+        id, type_name, last = rows[0]["id"], rows[0]["type"], rows[-1]["version"]
+        if any(r["created"] for r in rows):
+            return Change(op="delete", id=id, type=type_name, expect_version=last)
+        versions = {r["version"] for r in rows}
+        try:
+            past = await self._door.history(id, actor)
+        except ProvinceError:
+            kept.append(id)
+            return None
+        former: dict[str, Attribute | None] = {}
+        ours: set[str] = set()
+        for one in past.records:  # oldest first
+            if one.version in versions:
+                ours.add(one.key)
+            elif one.version < min(versions):
+                former[one.key] = one.attribute
+        attrs = {key: former.get(key) for key in ours}
+        return Change(op="merge", id=id, type=type_name, attrs=attrs, expect_version=last) if attrs else None
 
     async def find(self, actor: Actor, digest: str, mapping: Mapping) -> DataImport | None:
         """The newest import of this file by this mapping that the caller began, if there is one."""

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from province.errors import TooLarge
 from province.model.geometry import Geometry
 
 _RUNS: Final = re.compile(r"'*[=+\-@\t\r]")
@@ -83,8 +84,7 @@ def write_xlsx(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     page.freeze_panes(1, 0)
     for number, row in enumerate(rows, start=1):
         if number > _SHEET_ROWS:
-            page = book.add_worksheet()
-            break
+            raise TooLarge("a sheet holds 1,048,575 rows.", field="format", remedy="Export as CSV or GeoPackage.")
         for i, value in enumerate(row):
             if value is None:
                 continue
