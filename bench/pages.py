@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import re
 import statistics
@@ -200,7 +201,7 @@ def main(entities: int, rounds: int, browser: bool) -> None:
         began = time.perf_counter()
         asyncio.run(fill(product, entities))
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
-        with sign_in(product) as client:
+        with contextlib.closing(sign_in(product)) as client:
             rows = measure(client, rounds)
             if browser and Path("/usr/bin/chromium").exists():
                 rows += in_a_browser(product, client)
