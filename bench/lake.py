@@ -35,9 +35,10 @@ import pyarrow.compute as pc
 from bench.client import Connection
 from bench.product import Product, running_product, write
 from bench.week import ATTRIBUTE, TYPE, Week, device, numbered
+from province.app.declarations import declarations
 from province.broker import stream
 from province.errors import Conflict
-from province.history import area_hours
+from province.history import area_hours, latest
 from province.history.compact import compact
 from province.history.lake import Lake, Span, arrange
 from province.model.observation import SCHEMA
@@ -84,6 +85,7 @@ async def fill(product: Product, lake: Lake, week: Week, size: Size) -> dict[str
     today = datetime.now(UTC).date()
     places = {device(n): (None, area(n)) for n in range(size.devices)}
     database = await asyncpg.connect(product.engines.database_dsn(), command_timeout=3600)
+    newest: list[pa.Table] = []
     generated = written = 0.0
     sequence = readings = 0
     for back in range(size.days, 0, -1):
@@ -106,6 +108,7 @@ async def fill(product: Product, lake: Lake, week: Week, size: Size) -> dict[str
                 async with database.transaction():
                     await area_hours.hold(database)
                     await area_hours.add(database, product.settings.tenant, found)
+                newest = [*newest, rows][-(1 + (size.devices - 1) // COMMIT) :]
         began = time.perf_counter()
         while True:
             with contextlib.suppress(Conflict):  # the product's own upkeep was faster
@@ -113,6 +116,8 @@ async def fill(product: Product, lake: Lake, week: Week, size: Size) -> dict[str
                     break
         written += time.perf_counter() - began
         print(f"  {day}: {readings:,} readings, generator {generated:.0f} s, lake {written:.0f} s", flush=True)
+    for rows in newest:  # each device's last reading of the filled days, as the writer would have kept it
+        await latest.write(database, product.settings.tenant, rows, declarations().types)
     await database.close()
     files = lake.files()
     return {"what": "filled", "readings": readings, "generator_s": round(generated), "lake_s": round(written),

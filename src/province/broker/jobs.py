@@ -84,6 +84,11 @@ class Jobs:
                         install_signal_handlers=False, listen_notify=False, fetch_job_polling_interval=1.0
                     )
                 except _AWAY as error:
+                    task = asyncio.current_task()
+                    if (
+                        task is not None and task.cancelling()
+                    ):  # the worker's farewell failed: we are to end all the same
+                        raise asyncio.CancelledError from error
                     log.warning("jobs wait", extra={"error": repr(error)[:300]})
                 await asyncio.sleep(1.0)
 

@@ -79,7 +79,7 @@ async def _create(call: Call, kind: Kind) -> Response:
     document = decode_subscription(body, context, now(), source=context.source)
     await _check(call, document)
     document["_context"] = await _address(call, context)
-    if document["_context"] is not None:
+    if kind == "entity" and document["_context"] is not None:
         document.setdefault("jsonldContext", document["_context"])
     id = await _store(call, kind).create(document, call.actor)
     return Response(status_code=201, headers={"Location": f"{BASE}{PATHS[kind]}/{quote(id, safe=':')}"})

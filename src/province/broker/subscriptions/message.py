@@ -80,7 +80,7 @@ async def compose(kept: Kept, happenings: Sequence[Happening], reach: Reach) -> 
             removed = {k: was[k] for k in one.removed if k in was and _told(wanted, k)}
             data.append(show_changed(entity, wanted, context, removed=removed, was=was, at=one.at, linked=inline))
     if wanted.join == "flat":
-        data.extend(show_all(e, wanted, context) for e in flatten(present, linked)[len(present) :])
+        data.extend(show_all(e, _whole(wanted), context) for e in flatten(present, linked)[len(present) :])
     return _message(kept, data, context)
 
 
@@ -92,7 +92,7 @@ async def compose_all(kept: Kept, entities: Sequence[Entity], actor: Actor, reac
     inline = _inline(wanted, linked, context)
     data = [show_all(e, wanted, context, inline) for e in entities]
     if wanted.join == "flat":
-        data.extend(show_all(e, wanted, context) for e in flatten(entities, linked)[len(entities) :])
+        data.extend(show_all(e, _whole(wanted), context) for e in flatten(entities, linked)[len(entities) :])
     return _message(kept, data, context)
 
 
@@ -133,7 +133,7 @@ def _kept_members(entity: Entity, wanted: Subscription) -> Entity:
 def _inline(wanted: Subscription, linked: Mapping[str, Entity], context: Context) -> LinkedBy | None:
     if wanted.join != "inline":
         return None
-    plain = msgspec.structs.replace(wanted, attributes=(), pick=(), omit=(), accept=JSON)
+    plain = msgspec.structs.replace(_whole(wanted), accept=JSON)
 
     def show(_name: str, id: str, level: int = 1, above: frozenset[str] = frozenset()) -> Json:
         entity = linked.get(id)
@@ -145,6 +145,11 @@ def _inline(wanted: Subscription, linked: Mapping[str, Entity], context: Context
         return show_all(entity, plain, context, deeper)
 
     return show
+
+
+def _whole(wanted: Subscription) -> Subscription:
+    """For linked entities, which the projection of the first ones does not cut."""
+    return msgspec.structs.replace(wanted, attributes=(), pick=(), omit=())
 
 
 def _told(wanted: Subscription, key: str) -> bool:
