@@ -51,11 +51,12 @@ def _members(path: Path) -> tuple[list[tuple[int, Any]], str]:
     lines = [line for line in text.split("\n") if line.strip(" \r\t" + _SEQUENCE)]
     if not lines:
         raise InvalidInput("the file is empty.", field="file")
-    if len(lines) > 1 and _whole(lines[0]) is not None:
-        return [(i + 1, _line(line)) for i, line in enumerate(text.split("\n")) if line.strip(" \r\t" + _SEQUENCE)], ""
     try:
         whole = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
+        if len(lines) > 1 and any(_whole(line) is not None for line in lines[:20]):  # one per line, some perhaps broken
+            numbered = enumerate(text.split("\n"), start=1)
+            return [(n, _line(line)) for n, line in numbered if line.strip(" \r\t" + _SEQUENCE)], ""
         raise InvalidInput(f"the file is not JSON: {str(error)[:160]}.", field="file") from None
     crs = ""
     if isinstance(whole, dict) and isinstance(whole.get("features"), list):
