@@ -272,7 +272,7 @@ def parse_scope_q(text: str) -> tuple[tuple[str, ...], ...]:
     for part in re.split(r"[|,](?![^(]*\))", nfc(text.strip())):
         inner = part[1:-1] if part.startswith("(") and part.endswith(")") else part
         scopes = inner.split(";")
-        if not all(_SCOPE.fullmatch(s) for s in scopes):
+        if not all(_SCOPE.fullmatch(s) for s in scopes) or (len(scopes) > 1 and inner is part):
             raise InvalidInput(
                 f"{part[:80]!r} is not a scope query.",
                 field="scopeQ",

@@ -60,7 +60,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
         return self.tenant, self.kind, self.subscription, self.entity
 
 
-class Refused(ProvinceError):
+class Refused(Unavailable):
     """The endpoint answered that it will not take this notification; repeating it helps little."""
 
 
