@@ -50,7 +50,7 @@ def token_of(page: str) -> str:
     return found[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     """`province run` with the example and the simulator; an administrator signed in; a report sent by a resident."""
     with temporary_home() as home:
@@ -105,7 +105,7 @@ def _prepared(address: str, home: Path) -> Site:
     return Site(address, cookies, found[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium."""
     path = shutil.which("chromium")

@@ -9,7 +9,7 @@ import pytest
 from tests.product import Product, running_product
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def product() -> Iterator[Product]:
     """`province run` in a temporary home, without example, with the token of an administrator."""
     with running_product() as started:

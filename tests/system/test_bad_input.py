@@ -157,7 +157,7 @@ async def test_readings_that_cannot_be(product: Product) -> None:
         ({"observedAt": "2026-01-01T00:00:00"}, "observedAt"),
         ({"observedAt": 10**300}, "observedAt"),
         ({"observedAt": (now + timedelta(days=400)).isoformat()}, "observedAt"),
-        ({"value": [-1.0]}, "number"),
+        ({"value": [-1.0]}, "pm25"),
         ({"value": ["viele"]}, "value"),
         ({"value": [None]}, "value"),
         ({"value": [True]}, "value"),
@@ -184,7 +184,7 @@ async def test_readings_that_cannot_be(product: Product) -> None:
                 assert answer.status_code == 200, answer.text
                 continue
             problem = refused(answer, number)
-            assert "number" in problem["field"], problem
+            assert "pm25" in problem["field"], problem
         for body in (b"", b"ARROW1", stream.encode(as_table([(SENSOR, "pm25", now)]))[:-40], b"\xff" * 5000):
             refused(await client.post("/api/observations", content=body, headers={"Content-Type": ARROW}), body[:20])
 
@@ -344,8 +344,8 @@ async def test_messages_of_devices(product: Product) -> None:
         "unit": (b'{"pm25": {"value": 1, "unitCode": "CEL"}}', "pm25.unitCode"),
         "instant": (b'{"pm25": 1, "observedAt": "2026-13-01T00:00:00Z"}', "observedAt"),
         "future": (b'{"pm25": 1, "observedAt": "2126-01-01T00:00:00Z"}', "observedAt"),
-        "negative": (b'{"pm25": -5}', "number"), "text": (b'{"pm25": "viel"}', "text"),
-        "nul": (b'{"pm25": "\\u0000"}', "text"), "unknown": (b'{"gold": 1}', "attribute"),
+        "negative": (b'{"pm25": -5}', "pm25"), "text": (b'{"pm25": "viel"}', "pm25"),
+        "nul": (b'{"pm25": "\\u0000"}', "pm25"), "unknown": (b'{"gold": 1}', "attribute"),
         "2 MB": (b'{"pm25": "' + b"x" * 2 * MIB + b'"}', "payload"),
         "many": (json.dumps({f"a{n}": n for n in range(60_000)}).encode(), ""),
         "origin": (b'{"pm25": 1, "origin": "dreamt"}', "origin"),

@@ -50,6 +50,10 @@ class Commands(click.Group):
 
             click.echo(f"province: {error}", err=True)
             ctx.exit(EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_REFUSED)
+        except UnicodeEncodeError as error:
+            word = error.object[:60].encode("utf-8", "replace").decode()
+            click.echo(f"province: {word!r} is not UTF-8. Give it in UTF-8.", err=True)
+            ctx.exit(EXIT_REFUSED)
         except BrokenPipeError:
             ctx.exit(0)
 
