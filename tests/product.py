@@ -15,9 +15,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import httpx
@@ -48,7 +48,6 @@ class Product:
     token: str = ""
     """Of a service account with every right; made by `running_product`."""
     child: subprocess.Popen[bytes] | None = None
-    _output: IO[bytes] | None = field(default=None, repr=False)
 
     @property
     def engines(self) -> Engines:
@@ -79,9 +78,9 @@ class Product:
         """Start it and wait until it says that it is ready. Returns the seconds that took."""
         began = time.monotonic()
         greeted = self.said.count("is ready") if (self.settings.home.parent / "terminal.log").exists() else 0
-        self._output = (self.settings.home.parent / "terminal.log").open("ab")
         command = [sys.executable, "-m", "province", "run", *self.arguments]
-        self.child = subprocess.Popen(command, env=self.environment, stdout=self._output, stderr=self._output)
+        with (self.settings.home.parent / "terminal.log").open("ab") as output:
+            self.child = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
         while self.said.count("is ready") == greeted:
             if self.child.poll() is not None:
                 raise RuntimeError(f"the product ended with {self.child.returncode}: {self.said[-2000:]}")
@@ -103,8 +102,6 @@ class Product:
             if self.child.poll() is None:
                 self.child.kill()
                 self.child.wait()
-            if self._output is not None:
-                self._output.close()
             self.child = None
         return code
 

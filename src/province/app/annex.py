@@ -19,6 +19,7 @@ from province.app.annex_print import TEMPLATE, document
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
 from province.broker.broker import types_of
+from province.broker.database import LOST
 from province.errors import NotFound, ProvinceError
 from province.identity import policy
 from province.model.actor import Actor, system
@@ -61,7 +62,7 @@ COST = 50.0
 """A computation that took t seconds is not repeated before 50 t: a million devices are counted at 2% of a core."""
 
 HOUR_S = 3600.0
-_PASSING = (ProvinceError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_PASSING = (ProvinceError, *LOST, asyncpg.PostgresError)
 """What may go wrong today and be well tomorrow: background work says so and goes on."""
 R = TypeVar("R", bound=Record)
 

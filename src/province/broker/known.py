@@ -51,11 +51,11 @@ class Known:
             return found  # type: ignore[return-value]
         for n in [n for n, code in enumerate(found) if code is None]:
             found[n] = old.get(ids[n])
-        absent = [n for n, code in enumerate(found) if code is None]
+        absent = [n for n, code in enumerate(found) if code is None and "\0" not in ids[n]]  # no id holds a NUL
         loaded = await self._load(tenant, [ids[n] for n in absent]) if absent else {}
         for n in absent:
             found[n] = loaded.get(ids[n], -1)
-        return found  # type: ignore[return-value]
+        return [-1 if code is None else code for code in found]
 
     def forget(self, tenant: str, ids: Iterable[str]) -> None:
         """These entities were written or deleted: ask again next time."""

@@ -12,7 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
+import asyncpg
+
 from province.broker.broker import Broker, types_of
+from province.broker.database import LOST
 from province.errors import Unavailable
 from province.model.actor import Actor, system
 from province.model.time import Instant, now
@@ -44,7 +47,7 @@ class Trends:
             try:
                 for tenant in await tenants():
                     await self.record(tenant, full_hour(now()))
-            except (OSError, TimeoutError, Unavailable) as error:
+            except (*LOST, asyncpg.PostgresError, Unavailable) as error:
                 log.warning("the indicators cannot be written down", extra={"error": repr(error)})
             await asyncio.sleep((full_hour(now()) + HOUR - now()).total_seconds() + 1)
 

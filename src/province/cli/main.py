@@ -52,7 +52,7 @@ class Commands(click.Group):
             ctx.exit(EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_REFUSED)
         except UnicodeEncodeError as error:
             word = error.object[:60].encode("utf-8", "replace").decode()
-            click.echo(f"province: {word!r} is not UTF-8. Give it in UTF-8.", err=True)
+            click.echo(f"province: an id or value is not UTF-8: {word!r}. Give it in UTF-8.", err=True)
             ctx.exit(EXIT_REFUSED)
         except BrokenPipeError:
             ctx.exit(0)

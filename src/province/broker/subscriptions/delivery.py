@@ -20,7 +20,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from province.broker.database import Pool
+from province.broker.database import LOST, Pool
 from province.broker.subscriptions.settle import Outcome, Settler
 from province.errors import InvalidInput, NotAllowed, ProvinceError, TooLarge, Unavailable, Unsupported
 from province.model.time import Instant, now
@@ -136,7 +136,7 @@ class Delivery:
                     idle = [r["uri"] for r in rows if r["uri"] not in self._postmen]
                     self.wake(idle)
                     await asyncio.sleep(SWEEP_S if not idle else 0.5)
-                except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError) as error:
+                except (*LOST, asyncpg.PostgresError, Unavailable) as error:
                     log.warning("delivery waits", extra={"error": repr(error)})
                     await asyncio.sleep(1.0)
         finally:
@@ -167,7 +167,7 @@ class Delivery:
                     await asyncio.sleep(pause_s)
                 elif not postman.more and not await self._rest(postman):
                     break
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError) as error:
+        except (*LOST, asyncpg.PostgresError, Unavailable) as error:
             log.warning("a postman starts again later", extra={"error": repr(error)})
         finally:
             for task in busy:

@@ -9,11 +9,12 @@ from datetime import timedelta
 
 import asyncpg
 
-from province.broker.database import Pool
+from province.broker.database import LOST, Pool
 from province.broker.subscriptions.delivery import Delivery
 from province.broker.subscriptions.index import Index
 from province.broker.subscriptions.sources import Sources
 from province.broker.subscriptions.store import Kept
+from province.errors import Unavailable
 from province.model.time import Instant, now
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Intervals:
         while True:
             try:
                 await self._tick()
-            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError) as error:
+            except (*LOST, asyncpg.PostgresError, Unavailable) as error:
                 log.warning("periodic notifications wait", extra={"error": repr(error)})
             await asyncio.sleep(TICK_S)
 

@@ -16,7 +16,7 @@ from datetime import timedelta
 import asyncpg
 
 from province.broker.conditions import in_scope, lies, meets
-from province.broker.database import Connection, Pool
+from province.broker.database import LOST, Connection, Pool, leadership
 from province.broker.relay import OutboxRow, read_row
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.subscriptions import happening as happenings
@@ -79,13 +79,13 @@ class Matcher:
         while True:
             try:
                 await self._lead()
-            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError, Unavailable) as error:
+            except (*LOST, asyncpg.PostgresError, Unavailable) as error:
                 log.warning("the matcher waits", extra={"error": repr(error)})
                 await asyncio.sleep(1.0)
 
     async def _lead(self) -> None:
-        async with self._pool.acquire() as leader:
-            if not await leader.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+        async with leadership(self._pool, _LOCK) as leader:
+            if leader is None:
                 await asyncio.sleep(1.0)
                 return
             try:
@@ -98,8 +98,6 @@ class Matcher:
                         await asyncio.sleep(IDLE_S)
             finally:
                 self.ready.clear()
-                if not leader.is_closed():
-                    await leader.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
     async def step(self, connection: Connection) -> int:
         """Match one batch. Returns how many rows were read."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import asyncpg
 
-from province.broker.database import Pool
+from province.broker.database import LOST, Pool
+from province.errors import Unavailable
 from province.model.time import Instant
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Settler:
             self._wake.clear()
             try:
                 await self.flush()
-            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError) as error:
+            except (*LOST, asyncpg.PostgresError, Unavailable) as error:
                 log.warning("outcomes of notifications wait", extra={"error": repr(error)})
                 await asyncio.sleep(1.0)
                 self._wake.set()
