@@ -75,7 +75,7 @@ async def test_metr_la(site: Site, folder: Path) -> None:
     assert (code, told["rows"], told["refused"], told["known"]) == (4, 60, 2, sum(
         float(c) != 0 for n, line in enumerate(lines) if n not in (0, 7, 30) for c in line.split(",")
     ))  # fmt: skip
-    assert refused(folder / "mot.refused.csv") == [(8, ""), (31, lines[0].split(",")[0])]
+    assert refused(folder / "mot.refused.csv") == [(8, lines[0].split(",")[-1]), (31, lines[0].split(",")[0])]
     places = sensors.read_text().splitlines()
     places[3] = places[3].replace("34.", "134.", 1)
     places[9] = places[9].replace(places[9].split(",")[1], "")
@@ -97,7 +97,7 @@ async def test_smart_data_models(site: Site, folder: Path) -> None:
     before = {r["row"] for r in told["firstRefused"]}
     one, two = [*lines], [*lines]
     one[0], one[9] = one[0][:-20], one[9].replace('"type"', '"typ"', 1)
-    two[2], two[12] = "[]", two[12].replace('"id": "urn', '"id": " urn', 1)
+    two[2], two[12] = "[]", two[12].replace('"id": "', '"idd": "', 1)
     for name, copy, wrong in (("mot", one, {1, 10}), ("hai", two, {3, 13})):
         (folder / f"{name}.jsonl").write_text("\n".join(copy))
         code, told = await bring(site, folder / f"{name}.jsonl", "smart-data-models")
