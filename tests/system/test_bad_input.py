@@ -409,7 +409,7 @@ async def test_the_command_line(product: Product, tmp_path: Path) -> None:
         (("act", "no.such", "urn:x:1"), "no.such"),
         (("act", "report.submit", "--set", "title=x"), "category"),
         (("act", "report.submit", "--set", "title=[1]"), "title"),
-        (("restore", str(tmp_path / "empty"), "--keys", str(tmp_path / "binary")), "manifest"),
+        (("restore", str(tmp_path / "empty"), "--keys", str(tmp_path / "binary")), "PROVINCE_HOME"),
     ]
     for arguments, field in cases:
         done = await asyncio.to_thread(product.command, *arguments, token=product.token)
