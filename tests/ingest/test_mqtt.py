@@ -51,8 +51,10 @@ async def taking(intake: Intake, bus: Client, store: Pool, seed: str) -> AsyncIt
     task = asyncio.create_task(intake.run(stop))
     callout = Callout(bus, store, seed, ready=intake.ready)
     await callout.start()
-    while not intake.ready():
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        while not intake.ready():
+            assert not task.done(), task
+            await asyncio.sleep(0.01)
     try:
         yield callout
     finally:

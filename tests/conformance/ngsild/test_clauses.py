@@ -57,7 +57,8 @@ async def test_4_19_scopes(http: Client) -> None:
     await put(http, "1", scope=["/P/A", "/Q"])
     await put(http, "2", scope="/P/B")
     assert await ids(http, type="Thing", scopeQ="/P/+") == ["1", "2"]
-    assert await ids(http, type="Thing", scopeQ="/P/A;/Q") == ["1"]
+    assert await ids(http, type="Thing", scopeQ="(/P/A;/Q)") == ["1"]
+    assert await ids(http, type="Thing", scopeQ="(/P/A;/Q),/P/B") == ["1", "2"]
     assert await ids(http, type="Thing", scopeQ="/Q,/P/B") == ["1", "2"]
 
 
