@@ -29,6 +29,7 @@ def commands() -> list[str]:
     return found
 
 
+@pytest.mark.slow
 async def test_every_command_of_the_guide(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ran = 0

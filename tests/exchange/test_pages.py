@@ -100,3 +100,15 @@ async def test_what_a_page_refuses(browser: httpx.AsyncClient) -> None:
     assert (await browser.get("/imports/urn:ngsi-ld:DataImport:none")).status_code == 404
     assert (await browser.get("/export/Nothing.csv")).status_code == 404
     assert (await browser.get("/export/Road.exe")).status_code >= 400
+
+
+async def test_a_steward_issues_the_credential_of_a_source(site: Site, browser: httpx.AsyncClient) -> None:
+    id = "urn:ngsi-ld:AirQualityObserved:cred-1"
+    entity = {"id": id, "type": "AirQualityObserved", "name": "Trạm thử", "serialNumber": "cred-1"}
+    await site.ask("POST", "/ngsi-ld/v1/entities", json=entity)
+    page = await browser.get("/admin/tokens")
+    assert page.status_code == 200
+    made = await browser.post("/admin/credentials/new", data={"csrf": csrf(page.text), "device": id})
+    assert made.status_code == 200
+    assert 'class="secret"' in made.text
+    assert id in (await browser.get("/admin/tokens")).text

@@ -126,6 +126,7 @@ class Broker:
             agencies = dict.fromkeys((owner,) if before is None else (before.agency, owner))
             area = before.area if before else None
             self._rights.require(actor, f"{noun}.{verb}", tuple(agencies), area, change.id)
+            self._rights.require_open(entity_type, (split_key(key)[0] for key in change.attrs))
 
         return check
 

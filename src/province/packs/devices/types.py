@@ -21,7 +21,16 @@ class Streetlight(Sensor, frozen=True, kw_only=True):
     powerState: Annotated[
         str | None,
         Field(
-            Label("Trạng thái đèn", "Power state"), observed=True, public=True, values=("on", "off", "low", "bootingUp")
+            Label("Trạng thái đèn", "Power state"),
+            observed=True,
+            public=True,
+            values=("on", "off", "low", "bootingUp"),
+            names=(
+                ("on", Label("Sáng", "On")),
+                ("off", Label("Tắt", "Off")),
+                ("low", Label("Sáng yếu", "Dimmed")),
+                ("bootingUp", Label("Đang khởi động", "Starting up")),
+            ),
         ),
     ] = None
     illuminanceLevel: Annotated[
