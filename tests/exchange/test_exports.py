@@ -135,7 +135,10 @@ async def test_personal_fields_need_right_and_purpose(site: Site, tmp_path: Path
     fields = site.core.broker.types["Report"].fields
     personal = {n for n, s in fields.items() if s.field.personal}
     assert personal
-    assert personal <= set(next(csv.reader(io.StringIO(target.read_text()))))
+    columns = set(next(csv.reader(io.StringIO(target.read_text()))))
+    assert personal - {"secretHash"} <= columns
+    assert fields["secretHash"].field.concealed
+    assert "secretHash" not in columns, "nobody gets the hash of the link that is the author's proof"
     viewer = await site.run("export", "Report", "--to", target, role="viewer")
     assert viewer.code == 0
     assert not personal & set(next(csv.reader(io.StringIO(target.read_text()))))

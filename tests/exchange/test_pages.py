@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections.abc import AsyncIterator
 
 import httpx
@@ -25,7 +26,7 @@ async def browser(site: Site) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who is signed in as a data steward."""
     hasher, actor = Passwords(), system(TENANT, "test")
     async with site.core.pool.acquire() as connection:
-        login = f"steward-{id(hasher)}"
+        login = f"steward-{secrets.token_hex(4)}"
         made = await accounts.create(
             connection, actor, hasher, login=login, name="Cán bộ dữ liệu", password="Mot-mat-khau-dai-1!"
         )

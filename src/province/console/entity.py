@@ -14,10 +14,10 @@ from starlette.responses import Response
 from province.broker.actions import inputs_of
 from province.console import forms, uploads
 from province.console.display import FLAGGED, Shown, entity_href, file_hashes, plain, show, title_of
+from province.console.door import Instance
 from province.console.lists import names_of, targets
 from province.console.navigation import readable
 from province.console.series import RANGES
-from province.console.services import Instance
 from province.console.signin import Problem, problem
 from province.console.visit import Visit
 from province.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn, TooLarge

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from province.adapters.tables import raw, reasons
 from province.adapters.tables.json_file import ENTITY
-from province.adapters.tables.transform import ITEM, Parcel
+from province.adapters.tables.parcel import ITEM, Parcel
 from province.broker.validation import conform
 from province.errors import InvalidInput, ProvinceError
 from province.model import codec

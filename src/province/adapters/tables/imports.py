@@ -25,10 +25,11 @@ from province.adapters.tables.carry import Carrier, Door, Known
 from province.adapters.tables.folder import Folder, Shelf, State
 from province.adapters.tables.formats import SUFFIX, detect
 from province.adapters.tables.guess import Guess, guess
+from province.adapters.tables.parcel import Parcel
 from province.adapters.tables.process import reading
 from province.adapters.tables.raw import FAULT, ROW, Found, Options
 from province.adapters.tables.register import Register, file_name
-from province.adapters.tables.transform import Parcel, transform
+from province.adapters.tables.transform import transform
 from province.errors import Conflict, ProvinceError, Unavailable
 from province.identity import policy
 from province.model.actor import Actor

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import uuid4
 
+import msgspec
+
 from province.adapters.tables.carry import Door
 from province.adapters.tables.folder import Folder, Shelf
 from province.model.actor import Actor
@@ -45,11 +47,12 @@ class Register:
 
     async def write(self, record: DataImport, actor: Actor, status: str, **values: Any) -> None:
         """Change the entity, along an edge of its workflow when `status` says one."""
+        attrs = attributes_of(_TYPE, values)
         if status:
-            change = move(record, status, at=now(), **values)
+            change = move(record, status, at=now())
+            change = msgspec.structs.replace(change, attrs={**change.attrs, **attrs})
         else:
-            change = Change(op="merge", id=record.id, type="DataImport", attrs=attributes_of(_TYPE, values),
-                            expect_version=record.version)  # fmt: skip
+            change = Change(op="merge", id=record.id, type="DataImport", attrs=attrs, expect_version=record.version)
         await self._door.apply((change,), actor)
 
 

@@ -10,7 +10,7 @@ from province.model.label import Label
 from province.model.schema import Field, TypeInfo
 from province.model.unit import Unit
 from province.vocab import SENSORS as SHARED
-from province.vocab.sensing import Sensor, sensor_info
+from province.vocab.sensing import Sensor, measured, sensor_info
 
 
 class Streetlight(Sensor, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Streetlight(Sensor, frozen=True, kw_only=True):
     ] = None
     illuminanceLevel: Annotated[
         float | None,
-        Field(Label("Mức sáng (0–1)", "Light level (0–1)"), observed=True, public=True, minimum=0, maximum=1),
+        measured("Mức sáng (0–1)", "Light level (0–1)", 0, 1),
         Unit("C62"),
     ] = None
     powerConsumption: Annotated[
