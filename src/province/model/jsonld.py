@@ -26,13 +26,24 @@ LINK_RELATION: Final = "http://www.w3.org/ns/json-ld#context"
 """The relation under which a Link header names a JSON-LD context."""
 MAX_TERMS = 20_000
 _CORE_URL = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/(v1/)?ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
-_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
+# Beside blanks and what RFC 3987 forbids: control characters, and marks that are not seen (zero width, direction).
+_IRI = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff<>\"{}|\\^`]+"
+)
 _TERM = re.compile(r"[^\W_][\w\-]*")
 
 
 def is_iri(text: object) -> bool:
     """Whether it is an absolute URI or IRI without forbidden characters, of at most 1,024 characters."""
     return isinstance(text, str) and len(text) <= 1024 and _IRI.fullmatch(text) is not None
+
+
+def require_trimmed(id: str, *, field: str) -> None:
+    """Raises: InvalidInput when an id that is still to become a URI has blanks at its ends."""
+    if id != id.strip():
+        raise InvalidInput(
+            f"the id {id[:80]!r} begins or ends with a blank.", field=field, remedy="Remove the blanks: an id is a URI."
+        )
 
 
 def is_core(url: str) -> bool:
