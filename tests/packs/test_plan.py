@@ -189,6 +189,8 @@ async def test_what_is_simulated_or_estimated_never_counts(annex: Annex, broker:
     assert (before.measured.value, before.measured.counted) == (0, 0)
     invented = before.measured.excluded["simulated"]
     assert invented > 100
+    told = {i.name: (value, unreal) for i, value, _, unreal in await broker.indicators(SYSTEM)}
+    assert (invented, {"simulated": invented}) in told.values(), "the overview counts them, and says what they are"
     real = AirQualityObserved(id="urn:ngsi-ld:AirQualityObserved:real-1", name="Trạm thật")
     lamp = Streetlight(id="urn:ngsi-ld:Streetlight:real-1", name="Đèn thật")
     guess = AirQualityObserved(id="urn:ngsi-ld:AirQualityObserved:guess-1", name="Trạm đoán")

@@ -15,6 +15,9 @@ from province.model.schema import EntityType
 from province.model.time import Instant, now
 from province.pack import Indicator, Pack
 
+Valued = tuple[Indicator, float | None, Instant, Mapping[str, int]]
+"""An indicator, its value, when it was computed, and how many of the counted are simulated, estimated or forecast."""
+
 
 class Indicators:
     """The indicators of one installation."""
@@ -24,12 +27,12 @@ class Indicators:
         self._types = types
         self._rights = rights
 
-    async def all(self, packs: Sequence[Pack], actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
+    async def all(self, packs: Sequence[Pack], actor: Actor) -> list[Valued]:
         """Every indicator of the packs over what the caller may read; None where there is nothing to compute it from.
 
-        Entities are counted whatever their origin; values of machines are not.
+        Entities are counted whatever their origin, and it is said how many would not count; values of machines are not.
         """
-        result: list[tuple[Indicator, float | None, Instant]] = []
+        result: list[Valued] = []
         for pack in packs:
             for indicator in pack.indicators:
                 found = await self.figure(indicator, actor)
@@ -37,7 +40,8 @@ class Indicators:
                     value = found.counted.value
                     if indicator.measure == "count":
                         value = (value or 0.0) + (found.uncounted.value or 0.0)
-                    result.append((indicator, value, found.at))
+                    unreal = found.excluded if indicator.measure == "count" else {}
+                    result.append((indicator, value, found.at, unreal))
         return result
 
     async def figure(self, indicator: Indicator, actor: Actor) -> Figure | None:
