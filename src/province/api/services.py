@@ -17,11 +17,10 @@ from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance
+from province.broker.land import Land
 from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
-from province.broker.reorganise import Decided
 from province.broker.subscriptions.store import Store
-from province.broker.touched import Touched
 from province.errors import ProvinceError
 from province.history.correction import Kind
 from province.model.actor import Actor
@@ -33,10 +32,6 @@ from province.model.query import Page, Query
 from province.model.schema import EntityType
 from province.model.time import Instant
 from province.pack import Action, Pack
-from province.territory.address import Resolved
-from province.territory.ledger import Piece
-from province.territory.order import Order
-from province.territory.regroup import Part
 
 
 class Door(Protocol):
@@ -119,23 +114,6 @@ class Annex:
     """(report, language) → PDF."""
 
 
-@dataclass(frozen=True, slots=True)
-class Territory:
-    """Orders that change areas and agencies, and addresses on either map. Every callable looks at the actor."""
-
-    preview: Callable[[Order, Actor], Awaitable[Touched]]
-    decide: Callable[[Order, Actor], Awaitable[Decided]]
-    withdraw: Callable[[str, str, Actor], Awaitable[Decided]]
-    recorded: Callable[[str], Awaitable[Order]]
-    """(day) → the reform of that day that the facts of the example record, as an order. Raises: NotFound."""
-    parts: Callable[[str, str, Actor], Awaitable[Sequence[Piece]]]
-    """(area, day, actor) → the parts of land of which it consisted. Raises: NotFound."""
-    resolve: Callable[[str, str, tuple[float, float] | None, Actor], Awaitable[Resolved]]
-    """(address, day of the map or empty for today, position, actor)."""
-    regroup: Callable[[Sequence[tuple[str | None, Sequence[float]]], str, Actor], Awaitable[Sequence[Part]]]
-    """(rows of sums by stamp, day of the map or empty for today, actor) → by area."""
-
-
 ReadObservations = Callable[[bytes, str], pa.Table]
 """(body, media type) → columns of `model.observation.SCHEMA`. Raises: DecodeError, TooLarge. It may run in a thread."""
 
@@ -168,5 +146,5 @@ class Services:
     source_id: str = "urn:ngsi-ld:ContextSource:province"
     annex: Annex | None = None
     """None: the plan is not installed."""
-    territory: Territory | None = None
+    territory: Land | None = None
     """None: a door without orders."""

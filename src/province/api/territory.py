@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from province.api.route import JSON, Call, Param, Route, json_response, path_id
-from province.api.services import Territory
+from province.broker.land import Land
 from province.broker.reorganise import Decided
 from province.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from province.model.entity import Json
@@ -136,7 +136,7 @@ def _place(call: Call) -> tuple[float, float] | None:
     return place
 
 
-def _door(call: Call) -> Territory:
+def _door(call: Call) -> Land:
     if call.services.territory is None:
         raise NotFound("there is no territory here.", field="path", remedy="Ask the server of the province.")
     return call.services.territory

@@ -136,6 +136,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         reports=Limiter(rate=0.5, burst=30),
         annex=annex,
         imports=files,
+        land=land,
     )
     site = pages.build(desk, status=status_of, address=callers)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from province.api.services import Territory
 from province.app import example
 from province.app.core import ATLAS_AGE_S, Core
 from province.broker.database import LOST
+from province.broker.land import Land
 from province.broker.reorganise import Reorganiser
 from province.errors import ConfigurationError, InvalidInput, NotFound, Unavailable
 from province.model.actor import Actor
@@ -32,7 +32,7 @@ def reorganiser(core: Core) -> Reorganiser:
     return Reorganiser(core.broker, core.committer, core.read_atlas)
 
 
-def build(core: Core) -> Territory:
+def build(core: Core) -> Land:
     """What programs and pages ask."""
     orders = reorganiser(core)
     kept: dict[str, tuple[Ledger, Gazetteer]] = {}
@@ -57,7 +57,25 @@ def build(core: Core) -> Territory:
     async def by_area(rows: Sequence[tuple[str | None, Sequence[float]]], day: str, actor: Actor) -> Sequence[Part]:
         return regroup(rows, core.ledgers.get(actor.tenant, Ledger((), ())), day or civil_day(now()))
 
-    return Territory(orders.preview, orders.decide, orders.withdraw, recorded, parts, resolve, by_area)
+    async def stamps(area: str, day: str, actor: Actor) -> Sequence[str]:
+        return core.ledgers.get(actor.tenant, Ledger((), ())).stamps(area, day or civil_day(now()))
+
+    async def names(ids: Sequence[str], actor: Actor) -> Mapping[str, str]:
+        areas = core.areas.get(actor.tenant, {})
+        return {id: areas[id].name for id in ids if id in areas}
+
+    return Land(
+        preview=orders.preview,
+        sketch=orders.sketch,
+        decide=orders.decide,
+        withdraw=orders.withdraw,
+        recorded=recorded,
+        parts=parts,
+        resolve=resolve,
+        regroup=by_area,
+        stamps=stamps,
+        names=names,
+    )
 
 
 async def keep(core: Core) -> None:

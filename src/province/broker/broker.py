@@ -18,7 +18,7 @@ from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
 from province.broker.conditions import is_placed
 from province.broker.database import Connection, Pool
-from province.broker.figures import Figure, figure, from_figure, together
+from province.broker.figures import Figure, Under, figure, from_figure, together
 from province.broker.plan import words_of
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
@@ -35,6 +35,8 @@ from province.model.schema import EntityType
 from province.model.text import fold
 from province.model.time import Instant, now
 from province.pack import Action, Context, Indicator, Notice, Pack, Parameters, Read
+from province.territory import store
+from province.vocab.area import civil_day
 
 ReadLatest = Callable[[Connection, str, EntityType, Sequence[str]], Awaitable[Mapping[str, Mapping[str, Attribute]]]]
 """read_latest(connection, tenant, type, ids) → latest values of observed attributes, by entity id and key."""
@@ -397,14 +399,20 @@ class Broker:
             return (found.counted.value or 0.0) + (found.uncounted.value or 0.0)
         return found.counted.value
 
-    async def figure(self, indicator: Indicator, actor: Actor) -> Figure | None:
-        """An indicator over what the caller may read, what counts and what does not apart; None when it is nothing."""
+    async def figure(self, indicator: Indicator, actor: Actor, day: str = "") -> Figure | None:
+        """An indicator over what the caller may read, what counts and what does not apart; None when it is nothing.
+
+        day: civil day of the map by whose areas it is told; empty: today.
+        """
         names = types_of(indicator)
         access = self._rights.readable(actor, names)
-        return await self._figure(indicator, names, access, actor) if access else None
+        return await self._figure(indicator, names, access, actor, day) if access else None
 
-    async def _figure(self, indicator: Indicator, names: tuple[str, ...], access: list[Access], actor: Actor) -> Figure:
+    async def _figure(
+        self, indicator: Indicator, names: tuple[str, ...], access: list[Access], actor: Actor, day: str = ""
+    ) -> Figure:
         parts = []
+        options = {"under": await self._under(actor.tenant, day)} if indicator.by == "area" else {}
         for name in names:
             query = Query(types=(name,), where=indicator.where, limit=0, count=True)
             statement = compile_query(actor.tenant, query, access, self.types, many_typed=False)
@@ -412,10 +420,30 @@ class Broker:
             async with self.pool.acquire() as connection:
                 parts.append(
                     await figure(
-                        connection, actor.tenant, indicator, self.types[name], statement.count_sql, parameters, now()
+                        connection,
+                        actor.tenant,
+                        indicator,
+                        self.types[name],
+                        statement.count_sql,
+                        parameters,
+                        now(),
+                        **options,
                     )
                 )
         return together(parts)
+
+    async def _under(self, tenant: str, day: str) -> Under:
+        """Under which area of the map of a day an entity is told: the one it names, if that held; else by its land."""
+        async with self.pool.acquire() as connection:
+            ledger = await store.read(connection, tenant, shapes=False)
+        on = day or civil_day(now())
+
+        def under(named: str | None, stamp: str | None) -> str | None:
+            if named is not None and (found := ledger.area_on(named, on)) is not None:
+                return found
+            return ledger.area_on(stamp, on) if stamp is not None else None
+
+        return under
 
     async def measured(self, indicator: Indicator, tenant: str) -> Measured:
         """An indicator over everything, as a plan counts it: an entity with a simulated, estimated or forecast value

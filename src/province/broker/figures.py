@@ -6,7 +6,7 @@ apart and never added up. A record counts as simulated when its title is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,10 @@ class Part:
 NOTHING = Part(None, 0, 0)
 
 
+Under = Callable[[str | None, str | None], str | None]
+"""(area that an entity names, stamp of where it stands) → the area under which it is told, or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class AreaPart:
     """The same for one area. area: id of the Area, None where entities name none."""
@@ -67,9 +71,13 @@ async def figure(
     matching: str,
     parameters: Sequence[Any],
     at: Instant,
+    under: Under = lambda named, stamp: named,
 ) -> Figure:
-    """Compute an indicator. matching: SQL that counts the entities it is about, `SELECT count(*) FROM …`."""
-    chosen = matching.replace("SELECT count(*)", "SELECT e.id, e.attrs", 1)
+    """Compute an indicator. matching: SQL that counts the entities it is about, `SELECT count(*) FROM …`.
+
+    under: from the area that an entity names and the stamp of where it stands to the area under which it is told.
+    """
+    chosen = matching.replace("SELECT count(*)", "SELECT e.id, e.attrs, e.area AS stamp", 1)
     title = entity_type.info.title.replace("'", "''")
     unreal = f"coalesce(m.attrs -> '{title}' ->> 'origin', 'reported') NOT IN ({_COUNTING_NAMES})"
     measured, value = "NULL::timestamptz", "1.0::float8"
@@ -100,23 +108,26 @@ async def figure(
     limit = indicator.limit.replace("'", "''")
     ceiling = f"(m.attrs -> '{limit}' ->> 'value')::float8" if limit else "NULL::float8"
     rows = await connection.fetch(
-        f"WITH m AS MATERIALIZED ({chosen}), x AS (SELECT m.attrs -> 'area' ->> 'value' AS area, {unreal} AS unreal,"  # noqa: S608 - names of declarations and placeholders
-        f" {value} AS v, {measured} AS at, {ceiling} AS ceiling FROM m{join})"
-        f" SELECT area, unreal, count(*) AS total, count(*) FILTER (WHERE v IS NOT NULL) AS sources,"
+        f"WITH m AS MATERIALIZED ({chosen}), x AS (SELECT m.attrs -> 'area' ->> 'value' AS area, stamp,"  # noqa: S608 - names of declarations and placeholders
+        f" {unreal} AS unreal, {value} AS v, {measured} AS at, {ceiling} AS ceiling FROM m{join})"
+        f" SELECT area, stamp, unreal, count(*) AS total, count(*) FILTER (WHERE v IS NOT NULL) AS sources,"
         f" count(*) FILTER (WHERE {hit}) AS hits, sum(v) AS sum, min(v) AS min, max(v) AS max,"
         " min(at) FILTER (WHERE v IS NOT NULL) AS oldest, max(at) FILTER (WHERE v IS NOT NULL) AS newest"
-        " FROM x GROUP BY area, unreal",
+        " FROM x GROUP BY area, stamp, unreal",
         *parameters,
         *extra,
     )
     areas: tuple[AreaPart, ...] = ()
     if indicator.by == "area":
-        names = sorted({row["area"] for row in rows}, key=lambda a: (a is None, a or ""))
+        told: dict[str | None, list[Any]] = {}
+        for row in rows:
+            told.setdefault(under(row["area"], row["stamp"]), []).append(row)
+        names = sorted(told, key=lambda a: (a is None, a or ""))
         areas = tuple(
             AreaPart(
                 name,
-                _part(indicator, [r for r in rows if r["area"] == name and not r["unreal"]]),
-                _part(indicator, [r for r in rows if r["area"] == name and r["unreal"]]),
+                _part(indicator, [r for r in told[name] if not r["unreal"]]),
+                _part(indicator, [r for r in told[name] if r["unreal"]]),
             )
             for name in names
         )

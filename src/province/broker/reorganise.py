@@ -36,6 +36,7 @@ from province.territory import store
 from province.territory.ledger import Ledger, Succession
 from province.territory.order import Kind, Order, read_order
 from province.territory.plan import Plan, plan
+from province.territory.sketch import Sketch, draw
 from province.vocab.agency import Agency
 from province.vocab.area import Area, civil_day
 from province.vocab.reorganisation import Reorganisation
@@ -93,6 +94,12 @@ class Reorganiser:
         made = plan(order, known.areas.values(), known.agencies.values(), known.ledger)
         await self._alone(order, made, actor.tenant)
         return await self._report(made, known, actor.tenant)
+
+    async def sketch(self, order: Order, actor: Actor) -> Sketch:
+        """The units before and after the order, to be drawn. Raises: as `preview`."""
+        require(actor, order)
+        known = await self._know(actor.tenant)
+        return draw(plan(order, known.areas.values(), known.agencies.values(), known.ledger), known.areas)
 
     async def decide(self, order: Order, actor: Actor) -> Decided:
         """Carry the order out when its day has come, else keep it for that day. Raises: as `preview`, Unavailable."""

@@ -13,6 +13,7 @@ import shapely.geometry
 
 from province.broker.database import Connection
 from province.model.geometry import Geometry
+from province.model.label import Label
 from province.model.schema import EntityType
 from province.pack import Pack
 from province.territory.ledger import Ledger
@@ -77,7 +78,7 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     indicators: tuple[str, ...] = ()
     references: tuple[Counted, ...] = ()
     views: int = 0
-    unsettled: tuple[str, ...] = ()
+    unsettled: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +281,14 @@ class Reading:
         piece = next((p for p in self._plan.pieces if p.id == atom), None) or self._ledger.pieces.get(atom)
         return piece.size_km2 if piece is not None else 0.0
 
-    def _undecided(self, cases: Sequence[Case], agencies: Mapping[str, Agency]) -> list[str]:
+    def _undecided(self, cases: Sequence[Case], agencies: Mapping[str, Agency]) -> list[Label]:
         left = Counter(c.former for c in cases if c.to is None)
         return [
-            f"{n} open cases of {agencies[f].name} have no new agency: assign them." for f, n in sorted(left.items())
+            Label(
+                f"{n} việc đang mở của {agencies[f].name} chưa có cơ quan tiếp nhận: cần giao.",
+                f"{n} open cases of {agencies[f].name} have no new agency: assign them.",
+            )
+            for f, n in sorted(left.items())
         ]
 
     async def _references(

@@ -58,8 +58,8 @@ def add_territory(group: click.Group, client: Callable[[click.Context], Client])
     @_decided
     @click.pass_context
     def merge_agencies(
-        ctx: click.Context, /, agencies: tuple[str, ...], into: str | None, key: str | None, name: str | None, kind: str,
-        area: str, parent: str, **common: Any,
+        ctx: click.Context, /, agencies: tuple[str, ...], into: str | None, key: str | None, name: str | None,
+        kind: str, area: str, parent: str, **common: Any,
     ) -> None:  # fmt: skip
         """Let one agency succeed others: what they own and may do is the successor's from that day.
 
@@ -262,7 +262,7 @@ def _tell(ctx: click.Context, found: dict[str, Any], as_json: bool, *, exit_code
             f" {found['views']} saved views, {len(found['indicators'])} indicators by area"
         )
         for text in found["unsettled"]:
-            click.echo(f"DECIDE    {text}")
+            click.echo(f"DECIDE    {text['en']}")
     if exit_code and found["unsettled"]:
         ctx.exit(EXIT_UNSETTLED)
 

@@ -19,6 +19,8 @@ from province.adapters.tables.imports import Imports
 from province.broker.boards import Indexed
 from province.broker.broker import Acted
 from province.broker.figures import Figure
+from province.broker.land import Land
+from province.console.appointing import Posts
 from province.console.keeping import Keeping
 from province.errors import ProvinceError
 from province.model.actor import Actor
@@ -369,7 +371,8 @@ class Boards:
     """Boards of the domains, and why an alert was raised."""
 
     all: Mapping[str, Board]
-    figure: Callable[[Indicator, Actor], Awaitable[Figure | None]]
+    figure: Callable[..., Awaitable[Figure | None]]
+    """(indicator, actor, day of the map by whose areas it is told: left out for today)."""
     """(indicator, actor) → over what the actor may read, what counts and what does not apart; None: nothing."""
     ranked: Callable[[Board, Actor], Awaitable[Sequence[Entity]]]
     """(board, actor) → sensors at the bad end of its field, with their latest values."""
@@ -455,6 +458,9 @@ class Services:
     exports: Exports | None = None
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
+    land: Land | None = None
+    """None: an installation without orders and addresses."""
+    posts: Posts | None = None
     boards: Boards | None = None
     """None: an installation without boards."""
     max_upload_bytes: int = 12 * 1024**2

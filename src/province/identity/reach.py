@@ -101,7 +101,7 @@ async def land_of(conn: Connection, tenant: str, areas: Iterable[str]) -> Mappin
     at = today()
     rows = await conn.fetch(
         """WITH RECURSIVE now_is (asked, area, depth) AS (
-               SELECT a, a, 0 FROM unnest($2::text[]) a
+               SELECT a, a COLLATE "C", 0 FROM unnest($2::text[]) a
                UNION ALL
                SELECT n.asked, g.area, n.depth + 1 FROM now_is n
                JOIN area_going_on g ON g.tenant = $1 AND g.former = n.area AND g.since <= $3 WHERE n.depth < 50

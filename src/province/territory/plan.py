@@ -13,6 +13,7 @@ import msgspec
 
 from province.errors import Conflict, InvalidInput
 from province.model.geometry import Geometry
+from province.model.label import Label
 from province.territory import land
 from province.territory.committees import MIDDLE
 from province.territory.ledger import Belonging, Ledger, Piece, Succession
@@ -51,7 +52,7 @@ class Plan:
     going_on: Mapping[str, str] = field(default_factory=dict)
     handed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     moved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    unsettled: tuple[str, ...] = ()
+    unsettled: tuple[Label, ...] = ()
 
 
 def plan(order: Order, areas: Iterable[Area], agencies: Iterable[Agency], ledger: Ledger) -> Plan:
@@ -96,7 +97,7 @@ class _Drawing:
         """New unit → key of its committee."""
         self.offices: dict[str, Agency] = {}
         self.closed_agencies: dict[str, str | None] = {}
-        self.notes: list[str] = []
+        self.notes: list[Label] = []
 
     # --- reading the map ---------------------------------------------------------------------------------------------
 
@@ -423,12 +424,17 @@ class _Drawing:
             ):
                 continue
             if agency.kind != "committee" or not (unit.kind in LOCAL or unit.kind in MIDDLE):
-                self.notes.append(f"{agency.name}: {unit.name} ends, and no article says what becomes of the agency.")
+                self.notes.append(
+                    Label(
+                        f"{agency.name}: {unit.name} kết thúc, chưa có điều nào nói về cơ quan này.",
+                        f"{agency.name}: {unit.name} ends, and no article says what becomes of the agency.",
+                    )
+                )
             elif agency.id not in self._readdressed():
                 became = self.gone[unit.id]
                 self.closed_agencies[agency.id] = self._committee_of(became[0]) if len(became) == 1 else None
                 if not became:
-                    self.notes.append(f"{agency.name} ends without a successor.")
+                    self.notes.append(_orphaned(agency))
 
     def _committee_of(self, area: str | None) -> str | None:
         for agency in (*self.offices.values(), *self.agencies.values()):
@@ -471,6 +477,10 @@ class _Drawing:
                         parts.setdefault(office, []).append(atom)
             for office, atoms in parts.items():
                 yield Succession(former, office, self.day, tuple(sorted(atoms)))
+
+
+def _orphaned(agency: Agency) -> Label:
+    return Label(f"{agency.name} kết thúc, không có cơ quan kế thừa.", f"{agency.name} ends without a successor.")
 
 
 def _merge(drawing: _Drawing, article: Article, field: str) -> None:
@@ -647,7 +657,7 @@ def _abolish(drawing: _Drawing, article: Article, field: str) -> None:
         drawing.gone.setdefault(id, [])
     for id in article.agencies:
         drawing.close_agency(id, None, f"{field}.agencies")
-        drawing.notes.append(f"{drawing.agencies[id].name} ends without a successor.")
+        drawing.notes.append(_orphaned(drawing.agencies[id]))
 
 
 def _merge_agencies(drawing: _Drawing, article: Article, field: str) -> None:

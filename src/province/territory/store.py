@@ -18,11 +18,12 @@ else:
     Connection = asyncpg.Connection | PoolConnectionProxy
 
 
-async def read(connection: Connection, tenant: str) -> Ledger:
-    """Everything that is known of a tenant's land."""
+async def read(connection: Connection, tenant: str, *, shapes: bool = True) -> Ledger:
+    """Everything that is known of a tenant's land. shapes: with the polygons, which only drawing and placing need."""
+    drawn = "land::text" if shapes else "'{}'"
     atoms = await connection.fetch(
-        "SELECT id, lon, lat, land::text AS land, size_km2, coalesce(cut_from, '') AS cut_from, divided FROM atom"
-        " WHERE tenant = $1 ORDER BY id",
+        f"SELECT id, lon, lat, {drawn} AS land, size_km2, coalesce(cut_from, '') AS cut_from, divided"  # noqa: S608
+        " FROM atom WHERE tenant = $1 ORDER BY id",
         tenant,
     )
     rows = await connection.fetch(
