@@ -16,7 +16,7 @@ from province.model.change import Change
 from province.packs.atlas.example import figures
 from province.packs.devices.example import example as invented_sensors
 from province.territory import replay, store
-from province.territory.example import changes_of, read_facts
+from province.territory.example import Facts, changes_of, read_facts
 from province.territory.rows import read_rows, read_sources, upsert, words
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,12 @@ def folder() -> Path:
     return found
 
 
+def known(asked: str) -> tuple[Facts, str]:
+    """The facts as `PROVINCE_EXAMPLE` asks for them, and the day on which they were known."""
+    day = asked if _DAY.fullmatch(asked) else TO_COME
+    return replay.as_known_on(read_facts(folder()), day), day
+
+
 async def load(core: Core) -> None:
     """Bring the example in. What stands already and is the same is left as it is.
 
@@ -43,9 +49,7 @@ async def load(core: Core) -> None:
     """
     tenant = core.settings.tenant
     path = folder()
-    facts = read_facts(path)
-    day = core.settings.example if _DAY.fullmatch(core.settings.example) else TO_COME
-    facts = replay.as_known_on(facts, day)
+    facts, day = known(core.settings.example)
     await _apply(core, changes_of(facts))
     async with core.pool.acquire() as connection, connection.transaction():
         await store.add(connection, tenant, replay.pieces(facts), replay.known_belongings(facts, day))
