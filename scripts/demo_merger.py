@@ -25,7 +25,7 @@ def main(keep: Path | None) -> int:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         print(f"starting the product with the map of {merger.BEFORE} and the simulator …")
-        with running_product("--simulate", "--map-of", merger.BEFORE) as product:
+        with running_product("--simulate", "--map-of", merger.BEFORE, outbound_allow="127.0.0.1") as product:
             try:
                 day = asyncio.run(merger.run(product, folder, print))
             except AssertionError as error:

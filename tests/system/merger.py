@@ -10,11 +10,13 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
@@ -45,6 +47,10 @@ class Day:
     refused: list[str] = field(default_factory=list)
     places: list[tuple[str, tuple[float, float]]] = field(default_factory=list)
     took_s: dict[str, float] = field(default_factory=dict)
+    ear: str = ""
+    """Where the subscribers of the day listen."""
+    heard: Counter[str] = field(default_factory=Counter)
+    """Notifications by subscriber."""
 
     async def prepare(self) -> None:
         """People in posts, two subscriptions, open reports in many old units."""
@@ -58,13 +64,13 @@ class Day:
                     positions[part["id"]] = (unit, tuple(part["position"]))
             self.places = list(positions.values())
             await self._people(sorted({unit for unit, _ in self.places}))
-            for n in range(2):
+            official = {"Authorization": f"Bearer {self.users[min(self.users)]}"}
+            for n, headers in enumerate(({}, official)):
                 body = {
                     "type": "Subscription", "entities": [{"type": "Report"}], "id": f"urn:ngsi-ld:Subscription:day-{n}",
-                    "notification": {"endpoint": {"uri": f"http://198.51.100.{n + 1}/never"}},
-                    **({"isActive": False} if n else {"watchedAttributes": ["nothing"]}),
+                    "notification": {"endpoint": {"uri": f"{self.ear}/{n}"}},
                 }  # fmt: skip
-                answer = await client.post("/ngsi-ld/v1/subscriptions", json=body)
+                answer = await client.post("/ngsi-ld/v1/subscriptions", json=body, headers=headers)
                 assert answer.status_code == 201, answer.text
             for n, (_, place) in enumerate(self.places):
                 await self._report(client, place, n)
@@ -240,6 +246,29 @@ class Day:
 async def run(product: Product, folder: Path, say: Say) -> Day:
     """The whole day. Raises: AssertionError for a difference that nothing explains."""
     day = Day(product, folder, say)
+    listening = await asyncio.start_server(lambda r, w: _hear(day, r, w), "127.0.0.1", 0)
+    day.ear = "http://127.0.0.1:%d" % listening.sockets[0].getsockname()[1]
+    async with listening:
+        await _live(day)
+    return day
+
+
+async def _hear(day: Day, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A subscriber: takes every notification."""
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            lines = head.decode("latin-1").split("\r\n")
+            length = next((int(x.split(":")[1]) for x in lines if x.lower().startswith("content-length:")), 0)
+            await reader.readexactly(length)
+            day.heard[lines[0].split(" ")[1]] += 1
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+
+async def _live(day: Day) -> None:
+    product, say = day.product, day.say
     await day.prepare()
     today = datetime.now(UTC).astimezone().date().isoformat()
     async with product.http(timeout=120) as client:
@@ -278,7 +307,8 @@ async def run(product: Product, folder: Path, say: Say) -> Day:
     readings, _ = totals[today]
     say(f"totals agree on three maps: {readings} readings of {ATTRIBUTE}")
     assert not day.refused, day.refused[:5]
-    return day
+    assert set(day.heard) == {"/0", "/1"}, day.heard
+    say(f"{day.heard.total()} notifications arrived at two subscribers")
 
 
 async def _split(client: httpx.AsyncClient, unit: str, n: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def test_merger_day(tmp_path: Path) -> None:
     told: list[str] = []
-    with running_product("--simulate", "--map-of", merger.BEFORE) as product:
+    with running_product("--simulate", "--map-of", merger.BEFORE, outbound_allow="127.0.0.1") as product:
         day = asyncio.run(merger.run(product, tmp_path, told.append))
         assert len(day.created) > len(day.places), "residents reported while the orders took effect"
         assert day.changed, "officials worked meanwhile"
