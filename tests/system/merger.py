@@ -247,7 +247,7 @@ async def run(product: Product, folder: Path, say: Say) -> Day:
     """The whole day. Raises: AssertionError for a difference that nothing explains."""
     day = Day(product, folder, say)
     listening = await asyncio.start_server(lambda r, w: _hear(day, r, w), "127.0.0.1", 0)
-    day.ear = "http://127.0.0.1:%d" % listening.sockets[0].getsockname()[1]
+    day.ear = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     async with listening:
         await _live(day)
     return day

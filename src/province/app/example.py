@@ -58,7 +58,7 @@ async def load(core: Core) -> None:
     await _place(core, tenant)
     await _apply(core, load_figures(path))
     await _apply(core, invented_sensors(facts.areas, facts.agencies, facts.positions))
-    await _apply(core, annex_facts.load(path, facts.agencies))
+    await _apply(core, annex_facts.load(path, read_facts(path).agencies))  # the plan names owners of all times
 
 
 async def _place(core: Core, tenant: str) -> None:
