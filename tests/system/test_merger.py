@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.product import running_product
-from tests.system import merger
+from tests.system import administering, merger
 
 pytestmark = pytest.mark.slow
 
@@ -20,4 +20,5 @@ def test_merger_day(tmp_path: Path) -> None:
         assert len(day.created) > len(day.places), "residents reported while the orders took effect"
         assert day.changed, "officials worked meanwhile"
         assert not [line for line in product.log("work").splitlines() if '"level":"ERROR"' in line]
+        told += administering.use(product, min(day.users))
     assert any("totals agree on three maps" in line for line in told)
