@@ -76,8 +76,10 @@ def use(product: Product, login: str) -> list[str]:
         assert "đi công tác" in told.text
         past = client.post("/admin/people/change", data={**given, "csrf": _token(told.text), "until": "2020-01-01"})
         assert past.status_code == 400
-        post = {"csrf": _token(told.text), "step": "appoint", "login": login, "role": "viewer",
-                "post": "Phó chánh văn phòng", "agency": "", "area": "", "concurrent": "true", "since": "", "until": later}  # fmt: skip
+        post = {
+            "csrf": _token(told.text), "step": "appoint", "login": login, "role": "viewer",
+            "post": "Phó chánh văn phòng", "agency": "", "area": "", "concurrent": "true", "since": "", "until": later,
+        }  # fmt: skip
         appointed = client.post("/admin/people/change", data=post)
         assert appointed.status_code == 200
         assert "Phó chánh văn phòng" in appointed.text

@@ -302,6 +302,7 @@ async def _live(day: Day) -> None:
         assert len(await day._units(client, BEFORE)) == 91
         refused = await client.post(f"/api/territory/orders/{decided['id']}/revert", json={"reason": "thử"})
         assert refused.status_code == 409, refused.text
+    await _devices(day, today)
     totals = await day.totals(BEFORE, REFORM, today)
     assert len(set(totals.values())) == 1, totals
     readings, _ = totals[today]
@@ -309,6 +310,23 @@ async def _live(day: Day) -> None:
     assert not day.refused, day.refused[:5]
     assert set(day.heard) == {"/0", "/1"}, day.heard
     say(f"{day.heard.total()} notifications arrived at two subscribers")
+
+
+async def _devices(day: Day, today: str) -> None:
+    """Every device stands in exactly one unit on each of three maps, and all maps count the same."""
+    async with day.product.http(timeout=60) as client:
+        counted = {}
+        for on in (BEFORE, REFORM, today):
+            ids: list[str] = []
+            for unit in await day._units(client, on):
+                answer = await client.get(
+                    f"/api/territory/areas/{unit}/entities", params={"type": TYPE, "on": on, "limit": "1000"}
+                )
+                ids += answer.raise_for_status().json()["ids"]
+            assert len(ids) == len(set(ids)), on
+            counted[on] = sorted(ids)
+    assert counted[BEFORE] == counted[REFORM] == counted[today] != [], {k: len(v) for k, v in counted.items()}
+    day.say(f"{len(counted[today])} devices of a kind stand in one unit each on three maps")
 
 
 async def _split(client: httpx.AsyncClient, unit: str, n: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from province.broker.land import Land
 from province.broker.reorganise import Decided
 from province.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from province.model.entity import Json
+from province.model.query import Query
 from province.territory.order import Order, read_order
 from province.vocab.area import Area, parse_day
 
@@ -80,6 +81,21 @@ async def parts(call: Call) -> Response:
     return json_response(
         [{"id": p.id, "position": list(p.position), "size": p.size_km2, "land": dict(p.land)} for p in found]
     )
+
+
+async def inside(call: Call) -> Response:
+    """The entities of a type that stand inside an area on the map of a day, as far as the caller may read them."""
+    area, kind = path_id(call, "id"), call.text("type")
+    if not kind:
+        raise InvalidInput("the type is missing.", field="type", remedy="Name one type of entities.")
+    await call.services.broker.get(area, call.actor, type="Area", latest=False)
+    stamps = tuple(await _door(call).stamps(area, _day(call), call.actor))
+    if not stamps:
+        return json_response({"total": 0, "ids": [], "next": None})
+    limit = call.number("limit", 100, most=1000)
+    query = Query(types=(kind,), area=stamps, limit=limit, after=call.text("after"), count=True, latest=False)
+    page = await call.services.broker.query(query, call.actor)
+    return json_response({"total": page.total, "ids": [e.id for e in page.items], "next": page.next or None})
 
 
 async def resolve(call: Call) -> Response:
@@ -163,6 +179,12 @@ ROUTES: Final = (
     Route("GET", "/api/territory/areas/{id}/parts", "territory.parts", "The parts of land of an area on a day.", parts,
           "Territory", (_ID, _ON), answers={200: ("The parts.", {"type": "array", "items": _OBJECT})},
           errors=(NotFound,), signed_in=True),
+    Route("GET", "/api/territory/areas/{id}/entities", "territory.inside",
+          "The entities of a type inside an area on the map of a day.", inside, "Territory",
+          (_ID, Param("type", "Type of the entities.", required=True), _ON,
+           Param("limit", "At most so many.", {"type": "integer", "minimum": 0, "maximum": 1000}),
+           Param("after", "`next` of the page before.")),
+          answers={200: ("Their ids and how many there are.", _OBJECT)}, errors=(NotFound,), signed_in=True),
     Route("GET", "/api/addresses", "addresses.resolve", "An address as it is written on the map of a day.", resolve,
           "Territory",
           (Param("text", "The address, with or without diacritics.", required=True), _ON,

@@ -6,6 +6,7 @@ Who may decide holds the permission of each kind of article over everything: `te
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from province.broker.committer import Committer
 from province.broker.database import Connection
 from province.broker.touched import Case, Reading, Touched
 from province.broker.write import Message, Write
-from province.errors import Conflict, InvalidInput, NotFound, ProvinceError, Unavailable
+from province.errors import AlreadyExists, Conflict, InvalidInput, NotFound, ProvinceError, Unavailable
 from province.identity import policy
 from province.model.actor import Actor, system
 from province.model.change import Change
@@ -60,6 +61,7 @@ _TITLES: Final[Mapping[str, Label]] = {
     "agency-merge": Label("Sáp nhập cơ quan", "Merger of agencies"),
 }
 SWEEP_PART: Final = 500
+_ATTEMPTS: Final = 3
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,13 @@ class Reorganiser:
     async def decide(self, order: Order, actor: Actor) -> Decided:
         """Carry the order out when its day has come, else keep it for that day. Raises: as `preview`, Unavailable."""
         require(actor, order)
+        for _ in range(_ATTEMPTS - 1):
+            # What the plan rests on may be written meanwhile: plan anew. What stays refused is refused below.
+            with contextlib.suppress(AlreadyExists, Conflict, NotFound):
+                return await self._decide(order, actor)
+        return await self._decide(order, actor)
+
+    async def _decide(self, order: Order, actor: Actor) -> Decided:
         at, tenant = now(), actor.tenant
         id = order_id(order)
         earlier = await self._find(tenant, id)

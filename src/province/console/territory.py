@@ -13,6 +13,7 @@ from starlette.responses import Response
 from province.broker.land import Land
 from province.console.display import title_of
 from province.console.filters import held_on
+from province.console.lists import names_of
 from province.console.signin import problem
 from province.console.visit import Visit
 from province.errors import InvalidInput, NotFound, ProvinceError
@@ -68,7 +69,10 @@ async def preview(visit: Visit) -> Response:
         "frame": (int(WIDTH), int(HEIGHT)),
         "order": order,
         "as_json": msgspec.json.encode(order).decode(),
-        "agency_names": {one.id: one.name for one in (*touched.agencies_end, *touched.agencies_begin)},
+        "agency_names": {
+            **await names_of(visit, {c.to for c in touched.cases if c.to}),
+            **{one.id: one.name for one in (*touched.agencies_end, *touched.agencies_begin)},
+        },
         "type_names": {n: visit.words.label(t.info.label) for n, t in visit.services.broker.types.items()},
         "future": order.effective > civil_day(now()),
     }

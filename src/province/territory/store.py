@@ -42,7 +42,10 @@ async def read(connection: Connection, tenant: str, *, shapes: bool = True) -> L
 
 
 async def add(connection: Connection, tenant: str, pieces: Iterable[Piece], rows: Iterable[Belonging]) -> int:
-    """Add atoms and belongings that are not there yet; what stands is left. Returns how many atoms are new."""
+    """Add atoms and belongings that are not there yet; of those that stand, an end is filled in where there is none.
+
+    Returns how many atoms are new.
+    """
     made = 0
     for p in pieces:
         status = await connection.execute(
@@ -53,8 +56,9 @@ async def add(connection: Connection, tenant: str, pieces: Iterable[Piece], rows
         )  # fmt: skip
         made += status == "INSERT 0 1"
     await connection.executemany(
-        "INSERT INTO atom_area (tenant, atom, area, local, since, until) VALUES ($1, $2, $3, $4, $5, $6)"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO atom_area AS a (tenant, atom, area, local, since, until) VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (tenant, atom, area, since) DO UPDATE SET until = excluded.until"
+        " WHERE a.until IS NULL AND excluded.until IS NOT NULL",
         [(tenant, r.atom, r.area, r.local, _day(r.since), _day(r.until)) for r in rows],
     )
     return made
