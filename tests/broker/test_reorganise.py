@@ -18,7 +18,7 @@ from province.broker.committer import Committer
 from province.broker.database import Pool
 from province.broker.reorganise import Reorganiser, order_id
 from province.errors import Conflict, InvalidInput, NotAllowed, ProvinceError
-from province.identity import policy, roles
+from province.identity import policy, reach, roles
 from province.model.actor import Actor, Grant
 from province.model.geometry import Geometry, point
 from province.model.label import Label
@@ -238,6 +238,25 @@ async def test_rights_follow_the_land_and_the_agency_and_nobody_gains_any(land: 
             await land.actor(account), "matter.change", agency=entity.agency, area=entity.area, entity=id
         )
         assert allowed is expected, (account, id)
+
+
+async def test_what_was_cut_down_to_an_agency_means_its_successor(land: Land) -> None:
+    """A token or a subscription of a dissolved agency, without anybody touching it."""
+    divided, whole = agency_id("ubnd-25741", "2024-05-01"), agency_id("ubnd-25747", "2024-05-01")
+    everything = (Grant("administrator", frozenset(("*",))),)
+    await land.orders.decide(replay.order_of(land.facts, DAY), ROOT)
+    async with land.pool.acquire() as connection:
+        found = {a: await reach.within(connection, TENANT, a) for a in (None, divided, whole)}
+        nobody = await reach.within(connection, TENANT, agency_id("ubnd-718", "2024-05-01"))
+    assert found[None] == ((None, None),)
+    now_has = {g.agency: g.areas for g in reach.narrow(everything, ("matter.read",), found[whole])}
+    assert now_has[agency_id("ubnd-25747", DAY)] == now_has[whole] == frozenset()
+    assert now_has[divided] == {"atom:25741-25747"}, "of the divided unit, what came to the successor"
+    parts = {g.agency: g.areas for g in reach.narrow(everything, ("matter.read",), found[divided])}
+    assert parts[agency_id("ubnd-25750", DAY)] == {"atom:25741-25750"}
+    assert parts[agency_id("ubnd-25747", DAY)] == {"atom:25741-25747"}
+    assert nobody == ()
+    assert reach.narrow(everything, ("*",), nobody) == ()
 
 
 def halves(facts: Facts, unit: str) -> tuple[Geometry, tuple[float, float], tuple[float, float]]:
