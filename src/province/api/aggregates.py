@@ -75,7 +75,7 @@ async def _on_the_map(call: Call, found: Sequence[AreaHour]) -> list[Json]:
                     "start": format_instant(start),
                     "area": part.area,
                     "average": part.sums[1] / part.sums[0] if part.sums[0] else None,
-                    "readings": hour.readings if whole else round(part.sums[0], 3),
+                    "readings": hour.readings if whole else round(part.sums[0], 6),
                     "deviation": hour.deviation,
                     **({"estimate": True} if part.estimate else {}),
                 }

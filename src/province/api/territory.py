@@ -51,13 +51,15 @@ _OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
 
 async def preview(call: Call) -> Response:
     """What an order would touch. Nothing is written."""
-    touched = await _door(call).preview(await _order(call), call.actor)
+    order = await _order(call)
+    touched = await _door(call).preview(order, call.actor)
     return json_response(msgspec.to_builtins(touched))
 
 
 async def decide(call: Call) -> Response:
     """Carry an order out, or keep it for its day."""
-    decided = await _door(call).decide(await _order(call), call.actor)
+    order = await _order(call)
+    decided = await _door(call).decide(order, call.actor)
     return json_response(_told(decided), 200 if decided.repeated else 201)
 
 
