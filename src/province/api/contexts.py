@@ -14,7 +14,7 @@ import msgspec
 from province.broker.contexts import ContextStore
 from province.errors import InvalidInput, ProvinceError, Unavailable
 from province.model.entity import Json
-from province.model.jsonld import CORE, CORE_URL, LINK_RELATION, Context, is_core, ld_context
+from province.model.jsonld import CORE, CORE_URL, LINK_RELATION, Context, core_named, is_core, ld_context
 from province.model.time import now
 
 KEEP_S: Final = 3_600.0
@@ -50,8 +50,10 @@ class Contexts:
 
         Raises: InvalidInput, Unavailable.
         """
-        if value is None or (isinstance(value, str) and is_core(value)):
+        if value is None or value == CORE_URL:
             return CORE
+        if isinstance(value, str) and is_core(value):
+            return core_named(value)
         for url in value if isinstance(value, list) else [value]:
             if isinstance(url, str) and not is_core(url) and len(self._hits) < _MOST_HITS:
                 self._hits[tenant, url] += 1

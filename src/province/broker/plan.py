@@ -49,6 +49,13 @@ class Step:
         return entity
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        """Attribute instances that style `fill` found there, and left."""
+        if self.before is None or self.change.style != "fill":
+            return ()
+        return tuple(k for k, a in self.change.attrs.items() if a is not None and k in self.before.attrs)
+
+    @property
     def version(self) -> int:
         """The version that this step makes; a deletion counts as one."""
         return self.entity.version + (self.after is None)

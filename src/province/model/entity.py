@@ -14,6 +14,8 @@ Json = Any
 
 NULL: Final = "urn:ngsi-ld:null"
 """What stands for null in JSON-LD, where null itself would vanish."""
+SCOPE: Final = "scope"
+"""No attribute has this name; in the history of an entity its scope stands under it."""
 
 Kind = Literal[
     "Property",

@@ -112,7 +112,9 @@ def _read(
         reading.seen(field)
         return key, None, False
     old = base.attrs.get(key) if base is not None else None
-    if not isinstance(value, dict) or not (_is_partial(value) or _holds_null(value)):
+    plain = {k: v for k, v in value.items() if k != "json"} if whole and isinstance(value, dict) else value
+    # The null of a JSON value that is taken as a whole is JSON's own (4.5.24).
+    if not isinstance(value, dict) or not (_is_partial(value) or _holds_null(plain)):
         found = read_attribute(stored, value, reading, field)
         return attribute_key(stored, found.dataset_id), found, False
     if old is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -239,6 +239,12 @@ class Context:
 
 CORE: Final = Context()
 """The context of a caller that gives none."""
+
+
+@lru_cache(maxsize=32)
+def core_named(url: str) -> Context:
+    """The core context for a caller that names a version of it, and is answered under that name."""
+    return Context(source=url, has_core=True)
 
 
 def ld_context(context: Context) -> Json:

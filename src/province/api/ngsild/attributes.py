@@ -22,7 +22,7 @@ async def append(call: Call) -> Response:
     id = entity_id(call)
     keep = "noOverwrite" in call.names("options")
     types = call.services.broker.types
-    fragment = decode_fragment(body, context=context, types=types)
+    fragment = decode_fragment(body, context=context, types=types, whole=True)
     _require_attributes(fragment)
     base = None
     if keep or needs_entity(call, names_of(fragment), fragment.types):
@@ -44,7 +44,13 @@ async def update(call: Call) -> Response:
     base = await broker.get(id, call.actor)
     fragment = decode_fragment(body, context=context, types=broker.types, base=base, whole=True)
     _require_attributes(fragment)
-    await write_fragment(call, id, fragment, base)
+    without_scope = fragment.scope is not None and not base.scope
+    if without_scope:  # a scope is replaced and not added here (5.6.2.4)
+        fragment = msgspec.structs.replace(fragment, scope=None)
+    if fragment.attrs or fragment.types or not without_scope:
+        await write_fragment(call, id, fragment, base)
+    if without_scope:
+        return _partial(fragment, ["scope"], context, "the entity has no scope; POST adds one.")
     return Response(status_code=204)
 
 

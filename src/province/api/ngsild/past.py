@@ -22,7 +22,7 @@ from province.broker.history import Instance
 from province.errors import InvalidInput, NotFound
 from province.model.change import Change, Operation
 from province.model.codec import Reading, members, read_attribute, read_evolution, read_scope, read_types
-from province.model.entity import Attribute, Entity, Json, attribute_key, split_key
+from province.model.entity import SCOPE, Attribute, Entity, Json, attribute_key, split_key
 from province.model.fragment import is_empty
 from province.model.jsonld import Context, is_iri
 from province.model.jsonvalue import check_json
@@ -148,7 +148,7 @@ async def _write(
     services = call.services
     declared = {t: services.broker.types[t] for t in types if t in services.broker.types}
     reading = Reading(context, declared)
-    scope = read_scope(given.pop("scope")) if "scope" in given else None
+    scope = read_scope(_present_scope(given.pop(SCOPE))) if SCOPE in given else None
     state: dict[str, Attribute | None] = {}
     past: list[tuple[str, Attribute]] = []
     rows: list[Row] = []
@@ -180,6 +180,14 @@ async def _write(
     done = await services.broker.apply((change,), call.actor, key=call.key)
     await observe_all(call, rows)
     return done[0].created
+
+
+def _present_scope(value: Json) -> Json:
+    """The scope of a temporal entity: plain, or reified as its temporal representation is (4.5.6): the newest one."""
+    several = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, dict) and "value" in one for one in several) or not several:
+        return value
+    return max(several, key=lambda one: str(one.get("observedAt", "")))["value"]
 
 
 def _time(attribute: Attribute) -> float:

@@ -11,6 +11,7 @@ import msgspec
 
 from province.api.ngsild.view import read_members
 from province.api.route import Call, Param
+from province.broker.select import names_in
 from province.errors import InvalidInput, TooComplex, Unsupported
 from province.model.entity import Entity, Json
 from province.model.geometry import Geometry
@@ -27,6 +28,7 @@ MAX_SORTED: Final = 20_000
 BY_OFFSET: Final = "offset"
 """The token of a next page that is found by its offset alone."""
 _PAGE: Final = 1_000
+_SYSTEM: Final = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "deletedAt"))
 _WHOLE = {"type": "integer", "minimum": 0}
 
 QUERY_PARAMS: Final = (
@@ -104,7 +106,7 @@ def read_question(call: Call, context: Context) -> Question:
     geo = read_geo(call, context)
     if geo is not None:
         query = msgspec.structs.replace(geo[0].narrow(query), geoproperty="" if geo[1] == "location" else geo[1])
-    if not (query.types or query.where or "georel" in call.params or call.flag("local")):
+    if not (query.types or _selects(query) or "georel" in call.params or call.flag("local")):
         raise InvalidInput(
             "a query needs one of type, attrs, q, georel.",
             field="type",
@@ -116,6 +118,11 @@ def read_question(call: Call, context: Context) -> Question:
     if plain:
         query, order = msgspec.structs.replace(query, order=plain), ()
     return Question(query, frozenset(attrs), offset, order, origin)
+
+
+def _selects(query: Query) -> bool:
+    """Whether `attrs` or `q` names an attribute, and not only what every entity has (5.7.2.4)."""
+    return bool(names_in(query) - _SYSTEM)
 
 
 def read_order(given: Mapping[str, Any], context: Context) -> tuple[tuple[OrderTerm, ...], Geometry | None]:
@@ -198,7 +205,7 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
         name = context.name(_text(geo.get("geoproperty", "location"), "geoQ"), field="geoQ.geoproperty")
         query = msgspec.structs.replace(place.narrow(query), geoproperty="" if name == "location" else name)
     everything = body.get("local") is True or call.flag("local") or any_type
-    if not (query.types or query.where or "geoQ" in body or everything):
+    if not (query.types or _selects(query) or "geoQ" in body or everything):
         raise InvalidInput("a query needs one of entities, attrs, q, geoQ.", field="entities", remedy="Add one.")
     pick, omit = (
         read_projection([_text(n, f"{p}[{i}]") for i, n in enumerate(_list(body.get(p, []), p))], context, p)
