@@ -148,11 +148,12 @@ async def history(product: Product, seconds: float) -> list[Row]:
     connection.close()
     await product.written()
     since = quote(f"{end - timedelta(days=366):%Y-%m-%dT%H:%M:%SZ}")
+    whole = f"&timerel=after&timeAt={since}"
+    aggregates = "format=aggregatedValues&aggrMethods=avg&aggrPeriodDuration=P1D"
     paths = {
-        f"temporal query of {READINGS:,} readings": f"readings?attrs=pm25&format=temporalValues&timerel=after&timeAt={since}",
-        "daily averages of a year": "year?attrs=pm25&format=aggregatedValues&aggrMethods=avg&aggrPeriodDuration=P1D"
-        f"&timerel=after&timeAt={since}",
-    }  # fmt: skip
+        f"temporal query of {READINGS:,} readings": f"readings?attrs=pm25&format=temporalValues{whole}",
+        "daily averages of a year": f"year?attrs=pm25&{aggregates}{whole}",
+    }
     rows = []
     for what, path in paths.items():
         call = ("GET", f"{API}/temporal/entities/{STATION}{path}", b"", JSON)

@@ -1,7 +1,7 @@
 """A peer to measure beside: `django-ogc-sensorthings` (PyPI), as its own guide sets it up, on the same PostgreSQL.
 
-It runs in an environment of its own (`requirements/peer.lock`), with as many workers of uvicorn as there are cores, in a
-database of its own on the product's server, with the product's durability. It has no sign-in, history or audit here.
+It runs in an environment of its own (`requirements/peer.lock`), with as many workers of uvicorn as there are cores, in
+a database of its own on the product's server, with the product's durability. It has no sign-in, history or audit.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import psycopg
+from tests.conftest import free_port
 
 from bench.product import Product
-from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[1]
 NAME = "django-ogc-sensorthings 1.2.0"

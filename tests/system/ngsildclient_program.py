@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from ngsildclient import Client, Entity, SubscriptionBuilder
@@ -26,7 +26,7 @@ class Bearer(AuthBase):
 
 
 class Receiver(BaseHTTPRequestHandler):
-    told = []
+    told: list = []  # noqa: RUF012 - one receiver only
     heard = threading.Event()
 
     def do_POST(self):
@@ -42,7 +42,7 @@ class Receiver(BaseHTTPRequestHandler):
 def station(number, level, minute):
     made = Entity("PumpingStation", f"PS-{number}")
     made.prop("name", f"Trạm {number}")
-    made.prop("waterLevel", level, unitcode="MTR", observedat=datetime(2026, 1, 2, 3, minute, tzinfo=timezone.utc))
+    made.prop("waterLevel", level, unitcode="MTR", observedat=datetime(2026, 1, 2, 3, minute, tzinfo=UTC))
     made.loc((10.98, 106.65))
     made.rel("operatedBy", "Agency:water")
     return made
@@ -71,9 +71,7 @@ def main(host, port, token):
         seen["queried"] = sorted(e.id for e in client.query(type="PumpingStation", q="waterLevel>=2"))
         seen["counted"] = client.count(type="PumpingStation")
         seen["heard"] = Receiver.heard.wait(20)
-        seen["told"] = sorted(
-            (e["id"], e["waterLevel"]["value"]) for n in list(Receiver.told) for e in n["data"]
-        )
+        seen["told"] = sorted((e["id"], e["waterLevel"]["value"]) for n in list(Receiver.told) for e in n["data"])
 
         history = client.temporal.get(first, attrs=["waterLevel"])
         seen["history"] = history["waterLevel"]["values"]

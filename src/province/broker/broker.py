@@ -22,6 +22,7 @@ from province.broker.figures import Figure, figure, from_figure, together
 from province.broker.plan import words_of
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
+from province.broker.transient import alive
 from province.broker.write import Write
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
@@ -220,7 +221,7 @@ class Broker:
         """One entity as the caller may see it. Raises: NotFound, also when the caller may not know of it."""
         async with self.pool.acquire() as connection:
             row = await connection.fetchrow(_GET, actor.tenant, id)
-            entity = entity_of(row) if row is not None else None
+            entity = alive(entity_of(row), now()) if row is not None else None
             access = self._rights.to_read(actor, entity.type) if entity else None
             hidden = entity is None or access is None or not access.admits(entity)
             if entity is None or access is None or hidden or (type and type not in entity.types):
@@ -276,7 +277,7 @@ class Broker:
     ) -> tuple[list[Entity], str]:
         """The entities of a page and where the next begins. A geo-query looks on until the page is full."""
         found: list[Entity] = []
-        following = query.after
+        following, at = query.after, now()
         for _ in range(_ROUNDS if _is_spatial(query) and query.order != "any" else 1):
             asked = msgspec.structs.replace(query, after=following)
             if _is_spatial(query):
@@ -288,7 +289,7 @@ class Broker:
                 if len(found) == query.limit:  # a match beyond the page: the next one begins here
                     following = make_token(rows[i - 1]["order_value"], rows[i - 1]["id"])
                     return found, following
-                found.extend(_refine([entity_of(row)], query, self.types))
+                found.extend(_refine([one for one in (alive(entity_of(row), at),) if one], query, self.types))
             if len(rows) <= asked.limit or query.order == "any":
                 return found, ""
             following = make_token(rows[asked.limit - 1]["order_value"], rows[asked.limit - 1]["id"])

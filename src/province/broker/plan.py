@@ -183,6 +183,7 @@ def _deep(old: Attribute, new: Attribute, *, whole: bool = False) -> Attribute:
         value=value,
         unit_code=new.unit_code or old.unit_code,
         observed_at=new.observed_at or old.observed_at,
+        expires_at=new.expires_at or old.expires_at,
         meta=meta,
     )
 
@@ -243,6 +244,7 @@ def _same(a: Attribute, b: Attribute) -> bool:
         and a.unit_code == b.unit_code
         and a.observed_at == b.observed_at
         and a.origin == b.origin
+        and a.expires_at == b.expires_at
         and a.meta == b.meta
     )
 

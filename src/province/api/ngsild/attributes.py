@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
-from province.api.ngsild.entities import entity_id, names_of
+from province.api.ngsild.entities import entity_id, gated_id, names_of
 from province.api.ngsild.view import read_context, read_ld
 from province.api.ngsild.writing import RETRIES, again, needs_entity, require_attribute, write_fragment
 from province.api.route import Call, json_response, path_id
 from province.errors import Conflict, InvalidInput, NotFound
 from province.model.codec import KIND_OF
-from province.model.entity import Attribute, Entity, Json, attribute_key, split_key
+from province.model.entity import SCOPE, Attribute, Entity, Json, attribute_key, split_key
 from province.model.fragment import Fragment, decode_fragment
 from province.model.jsonld import Context, external
 
@@ -19,7 +19,7 @@ from province.model.jsonld import Context, external
 async def append(call: Call) -> Response:
     """Add attributes; those that exist are overwritten unless `options=noOverwrite`."""
     body, context = await read_ld(call)
-    id = entity_id(call)
+    id = await gated_id(call)
     keep = "noOverwrite" in call.names("options")
     types = call.services.broker.types
     fragment = decode_fragment(body, context=context, types=types, whole=True)
@@ -39,7 +39,7 @@ async def append(call: Call) -> Response:
 async def update(call: Call) -> Response:
     """Overwrite attributes that exist, append the others; null removes one."""
     body, context = await read_ld(call, merge=True)
-    id = entity_id(call)
+    id = await gated_id(call)
     broker = call.services.broker
     base = await broker.get(id, call.actor)
     fragment = decode_fragment(body, context=context, types=broker.types, base=base, whole=True)
@@ -57,7 +57,9 @@ async def update(call: Call) -> Response:
 async def update_one(call: Call) -> Response:
     """Change parts of one attribute."""
     body, context = await read_ld(call, merge=True)
-    id, name = entity_id(call), path_id(call, "attr")
+    id, name = await gated_id(call), path_id(call, "attr")
+    if name == SCOPE:
+        raise InvalidInput("the scope is no attribute.", field="attr", remedy="PATCH or PUT the entity.")
     broker = call.services.broker
     key = _key(name, body, context)
     for attempt in range(RETRIES):
@@ -99,7 +101,7 @@ async def replace_one(call: Call) -> Response:
     """Replace one attribute."""
     body, context = await read_ld(call)
     id, name = entity_id(call), path_id(call, "attr")
-    if name == "scope":
+    if name == SCOPE:
         raise InvalidInput("the scope is no attribute.", field="attr", remedy="PATCH or PUT the entity.")
     broker = call.services.broker
     base = await broker.get(id, call.actor, latest=False)
@@ -114,7 +116,7 @@ async def replace_one(call: Call) -> Response:
 async def delete_one(call: Call) -> Response:
     """Remove one attribute: the default instance, the one of `datasetId`, or with `deleteAll` all of them."""
     context = await read_context(call)
-    id = entity_id(call)
+    id = await gated_id(call)
     name = context.name(path_id(call, "attr"), field="attr")
     base = await call.services.broker.get(id, call.actor, latest=False)
     if path_id(call, "attr") == "scope":

@@ -173,6 +173,8 @@ async def _context_of(call: Call, one: Json, context: Context) -> Context:
 def _entities(body: Json) -> list[Any]:
     if not isinstance(body, list) or not body:
         raise InvalidInput("expected a list that is not empty.", field="body", remedy="Send [ … ].")
+    if any(one is None for one in body):
+        raise InvalidInput("a member of the list is null.", field="body", remedy="Leave it out.")
     if len(body) > MAX_ENTITIES:
         raise TooLarge(
             f"the list has {len(body)} members.", field="body", remedy=f"Send at most {MAX_ENTITIES} at once."

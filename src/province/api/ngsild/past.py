@@ -21,8 +21,16 @@ from province.api.route import Call, path_id
 from province.broker.history import Instance
 from province.errors import InvalidInput, NotFound
 from province.model.change import Change, Operation
-from province.model.codec import Reading, members, read_attribute, read_evolution, read_scope, read_types
-from province.model.entity import SCOPE, Attribute, Entity, Json, attribute_key, split_key
+from province.model.codec import (
+    Reading,
+    members,
+    read_attribute,
+    read_evolution,
+    read_expiry,
+    read_scope,
+    read_types,
+)
+from province.model.entity import EXPIRY, SCOPE, Attribute, Entity, Json, attribute_key, split_key
 from province.model.fragment import is_empty
 from province.model.jsonld import Context, is_iri
 from province.model.jsonvalue import check_json
@@ -154,6 +162,9 @@ async def _write(
     rows: list[Row] = []
     for member, value in given.items():
         if member in _OWN:
+            continue
+        if member == EXPIRY:
+            state[EXPIRY] = read_expiry(value)
             continue
         name, given_instances = read_evolution(member, value, reading)
         by_key: dict[str, list[Attribute]] = {}

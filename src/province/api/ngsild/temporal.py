@@ -18,7 +18,7 @@ from province.api.ngsild.view import View, read_context, read_ld, read_members, 
 from province.api.route import Call, Param
 from province.broker.history import History
 from province.errors import InvalidInput, NotFound
-from province.model.entity import NULL, ORIGINS, SCOPE, Attribute, Entity, Json, split_key
+from province.model.entity import EXPIRY, NULL, ORIGINS, SCOPE, Attribute, Entity, Json, split_key
 from province.model.evolution import (
     TimeProperty,
     encode_aggregates,
@@ -126,15 +126,35 @@ async def query_body(call: Call) -> Response:
     if not isinstance(body, dict):
         raise InvalidInput("the body is no Query.", field="type", remedy='Send {"type": "Query", …}.')
     temporal = body.pop("temporalQ", None)
+    for part in (temporal, body.pop("aggrParams", None)):
+        _take_aggregation(call, part if isinstance(part, dict) else {})
     question = read_body_question(call, body, context)
     given = temporal if isinstance(temporal, dict) else {}
     return await answer_query(call, context, question, _period_of(given))
+
+
+def _take_aggregation(call: Call, given: Mapping[str, Any]) -> None:
+    """What a body says of aggregation, as if it stood in the parameters (5.2.21, 5.2.44). Raises: InvalidInput."""
+    for name in ("aggrMethods", "aggrPeriodDuration"):
+        value = given.get(name)
+        if value is None or name in call.params:
+            continue
+        several = value if isinstance(value, list) else [value]
+        if not several or not all(isinstance(one, str) for one in several):
+            raise InvalidInput("expected text.", field=name)
+        call.params = {**call.params, name: ",".join(several)}
+    if "aggrPeriodDuration" in call.params:
+        read_duration(call.params["aggrPeriodDuration"])
+    if "aggrMethods" in given and not call.text("format"):
+        call.params = {**call.params, "format": "aggregatedValues"}
 
 
 async def answer_query(call: Call, context: Context, question: Question, period: Period) -> Response:
     """The histories of entities. Those without an instance in the period are left out (5.7.4.4)."""
     view = read_view(call, context, geo=False, pick=question.pick, omit=question.omit)
     view.require_flat()
+    if question.order or question.query.order.removeprefix("-") != "id":
+        raise InvalidInput("histories are ordered by id alone (5.7.4.4).", field="orderBy", remedy="orderBy=id.")
     entities, following, total = await find(call, question)
     entities = [e for e in entities if view.admits(e)]
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -198,7 +218,7 @@ async def _read(
         return {}
     if view.pick and not shown and SCOPE in view.pick:
         wanted = [SCOPE]
-    present = dict.fromkeys(split_key(k)[0] for k in entity.attrs)
+    present = dict.fromkeys(split_key(k)[0] for k in entity.attrs if k != EXPIRY)
     asked = [n for n in measured if not wanted or n in wanted]
     most = max(MAX_INSTANCES, call.services.temporal_instances + 1)
     result: dict[str, list[Attribute]] = {}
@@ -278,7 +298,7 @@ def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: E
 def _add_records(result: dict[str, list[Attribute]], history: History, entity: Entity, period: Period) -> None:
     before: dict[str, Attribute] = {}
     for one in history.records:
-        if entity.created_at is not None and one.at < entity.created_at:
+        if one.key == EXPIRY or (entity.created_at is not None and one.at < entity.created_at):
             continue  # of an earlier entity with the same id, which was deleted
         name, dataset = split_key(one.key)
         attribute = one.attribute

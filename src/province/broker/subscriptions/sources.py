@@ -67,10 +67,10 @@ class Sources:
 
     async def _refresh(self, connection: Connection, event: OutboxRow) -> set[str]:
         id = event.entity or ""
-        known = self._kept.pop((event.tenant, id), None)
+        self._kept.pop((event.tenant, id), None)
         for kept in await load(connection, "registration", tenant=event.tenant, id=id):
             self._kept[event.tenant, id] = kept
-            if known is None and not kept.subscription.interval_s:
+            if not kept.subscription.interval_s:  # new or changed: of everything that matches now (5.11.7)
                 return await self.tell_all(connection, kept, event.id, event.at)
         return set()
 
