@@ -138,3 +138,12 @@ async def test_6_3_4_a_body_without_a_length(http: Client) -> None:
 
     answer = await http.post(f"{V1}/entities", content=parts(), headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.content) == (411, b"")
+
+
+async def test_5_7_4_only_what_was_picked(http: Client) -> None:
+    instances = [{"value": 1, "observedAt": "2026-01-01T00:00:00Z"}]
+    await http.post(f"{V1}/temporal/entities", json={"id": "urn:x:1", "type": "Thing", "n": instances})
+    period = {"type": "Thing", "timerel": "after", "timeAt": "2025-01-01T00:00:00Z"}
+    for pick, members in (("id", {"id"}), ("n", {"n"}), ("type,n", {"type", "n"})):
+        [found] = (await http.get(f"{V1}/temporal/entities", params={**period, "pick": pick})).json()
+        assert set(found) == members

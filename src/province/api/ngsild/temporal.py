@@ -347,7 +347,8 @@ def instance_id(seq: int) -> str:
 
 
 def _show(call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View) -> dict[str, Json]:
-    shown = _represent(call, entity, found, period, view)
+    picked = {n: one for n, one in found.items() if not view.pick or n in view.pick}
+    shown = _represent(call, entity, picked, period, view)
     for name in ("id", "type"):
         if (view.pick and name not in view.pick) or name in view.omit:
             del shown[name]
