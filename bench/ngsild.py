@@ -91,7 +91,7 @@ async def writes(product: Product, entities: int, seconds: float) -> list[Row]:
         path = f"{API}/entities/urn:ngsi-ld:Streetlight:NG-{n:07d}/attrs"
         return "PATCH", path, _json({"paint": {"type": "Property", "value": f"colour-{random.random()}"}}), JSON
 
-    upserted = 5 * BATCH
+    upserted = max(BATCH, min(5 * BATCH, entities // BATCH * BATCH))
 
     def upsert(n: int) -> Call:
         made = [{**light(m), "paint": {"type": "Property", "value": f"colour-{n}-{m}"}}

@@ -55,7 +55,7 @@ async def test_another_tenant_reaches_nothing(http: Client, broker: FullBroker) 
         id = SOURCE if "Registrations" in route.path else SUBSCRIPTION if "ubscriptions" in route.path else ENTITY
         path = route.path.format(**{**places, "id": id})
         lists = "{" not in route.path
-        params = {"type": "Thing"} if lists and "entities" in path else {}
+        params = {"type": "Thing"} if lists and path.endswith(("entities", "csourceRegistrations")) else {}
         body = {"type": "Query", "entities": [{"type": "Thing"}]} if "query" in path else {
             "note": {"type": "Property", "value": 1}, "type": "Thing"}  # fmt: skip
         given = {} if route.method in ("GET", "DELETE") else {"json": body}

@@ -48,6 +48,7 @@ async def test_create_query_subscribe_and_temporal(tmp_path: Path) -> None:
         "created": True,
         "exists": [True, False],
         "got": [STATION + "1", "PumpingStation", "Trạm 1", "MTR"],
+        "linked": [[106.65, 10.98], "urn:ngsi-ld:Agency:water"],
         "subscribed": "urn:ngsi-ld:Subscription:client",
         "subscription": True,
         "upserted": [5, 0],

@@ -102,6 +102,8 @@ class Broker:
         """
         if not changes:
             return ()
+        if any(len(c.types) + bool(c.type) > 1 for c in changes):  # what this process wrote it finds at once
+            self._many_typed[actor.tenant] = (asyncio.get_running_loop().time(), True)
         return await self._committer.submit(Write(tuple(changes), actor, self._checker(actor), key=_scoped(actor, key)))
 
     async def apply_each(

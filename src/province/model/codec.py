@@ -239,6 +239,8 @@ def read_attribute(name: str, value: Json, reading: Reading, field: str) -> Attr
     # Published data models have places as Properties with a geometry; anything else is no place.
     if name in _PLACES and kind != "GeoProperty" and not is_geometry(value.get("value")):
         raise InvalidInput(f"{name!r} is a GeoProperty, not a {kind}.", field=f"{field}.type")
+    if kind == "LanguageProperty" and value.get("valueType", "langString") != "langString":
+        raise InvalidInput("the texts of a LanguageProperty are langString.", field=f"{field}.valueType")
     if "unitCode" in value and kind not in ("Property", "ListProperty"):
         raise InvalidInput(f"a {kind} has no unit.", field=f"{field}.unitCode", remedy="Leave it out.")
     for other in KIND_OF:

@@ -11,7 +11,7 @@ from province.api.ngsild.writing import RETRIES, again, needs_entity, require_at
 from province.api.route import Call, json_response, path_id
 from province.errors import Conflict, InvalidInput, NotFound
 from province.model.codec import KIND_OF
-from province.model.entity import SCOPE, Attribute, Entity, Json, attribute_key, split_key
+from province.model.entity import NULL, SCOPE, Attribute, Entity, Json, attribute_key, split_key
 from province.model.fragment import Fragment, decode_fragment
 from province.model.jsonld import Context, external
 
@@ -144,6 +144,8 @@ def _measured(call: Call, types: tuple[str, ...]) -> frozenset[str]:
 
 def _key(name: str, body: Json, context: Context) -> str:
     dataset = body.get("datasetId") if isinstance(body, dict) else None
+    if dataset == NULL:
+        raise InvalidInput("a datasetId is not removed.", field="datasetId", remedy="Leave it out (5.5.8).")
     return attribute_key(
         context.name(name, field="attr"), dataset if isinstance(dataset, str) and dataset != "@none" else None
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -89,6 +90,8 @@ def read_question(call: Call, context: Context) -> Question:
     elif "q" in call.params:
         raise InvalidInput("q is empty.", field="q")
     any_type = call.text("type") == "*"
+    if any_type and call.text("local") == "false":
+        raise InvalidInput("type=* is for what is here.", field="type", remedy="Leave local=false out (5.7.2.4).")
     choice = parse_types(call.text("type"), context) if "type" in call.params and not any_type else None
     if "csf" in call.params:
         parse_q(call.text("csf"), context)  # of no effect with one broker, and yet to be well formed
@@ -135,8 +138,10 @@ def _require_plain(call: Call, q: str, *, join: str = "") -> None:
     Raises: InvalidInput.
     """
     bare = _QUOTED.sub('""', q)
-    if "{" in bare and (join or call.text("join", "@none")) == "@none":
-        raise InvalidInput("q asks for linked entities, and none are joined.", field="q", remedy="Add join.")
+    steps = max(itertools.accumulate((c == "{") - (c == "}") for c in bare), default=0)
+    joined = 0 if (join or call.text("join", "@none")) == "@none" else call.number("joinLevel", 1, least=1, most=10)
+    if steps > joined:
+        raise InvalidInput(f"q goes {steps} steps, and {joined} are joined.", field="q", remedy="Add join, joinLevel.")
     terms = [term.strip().lstrip("!") for term in _TERMS.split(bare) if term.strip()]
     names = [re.split(r"[^\w@]", term, maxsplit=1)[0] for term in terms]
     if names and all(name in _SYSTEM for name in names):
