@@ -42,6 +42,7 @@ bench-long: install
 lock: install  ## write the lock files anew from pyproject.toml, keeping what still fits
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --quiet -o requirements/dev.lock
 	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.lock --no-annotate --generate-hashes --no-header --quiet -o requirements/run.lock
+	for name in clients peer; do $(BIN)/uv pip compile requirements/$$name.in --generate-hashes --no-header --quiet -o requirements/$$name.lock; done
 
 demo: install islands  ## the same as run, with a faster simulator
 	PROVINCE_HOME=$${PROVINCE_HOME:-var/demo} $(BIN)/province run --simulate
