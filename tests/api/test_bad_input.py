@@ -105,7 +105,7 @@ async def test_a_body_without_length_stops_being_read(http: Client) -> None:
             sent += 65_536
             yield b" " * 65_536
 
-    answer = await http.post(f"{V1}/entities", content=endless(), headers={"Content-Type": "application/json"})
+    answer = await http.post("/api/observations", content=endless(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
     assert sent < 2_200_000
 
@@ -173,7 +173,7 @@ async def test_bad_parameters(http: Client, params: dict[str, str], field: str |
 
 
 async def test_unsupported_questions_say_so(http: Client) -> None:
-    for params in ({"q": "owner{Person:name}"}, {"q": "modifiedAt>2020-01-01T00:00:00Z"}):
+    for params in ({"q": "owner{Person:name}", "join": "inline"}, {"q": "a;modifiedAt>2020-01-01T00:00:00Z"}):
         answer = await http.get(f"{V1}/entities", params=params)
         assert answer.status_code == 422, answer.text
         assert answer.json()["type"].endswith("OperationNotSupported")

@@ -19,6 +19,7 @@ from province.broker.plan import words_of
 from province.broker.refine import is_spatial, refine, says
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
+from province.broker.transient import alive
 from province.broker.write import Write
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
@@ -91,6 +92,8 @@ class Broker:
         """
         if not changes:
             return ()
+        if any(len(c.types) + bool(c.type) > 1 for c in changes):  # what this process wrote it finds at once
+            self._many_typed[actor.tenant] = (asyncio.get_running_loop().time(), True)
         return await self._committer.submit(Write(tuple(changes), actor, self._checker(actor), key=_scoped(actor, key)))
 
     async def apply_each(
@@ -211,7 +214,7 @@ class Broker:
         """One entity as the caller may see it. Raises: NotFound, also when the caller may not know of it."""
         async with self.pool.acquire() as connection:
             row = await connection.fetchrow(_GET, actor.tenant, id)
-            entity = entity_of(row) if row is not None else None
+            entity = alive(entity_of(row), now()) if row is not None else None
             access = self._rights.to_read(actor, entity.type) if entity else None
             hidden = entity is None or access is None or not access.admits(entity)
             if entity is None or access is None or hidden or (type and type not in entity.types):
@@ -267,7 +270,7 @@ class Broker:
     ) -> tuple[list[Entity], str]:
         """The entities of a page and where the next begins. A geo-query looks on until the page is full."""
         found: list[Entity] = []
-        following = query.after
+        following, at = query.after, now()
         for _ in range(_ROUNDS if is_spatial(query) and query.order != "any" else 1):
             asked = msgspec.structs.replace(query, after=following)
             if is_spatial(query):
@@ -279,7 +282,7 @@ class Broker:
                 if len(found) == query.limit:  # a match beyond the page: the next one begins here
                     following = make_token(rows[i - 1]["order_value"], rows[i - 1]["id"])
                     return found, following
-                found.extend(refine([entity_of(row)], query, self.types))
+                found.extend(refine([one for one in (alive(entity_of(row), at),) if one], query, self.types))
             if len(rows) <= asked.limit or query.order == "any":
                 return found, ""
             following = make_token(rows[asked.limit - 1]["order_value"], rows[asked.limit - 1]["id"])

@@ -50,6 +50,13 @@ class Step:
         return entity
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        """Attribute instances that style `fill` found there, and left."""
+        if self.before is None or self.change.style != "fill":
+            return ()
+        return tuple(k for k, a in self.change.attrs.items() if a is not None and k in self.before.attrs)
+
+    @property
     def version(self) -> int:
         """The version that this step makes; a deletion counts as one."""
         return self.entity.version + (self.after is None)
@@ -177,6 +184,7 @@ def _deep(old: Attribute, new: Attribute, *, whole: bool = False) -> Attribute:
         value=value,
         unit_code=new.unit_code or old.unit_code,
         observed_at=new.observed_at or old.observed_at,
+        expires_at=new.expires_at or old.expires_at,
         meta=meta,
     )
 
@@ -237,6 +245,7 @@ def _same(a: Attribute, b: Attribute) -> bool:
         and a.unit_code == b.unit_code
         and a.observed_at == b.observed_at
         and a.origin == b.origin
+        and a.expires_at == b.expires_at
         and a.meta == b.meta
     )
 

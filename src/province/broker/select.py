@@ -199,7 +199,29 @@ def _term(b: _Builder, term: Where | AnyOf, access: Sequence[Access], depth: int
     spec = b.spec(name)
     if spec is not None and spec.field.observed:
         return _observed(b, spec, term)
-    return _compare(b, _expression(b, name, path, spec), term, spec)
+    if path == [ANY_LANGUAGE]:
+        return _any_language(b, name, term)
+    found = _compare(b, _expression(b, name, path, spec), term, spec)
+    if spec is None and not path and term.op in ("<", "<=", ">", ">="):  # what a relationship leads to has no order
+        kind = f"coalesce(e.attrs -> {b.bind(name)} ->> 'type', 'Property')"
+        return f"({kind} NOT IN ('Relationship', 'ListRelationship') AND {found})"
+    return found
+
+
+ANY_LANGUAGE = "*"
+"""The step of `q` that asks for a text in whatever language (4.9)."""
+
+
+def _any_language(b: _Builder, name: str, term: Where) -> str:
+    """A term over the texts of a language property: one of them meets it; with `!=`, all of them."""
+    value = f"(e.attrs -> {b.bind(name)} -> 'value')"
+    texts = f"jsonb_each(CASE jsonb_typeof({value}) WHEN 'object' THEN {value} ELSE '{{}}' END) AS t (tag, text)"
+    if term.op == "absent":
+        return f"NOT EXISTS (SELECT 1 FROM {texts})"  # noqa: S608 - placeholders
+    if term.op == "!=":
+        same = _compare(b, "t.text", Where(term.name, "==", term.value), None)
+        return f"(jsonb_typeof({value}) = 'object' AND NOT EXISTS (SELECT 1 FROM {texts} WHERE {same}))"  # noqa: S608
+    return f"EXISTS (SELECT 1 FROM {texts} WHERE {_compare(b, 't.text', term, None)})"  # noqa: S608
 
 
 def _expression(b: _Builder, name: str, path: Sequence[str], spec: FieldSpec | None) -> str:
@@ -220,7 +242,10 @@ def _compare(b: _Builder, expression: str, term: Where, spec: FieldSpec | None) 
         return f"{expression} IS NULL"
     if term.op == "~":
         pattern = _regex(term.value)
-        return f"({expression} #>> '{{}}') ~ {b.bind(pattern)}"
+        text = f"({expression} #>> '{{}}') ~ {b.bind(pattern)}"
+        return (
+            text if spec is not None and spec.value == "text" else f"(jsonb_typeof({expression}) = 'string' AND {text})"
+        )
     if term.op == "in":
         values = b.bind([_encode(v) for v in term.value])
         if spec is not None and not spec.many:
@@ -232,7 +257,10 @@ def _compare(b: _Builder, expression: str, term: Where, spec: FieldSpec | None) 
             return f"{expression} = {value}"
         return f"({expression} = {value} OR (jsonb_typeof({expression}) = 'array' AND {expression} @> {value}))"
     if term.op == "!=":
-        return f"({expression} IS NOT NULL AND {expression} <> {value})"
+        other = f"{expression} IS NOT NULL AND {expression} <> {value}"
+        if spec is not None and not spec.many:
+            return f"({other})"
+        return f"({other} AND NOT (jsonb_typeof({expression}) = 'array' AND {expression} @> {value}))"
     if term.op not in ("<", "<=", ">", ">="):
         raise Unsupported(f"the operator {term.op!r} is not offered.", field="q")
     # jsonb orders different kinds among each other; a comparison is only meant within one kind.
