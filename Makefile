@@ -9,10 +9,10 @@ FAST := not slow and not browser and not fault
 run: install islands  ## start everything with the example; Ctrl-C stops it
 	$(BIN)/province run
 
-test: install islands  ## the fast tests, about a minute
-	$(PYTEST) -n 2 -m "$(FAST)"
+test: install islands  ## the fast tests with few examples of each property, about a minute
+	PROVINCE_TESTS=quick $(PYTEST) -n 2 -m "$(FAST)"
 
-check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests
+check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests with all examples
 	$(PYTEST) -n 2 -m "$(FAST)"
 	$(PYTEST) -m "not ($(FAST))"
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from province.api.door import ROUTES
+from tests.effort import examples
 
 from .conftest import Client
 from .test_entities import V1, station
@@ -195,7 +196,7 @@ async def test_raw_query_strings(http: Client) -> None:
         max_leaves=12,
     )
 )  # fmt: skip
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_anything_at_all(http: Client, data: Any) -> None:
     body = json.dumps({"id": "urn:x:1", "type": "Station", "name": "x", **data} if isinstance(data, dict) else data)
     headers = {"Content-Type": "application/json"}

@@ -64,6 +64,7 @@ async def test_deletions_and_what_was_before(world: World) -> None:
     assert "deletedAt" in second
 
 
+@pytest.mark.slow
 async def test_a_dead_endpoint_holds_up_nobody_and_ends_in_a_dead_letter(world: World, pool: Pool) -> None:
     dead = "http://dead.example/n"
     id = await world.subscribe(uri=dead)

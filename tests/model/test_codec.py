@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 
 from province.errors import InvalidInput, ProvinceError, TooLarge
 from province.model.codec import decode
@@ -91,14 +92,14 @@ CONTEXT = Context(
 
 @pytest.mark.parametrize("form", ["normalized", "concise"])
 @given(entity=entities())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_what_is_encoded_is_read_back(form: Any, entity: Entity) -> None:
     sent = json.loads(json.dumps(encode(entity, form)))
     assert decode(sent, tenant="t") == entity
 
 
 @given(entity=entities())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_a_foreign_context_changes_names_and_nothing_else(entity: Entity) -> None:
     assert decode(encode(entity, context=CONTEXT), tenant="t", context=CONTEXT) == entity
 
@@ -106,7 +107,7 @@ def test_a_foreign_context_changes_names_and_nothing_else(entity: Entity) -> Non
 @given(
     data=st.recursive(json_scalars | texts, lambda i: st.lists(i) | st.dictionaries(texts | names, i), max_leaves=20)
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_json_is_read_or_refused_with_a_reason(data: Any) -> None:
     body = {"id": "urn:x:1", "type": "T", "attribute": data}
     try:

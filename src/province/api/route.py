@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from province.api.errors import http_problem, problem_response
 from province.api.ngsild import versions
@@ -185,7 +185,18 @@ def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str
     return served
 
 
-def _endpoint(routes: Mapping[str, Route], services: Services) -> Callable[[Request], Awaitable[Response]]:
+class _Endpoint:
+    """An ASGI application, not a function: Starlette would wrap one once more, and our errors are answered here."""
+
+    def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(Request(scope, receive, send))
+        await answer(scope, receive, send)
+
+
+def _endpoint(routes: Mapping[str, Route], services: Services) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
         route = routes["GET" if request.method == "HEAD" else request.method]
         id = request_id(request)
@@ -207,7 +218,7 @@ def _endpoint(routes: Mapping[str, Route], services: Services) -> Callable[[Requ
         version = versions.preferred(request.headers.get("prefer", "")) if route.ngsi_ld else None
         return versions.conform(answer, version) if version is not None else answer
 
-    return endpoint
+    return _Endpoint(endpoint)
 
 
 def _check_caller(route: Route, request: Request, actor: Actor) -> None:

@@ -16,6 +16,7 @@ from province.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from province.model.change import Change
 from province.model.entity import Attribute, Entity, split_key
 from province.model.geometry import bounds
+from province.model.jsonld import is_iri
 from province.model.schema import EntityType
 from province.model.text import fold, nfc, sort_key
 from province.model.time import Instant
@@ -63,7 +64,7 @@ class Step:
 
 def step(tenant: str, change: Change, before: Entity | None, entity_type: EntityType | None, now: Instant) -> Step:
     """Work out one change. Raises: NotFound, AlreadyExists, Conflict, InvalidInput."""
-    if ":" not in change.id or len(change.id) > 500 or any(c.isspace() for c in change.id):
+    if len(change.id) > 500 or not is_iri(change.id):
         raise InvalidInput(
             f"{change.id[:80]!r} is not a URI.", field="id", remedy="Use an id such as urn:ngsi-ld:Type:1."
         )

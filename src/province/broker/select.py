@@ -27,6 +27,8 @@ from province.model.text import fold
 
 MAX_LIMIT = 1_000
 MAX_TERMS = 100
+_FIRST = 1_000
+"""Matches of a look at every type that are read before types are asked one by one: a common word matches very many."""
 
 
 @dataclass(slots=True)
@@ -91,6 +93,9 @@ def compile_query(
     counted = len(b.parameters)
     keyset = _keyset(b, query, order, descending, cast)
     columns = ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(","))
+    if query.each:
+        sql = _of_each(b, query, conditions, words)
+        return Statement(sql, count_sql, b.parameters, counted)
     if query.order == "any":
         base = _from(b, conditions, words, materialized=False)
         sql = f"SELECT {columns}, e.id AS order_value FROM {base} LIMIT {b.bind(query.limit + 1)}"  # noqa: S608 - as above
@@ -353,6 +358,27 @@ def _from(b: _Builder, conditions: Sequence[str], words: str, *, materialized: b
         matching = f"SELECT * FROM entity e WHERE {where} AND e.words @@ to_tsquery('simple', {words})"  # noqa: S608
         return f"(WITH found AS MATERIALIZED ({matching}) SELECT * FROM found) e WHERE true"  # noqa: S608
     return f"entity e WHERE {where}"
+
+
+def _of_each(b: _Builder, query: Query, conditions: Sequence[str], words: str) -> str:
+    """A few of every type. Types that the first matches leave out, since there are too many, are asked one by one."""
+    if query.order != "any" or not words or not query.types:
+        raise InvalidInput("a few of each type are found by words, in no order.", field="each")
+    base = _from(b, conditions, words, materialized=False)
+    columns = f"{COLUMNS}, sort_key"
+    each, first = b.bind(query.each), b.bind(_FIRST)
+    return (
+        f"WITH first AS MATERIALIZED (SELECT {columns} FROM {base} LIMIT {first}),"  # noqa: S608 - constants and placeholders
+        f" short AS MATERIALIZED (SELECT t AS type FROM unnest({b.bind(list(query.types))}::text[]) t"
+        f"  WHERE (SELECT count(*) FROM first) = {first}"
+        f"  AND (SELECT count(*) FROM first f WHERE f.type = t) < {each}),"
+        f" found AS (SELECT * FROM first WHERE type NOT IN (SELECT type FROM short) UNION ALL"
+        f"  SELECT more.* FROM short s CROSS JOIN LATERAL"
+        f"  (SELECT {columns} FROM {base} AND e.type = s.type LIMIT {each}) more),"
+        " placed AS (SELECT *, row_number() OVER (PARTITION BY type ORDER BY length(sort_key), id) AS place"
+        " FROM found)"
+        f" SELECT {COLUMNS}, id AS order_value FROM placed WHERE place <= {each} LIMIT {b.bind(query.limit + 1)}"
+    )
 
 
 def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bool, str]:

@@ -27,7 +27,10 @@ LINK_RELATION: Final = "http://www.w3.org/ns/json-ld#context"
 """The relation under which a Link header names a JSON-LD context."""
 MAX_TERMS = 20_000
 _CORE_URL = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/(v1/)?ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
-_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
+# Beside blanks and what RFC 3987 forbids: control characters, and marks that are not seen (zero width, direction).
+_IRI = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff<>\"{}|\\^`]+"
+)
 _TERM = re.compile(r"[^\W_][\w\-]*")
 
 
@@ -47,6 +50,14 @@ def _is_hidden(character: str) -> bool:
         or 0xE0000 <= code <= 0xE0FFF
         or code in (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
     )
+
+
+def require_trimmed(id: str, *, field: str) -> None:
+    """Raises: InvalidInput when an id that is still to become a URI has blanks at its ends."""
+    if id != id.strip():
+        raise InvalidInput(
+            f"the id {id[:80]!r} begins or ends with a blank.", field=field, remedy="Remove the blanks: an id is a URI."
+        )
 
 
 def is_core(url: str) -> bool:
