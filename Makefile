@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 FAST := not slow and not browser and not fault
 
-.PHONY: run test check lint fix docs docs-check bench bench-long lock demo new-pack install islands browser clean
+.PHONY: run test check lint fix docs docs-check bench bench-long lock demo demo-merger new-pack install islands browser clean
 
 run: install islands  ## start everything with the example; Ctrl-C stops it
 	$(BIN)/province run
@@ -46,6 +46,9 @@ lock: install  ## write the lock files anew from pyproject.toml, keeping what st
 
 demo: install islands  ## the same as run, with a faster simulator
 	PROVINCE_HOME=$${PROVINCE_HOME:-var/demo} $(BIN)/province run --simulate
+
+demo-merger: install islands  ## merger day: the reform of 2025 replayed, a merger and a split, with everything at work
+	$(BIN)/python scripts/demo_merger.py
 
 new-pack: install  ## make new-pack NAME=x
 	@test -n "$(NAME)" || { echo "usage: make new-pack NAME=x" >&2; exit 2; }

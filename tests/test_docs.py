@@ -150,8 +150,9 @@ def test_every_example_in_a_help_text_parses() -> None:
         if isinstance(command, click.Group):
             todo += command.commands.values()
         for text in (command.help, command.epilog, command.short_help):
-            # Two blanks part the example from what is said about it.
-            found = re.findall(r"^\s*(province .+?)(?:  .*)?$|`(province [^`]+)`", text or "", re.MULTILINE)
+            # Two blanks part the example from what is said about it; a backslash carries it over to the next line.
+            whole = re.sub(r"\s*\\\n\s*", " ", text or "")
+            found = re.findall(r"^\s*(province .+?)(?:  .*)?$|`(province [^`]+)`", whole, re.MULTILINE)
             examples += [one or other for one, other in found]
     assert len(examples) > 5
     for example in examples:

@@ -41,7 +41,7 @@ class Installation:
             return s.public_url.rstrip("/")
         return f"{'https' if s.tls_certificate else 'http'}://{s.host}:{s.port}"
 
-    def run(self, *, simulate: bool | None, example: bool) -> None:
+    def run(self, *, simulate: bool | None, example: bool, map_of: str = "") -> None:
         """Supervise engines and processes until a signal."""
         from province.adapters.restore import require_complete
 
@@ -52,7 +52,11 @@ class Installation:
         engines = Engines(s)
         commands = list(engines.commands())
         names = tuple(c.name for c in commands)
-        environment = {**os.environ, "PROVINCE_HOME": str(s.home), "PROVINCE_EXAMPLE": "yes" if example else ""}
+        environment = {
+            **os.environ,
+            "PROVINCE_HOME": str(s.home),
+            "PROVINCE_EXAMPLE": (map_of or "yes") if example else "",
+        }
         processes = (*_PROCESSES, "simulate") if simulate or (simulate is None and example) else _PROCESSES
         commands.extend(
             Command(

@@ -17,7 +17,7 @@ from province.adapters.files import FileStore
 from province.adapters.photo import Photos
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
-from province.app import boards, keeping, letters
+from province.app import boards, keeping, letters, posts
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
@@ -25,6 +25,7 @@ from province.app.recent import Recent
 from province.broker import amendments
 from province.broker.broker import Acted
 from province.broker.history import Instance
+from province.broker.land import Land
 from province.broker.marks import Layers
 from province.broker.trends import Trends
 from province.console import services as console
@@ -104,6 +105,7 @@ class Desk:
     """Public reports and look-ups by secret, per address."""
     annex: Annex
     imports: Imports | None = None
+    land: Land | None = None
 
 
 def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callable[[Request], str]) -> console.Services:
@@ -157,6 +159,8 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
         boards=boards.build(core),
+        land=desk.land,
+        posts=posts.build(core, desk.authenticator),
         keeping=keeping.build(core),
         views=_views(core),
         imports=desk.imports,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from province.adapters.outbound import Outbound
+from province.app import territory
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.app.readiness import announce
@@ -35,6 +36,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(Reaper(core.broker).run())
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
+                group.create_task(territory.keep(core))
         finally:
             await outbound.close()
             await core.jobs.close()

@@ -76,7 +76,7 @@ class Committer:
         """Returns when the write is durable. Raises what refused it; Unavailable when the outcome is unknown."""
         if len(self._queue) >= MAX_QUEUE:
             raise Unavailable("too many writes are waiting.", remedy="Try again in a few seconds.")
-        if len(write.changes) > MAX_CHANGES:
+        if len(write.changes) > MAX_CHANGES and write.beside is None:
             raise TooLarge(
                 f"{len(write.changes)} changes in one call.", remedy=f"At most {MAX_CHANGES}; split the call."
             )
@@ -92,6 +92,9 @@ class Committer:
                 group = self._take()
                 try:
                     await self._commit(group)
+                except ProvinceError as refusal:  # of what is written beside the changes; such a write is alone
+                    for write in group:
+                        self._answer(write, refusal)
                 except _LOST as error:
                     log.warning("commit failed", extra={"error": repr(error), "writes": len(group)})
                     await self._fall_apart(group, error)
@@ -179,6 +182,9 @@ class Committer:
             await fill_counters(connection, accepted)
             if accepted:
                 await rows.store(connection, accepted, self._types, now)
+                for write, _ in accepted:
+                    if write.beside is not None:
+                        await write.beside(connection)
             answers.extend((write, rows.changed(steps)) for write, steps in accepted)
         for write, answer in answers:
             self._answer(write, answer)

@@ -7,7 +7,7 @@ or, where a plan counts, of its first value that does not count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,10 @@ class Part:
 NOTHING = Part(None, 0, 0)
 
 
+Under = Callable[[str | None, str | None], str | None]
+"""(area that an entity names, stamp of where it stands) → the area under which it is told, or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class AreaPart:
     """The same for one area. area: id of the Area, None where entities name none."""
@@ -77,14 +81,16 @@ async def figure(
     matching: str,
     parameters: Sequence[Any],
     at: Instant,
+    under: Under = lambda named, stamp: named,
     *,
     whole: bool = False,
 ) -> Figure:
     """Compute an indicator. matching: SQL that counts the entities it is about, `SELECT count(*) FROM …`.
 
+    under: from the area that an entity names and the stamp of where it stands to the area under which it is told.
     whole: a record counts only when all of its values do.
     """
-    chosen = matching.replace("SELECT count(*)", "SELECT e.id, e.attrs", 1)
+    chosen = matching.replace("SELECT count(*)", "SELECT e.id, e.attrs, e.area AS stamp", 1)
     title = entity_type.info.title.replace("'", "''")
     unreal_ones = ", ".join(f"'{one}'" for one in _UNREAL)
     of_title = f"(m.attrs -> '{title}' ->> 'origin')"
@@ -118,24 +124,27 @@ async def figure(
     limit = indicator.limit.replace("'", "''")
     ceiling = f"(m.attrs -> '{limit}' ->> 'value')::float8" if limit else "NULL::float8"
     rows = await connection.fetch(
-        f"WITH m AS MATERIALIZED ({chosen}), x AS (SELECT m.attrs -> 'area' ->> 'value' AS area, {unreal} AS unreal,"  # noqa: S608 - names of declarations and placeholders
-        f" {value} AS v, {measured} AS at, {ceiling} AS ceiling FROM m{join})"
-        f" SELECT area, unreal, count(*) AS total, count(*) FILTER (WHERE v IS NOT NULL) AS sources,"
+        f"WITH m AS MATERIALIZED ({chosen}), x AS (SELECT m.attrs -> 'area' ->> 'value' AS area, stamp,"  # noqa: S608 - names of declarations and placeholders
+        f" {unreal} AS unreal, {value} AS v, {measured} AS at, {ceiling} AS ceiling FROM m{join})"
+        f" SELECT area, stamp, unreal, count(*) AS total, count(*) FILTER (WHERE v IS NOT NULL) AS sources,"
         f" count(*) FILTER (WHERE {hit}) AS hits, sum(v) AS sum, min(v) AS min, max(v) AS max,"
         " min(at) FILTER (WHERE v IS NOT NULL) AS oldest, max(at) FILTER (WHERE v IS NOT NULL) AS newest"
-        " FROM x GROUP BY area, unreal",
+        " FROM x GROUP BY area, stamp, unreal",
         *parameters,
         *extra,
         timeout=TIMEOUT_S if whole else None,
     )
     areas: tuple[AreaPart, ...] = ()
     if indicator.by == "area":
-        names = sorted({row["area"] for row in rows}, key=lambda a: (a is None, a or ""))
+        told: dict[str | None, list[Any]] = {}
+        for row in rows:
+            told.setdefault(under(row["area"], row["stamp"]), []).append(row)
+        names = sorted(told, key=lambda a: (a is None, a or ""))
         areas = tuple(
             AreaPart(
                 name,
-                _part(indicator, [r for r in rows if r["area"] == name and not r["unreal"]]),
-                _part(indicator, [r for r in rows if r["area"] == name and r["unreal"]]),
+                _part(indicator, [r for r in told[name] if not r["unreal"]]),
+                _part(indicator, [r for r in told[name] if r["unreal"]]),
             )
             for name in names
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from province.broker.access import Access, Rights
 from province.broker.database import Pool
-from province.broker.figures import Figure, figure, from_figure, together
+from province.broker.figures import Figure, Under, figure, from_figure, together
 from province.broker.select import compile_query
 from province.model.actor import Actor, system
 from province.model.goal import Measured
@@ -14,6 +14,8 @@ from province.model.query import Query
 from province.model.schema import EntityType
 from province.model.time import Instant, now
 from province.pack import Indicator, Pack
+from province.territory import store
+from province.vocab.area import civil_day
 
 
 class Indicators:
@@ -40,11 +42,14 @@ class Indicators:
                     result.append((indicator, value, found.at))
         return result
 
-    async def figure(self, indicator: Indicator, actor: Actor) -> Figure | None:
-        """An indicator over what the caller may read, what counts and what does not apart; None when it is nothing."""
+    async def figure(self, indicator: Indicator, actor: Actor, day: str = "") -> Figure | None:
+        """An indicator over what the caller may read, what counts and what does not apart; None when it is nothing.
+
+        day: civil day of the map by whose areas it is told; empty: today.
+        """
         names = types_of(indicator)
         access = self._rights.readable(actor, names)
-        return await self._figure(indicator, names, access, actor.tenant) if access else None
+        return await self._figure(indicator, names, access, actor.tenant, day=day) if access else None
 
     async def measured(self, indicator: Indicator, tenant: str) -> Measured:
         """An indicator over everything, as a plan counts it: an entity with a simulated, estimated or forecast value
@@ -55,9 +60,17 @@ class Indicators:
         return from_figure(await self._figure(indicator, names, access, tenant, whole=True))
 
     async def _figure(
-        self, indicator: Indicator, names: Sequence[str], access: list[Access], tenant: str, *, whole: bool = False
+        self,
+        indicator: Indicator,
+        names: Sequence[str],
+        access: list[Access],
+        tenant: str,
+        *,
+        day: str = "",
+        whole: bool = False,
     ) -> Figure:
         parts, at = [], now()
+        under = await self._under(tenant, day) if indicator.by == "area" else _as_named
         for name in names:
             query = Query(types=(name,), where=indicator.where, limit=0, count=True)
             statement = compile_query(tenant, query, access, self._types, many_typed=False)
@@ -65,10 +78,27 @@ class Indicators:
                 parts.append(
                     await figure(
                         connection, tenant, indicator, self._types[name], statement.count_sql,
-                        statement.parameters[: statement.counted], at, whole=whole,
+                        statement.parameters[: statement.counted], at, under, whole=whole,
                     )
                 )  # fmt: skip
         return together(parts)
+
+    async def _under(self, tenant: str, day: str) -> Under:
+        """Under which area of the map of a day an entity is told: the one it names, if that held; else by its land."""
+        async with self._pool.acquire() as connection:
+            ledger = await store.read(connection, tenant, shapes=False)
+        on = day or civil_day(now())
+
+        def under(named: str | None, stamp: str | None) -> str | None:
+            if named is not None and (found := ledger.area_on(named, on)) is not None:
+                return found
+            return ledger.area_on(stamp, on) if stamp is not None else None
+
+        return under
+
+
+def _as_named(named: str | None, stamp: str | None) -> str | None:
+    return named
 
 
 def types_of(indicator: Indicator) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.broker.boards import Indexed
 from province.broker.figures import Figure
+from province.broker.land import Land
+from province.console.appointing import Posts
 from province.console.door import Door
 from province.console.keeping import Keeping
 from province.errors import ProvinceError
@@ -24,7 +26,7 @@ from province.model.annex import AnnexView, ReportView
 from province.model.entity import Entity
 from province.model.label import Label
 from province.model.time import Instant
-from province.pack import Board, Indicator
+from province.pack import Board
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +244,9 @@ class Boards:
     """Boards of the domains, and why an alert was raised."""
 
     all: Mapping[str, Board]
-    figure: Callable[[Indicator, Actor], Awaitable[Figure | None]]
-    """(indicator, actor) → over what the actor may read, what counts and what does not apart; None: nothing."""
+    figure: Callable[..., Awaitable[Figure | None]]
+    """(indicator, actor, day of the map by whose areas it is told, left out for today) → over what the actor may read,
+    what counts and what does not apart; None: nothing."""
     ranked: Callable[[Board, Actor], Awaitable[Sequence[Entity]]]
     """(board, actor) → sensors at the bad end of its field, with their latest values."""
     index: Callable[[Board, Actor], Awaitable[Sequence[Indexed]]]
@@ -328,6 +331,9 @@ class Services:
     exports: Exports | None = None
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
+    land: Land | None = None
+    """None: an installation without orders and addresses."""
+    posts: Posts | None = None
     boards: Boards | None = None
     """None: an installation without boards."""
     max_upload_bytes: int = 12 * 1024**2
