@@ -152,7 +152,8 @@ async def test_5_7_4_only_what_was_picked(http: Client) -> None:
 
 async def test_4_5_19_aggregates_are_of_all_instances(http: Client, broker: FullBroker) -> None:
     """An answer holds 10,000 instances and goes on in the next; an aggregate is of all of them at once."""
-    await http.post(f"{V1}/entities", json={"id": "urn:x:1", "type": "Station", "name": {"value": "A"}})
+    station = {"id": "urn:x:1", "type": "Station", "name": {"value": "A"}, "temperature": {"value": 20}}
+    assert (await http.post(f"{V1}/entities", json=station)).status_code == 201
     start = datetime(2026, 1, 1, tzinfo=UTC)
     broker.readings = [
         {"entity": "urn:x:1", "type": "Station", "attribute": "temperature", "dataset": None, "text": None, "origin": 0,
