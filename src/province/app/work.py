@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
@@ -11,6 +12,7 @@ from province.app.readiness import announce
 from province.app.subscribing import Subscriptions
 from province.broker.quality import Quality
 from province.broker.retention import Retention
+from province.broker.sealer import Sealer
 from province.broker.trends import Trends
 from province.broker.upkeep import Upkeep
 from province.settings import Settings
@@ -28,6 +30,7 @@ async def main(settings: Settings) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
+                group.create_task(Sealer(core.pool, core.keys, HeadFolder(settings.audit_heads_folder)).run())
                 group.create_task(core.jobs.work())
                 group.create_task(Subscriptions(core, outbound).run())
                 group.create_task(upkeep.run())
