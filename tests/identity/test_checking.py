@@ -1,4 +1,4 @@
-"""Whatever is done to sealed rows, blocks or the tail, the check finds it; and of what was not touched it says nothing."""
+"""Whatever is done to sealed rows, blocks or the tail, the check finds it; what was not touched is whole."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ class HeadFolder:
             _flush(self.path)
 
     def publish(self, keys: Sequence[Key]) -> None:
-        """Put the public keys beside the heads. Those that are there stay: a key that is published is never taken back."""
-        known = {k.id: k for k in self.keys()}
+        """Put the public keys beside the heads. Those that are there stay as they are."""
+        known = {k.id: k for k in self.public_keys()}
         merged = {k.id: k for k in keys} | known
         if merged.keys() == known.keys():
             return
@@ -52,14 +52,16 @@ class HeadFolder:
         ordered = sorted(merged.values(), key=lambda k: (k.since, k.id))
         write_private(self.path / KEYS, msgspec.json.format(msgspec.json.encode(ordered)) + b"\n")
 
-    def keys(self) -> list[Key]:
+    def public_keys(self) -> list[Key]:
         """The public keys, the first one first. Raises: InvalidInput when the file was damaged."""
         try:
             return msgspec.json.decode((self.path / KEYS).read_bytes(), type=list[Key])
         except FileNotFoundError:
             return []
         except msgspec.DecodeError as error:
-            raise InvalidInput(f"{self.path / KEYS} cannot be read: {error}", remedy="Take the copy off the machine.") from None
+            raise InvalidInput(
+                f"{self.path / KEYS} cannot be read: {error}", remedy="Take the copy off the machine."
+            ) from None
 
     def heads(self) -> list[Head]:
         """Every head that can be read, in the order of the files."""

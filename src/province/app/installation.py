@@ -161,7 +161,7 @@ class Installation:
         from province.broker.audit_check import check
 
         folder = HeadFolder(heads or self.settings.audit_heads_folder)
-        return self._ask(lambda c: check(c, folder.heads(), folder.keys(), since=since))
+        return self._ask(lambda c: check(c, folder.heads(), folder.public_keys(), since=since))
 
     def prove_audit(self, row: int) -> Proof:
         """Prove that a row was sealed."""

@@ -65,14 +65,14 @@ async def prove(connection: Connection, row: int) -> Proof:
         if index is not None:
             found = one
             break
-    record = await connection.fetchrow(f"SELECT {blocks.COLUMNS} FROM audit WHERE seq = $1", row)  # noqa: S608 - constants
-    if record is None:
+    told = await connection.fetchrow(f"SELECT {blocks.COLUMNS} FROM audit WHERE seq = $1", row)  # noqa: S608 - constants
+    if told is None:
         raise NotFound(f"there is no row {row} in the audit.", field="row", remedy="Search the audit for its number.")
     if found is None or index is None:
         raise NotFound(f"row {row} is in no block yet.", field="row", remedy="Rows are sealed every second: try again.")
     leaves = [found.leaves[i : i + 32] for i in range(0, len(found.leaves), 32)]
     return Proof(
-        row=list(record),
+        row=list(told),
         index=index,
         path=[one.hex() for one in merkle.path(leaves, index)],
         block=found.block,

@@ -115,7 +115,6 @@ class Sealer:
         """Send the newest head out, if it is not there and the last one left a while ago. It vouches for all before."""
         if self._heads is None or (not at_once and time.monotonic() - self._tried < EXPORT_S):
             return
-        self._tried = time.monotonic()
         newest = await connection.fetchrow(
             "SELECT block::text AS block, hash, signature, ''::bytea AS leaves FROM audit_block"
             " ORDER BY number DESC LIMIT 1"
@@ -123,6 +122,7 @@ class Sealer:
         if newest is None:
             return
         head = sealed_of(newest).head
+        self._tried = time.monotonic()
         try:
             if self._exported[0] != head.chain:
                 self._exported = (head.chain, await asyncio.to_thread(self._heads.last, head.chain))
@@ -130,13 +130,14 @@ class Sealer:
                 await asyncio.to_thread(self._heads.publish, await signing.public_keys(connection))
                 await asyncio.to_thread(self._heads.append, head)
                 self._exported = (head.chain, head.number)
-        except (OSError, ProvinceError) as error:  # the folder is full or away: sealing goes on, the head is tried again
+        except (
+            OSError,
+            ProvinceError,
+        ) as error:  # the folder is full or away: sealing goes on, the head is tried again
             log.error("a head of the audit could not be exported", extra={"error": repr(error)})
 
 
-def seal(
-    rows: Sequence[tuple[Any, ...]], key: Ed25519PrivateKey, chain: str, number: int, previous: str
-) -> Sealed:
+def seal(rows: Sequence[tuple[Any, ...]], key: Ed25519PrivateKey, chain: str, number: int, previous: str) -> Sealed:
     """The block behind block `number`. rows: the values of `blocks.COLUMNS`, in any order."""
     ordered = sorted(rows, key=lambda row: row[1])
     leaves = [blocks.leaf(row[:12]) for row in ordered]

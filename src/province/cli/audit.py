@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import IO
 
 import click
 import msgspec
@@ -64,7 +65,7 @@ def add_audit(group: click.Group, operations: Callable[[click.Context], Operatio
     @click.option("--keys", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True,
                   help="keys.json from the folder of exported heads: its first key is the one that is trusted.")  # fmt: skip
     @click.pass_context
-    def check_proof(ctx: click.Context, file: click.utils.LazyFile, keys: Path) -> None:
+    def check_proof(ctx: click.Context, file: IO[bytes], keys: Path) -> None:
         """Check a proof from FILE, with nothing but the public keys. Exit code 1 when it does not hold."""
         try:
             proof = msgspec.json.decode(file.read(), type=Proof)
@@ -74,7 +75,9 @@ def add_audit(group: click.Group, operations: Callable[[click.Context], Operatio
         if not blocks.is_proven(proof, [k.id for k in anchors[:1]]):
             click.echo("NOT PROVEN: the row is not in a block that a trusted key signed.")
             ctx.exit(EXIT_BROKEN)
-        click.echo(f"proven: row {proof.row[1]} is in block {proof.block.number}, sealed {proof.block.at:%Y-%m-%d %H:%M:%S}Z")
+        click.echo(
+            f"proven: row {proof.row[1]} is in block {proof.block.number}, sealed {proof.block.at:%Y-%m-%d %H:%M:%S}Z"
+        )
 
     @audit.command("rotate-key")
     @click.pass_context
@@ -97,7 +100,9 @@ def _since(text: str | None) -> date | int | None:
 
 
 def _told(found: Report) -> list[str]:
-    summary = f"{found.rows} rows in {found.blocks} blocks, {found.heads} exported heads compared, {found.waiting} rows wait"
+    summary = (
+        f"{found.rows} rows in {found.blocks} blocks, {found.heads} exported heads compared, {found.waiting} rows wait"
+    )
     if not found.findings:
         return [f"whole: {summary}"]
     first = found.first

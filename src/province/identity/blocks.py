@@ -126,9 +126,7 @@ def sign(block: Block, key: Ed25519PrivateKey) -> Head:
     """Sign a block."""
     digest = block.hash
     signature = _text(key.sign(_SIGNED + bytes.fromhex(digest)))
-    return Head(
-        chain=block.chain, number=block.number, hash=digest, at=block.at, key=block.key, signature=signature
-    )
+    return Head(chain=block.chain, number=block.number, hash=digest, at=block.at, key=block.key, signature=signature)
 
 
 def publish(key: Ed25519PrivateKey, since: Instant, former: Ed25519PrivateKey | None = None) -> Key:

@@ -166,7 +166,9 @@ class Checker:
         for (chain, number), heads in sorted(self._heads.items()):
             signed = [h for h in heads if blocks.is_signed(h, self._keys)]
             if not signed:
-                self._find("signature", f"the exported head of block {number} is not signed by a known key", None, number)
+                self._find(
+                    "signature", f"the exported head of block {number} is not signed by a known key", None, number
+                )
                 continue
             if len({h.hash for h in signed}) > 1:
                 self._find("chain", f"block {number} was sealed and signed twice, with different content", None, number)
@@ -195,7 +197,9 @@ class Checker:
             if number != before.block.number + 1:
                 self._find("chain", f"block {before.block.number + 1} is missing", None, before.block.number + 1)
             elif block.previous != before.hash:
-                self._find("chain", f"block {number} does not follow block {before.block.number} as it is", None, number)
+                self._find(
+                    "chain", f"block {number} does not follow block {before.block.number} as it is", None, number
+                )
         elif number != 1 or block.previous != NOTHING:
             self._find("chain", f"the chain begins with block {number} instead of 1", None, 1)
         if block.hash != sealed.hash:
