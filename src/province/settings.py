@@ -43,7 +43,7 @@ class Settings:
     outbound_allow: str = ""
     """PROVINCE_OUTBOUND_ALLOW: comma-separated hosts or networks that outbound calls may reach though private."""
     audit_heads: str = ""
-    """PROVINCE_AUDIT_HEADS: folder for signed heads of the audit, best on another machine; empty: `home/audit/heads`."""
+    """PROVINCE_AUDIT_HEADS: folder of signed heads of the audit, best on another machine; empty: `home/audit/heads`."""
     contexts: str = ""
     """PROVINCE_CONTEXTS: JSON file of `{address: document}`: JSON-LD contexts that are never fetched."""
     synchronous_commit: str = "on"

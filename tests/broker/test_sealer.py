@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import asyncpg
 import msgspec
 import pytest
 
@@ -111,10 +111,8 @@ async def test_a_sealer_that_dies_between_any_two_steps_seals_every_row_once(
                 def __getattr__(self, name: str) -> object:
                     return execute if name == "execute" else getattr(connection, name)
 
-            try:
+            with contextlib.suppress(Dies):
                 await Sealer(pool, ring, heads, block_rows=4).step(Cut())  # type: ignore[arg-type]
-            except Dies:
-                pass
     assert await seal_all(pool, Sealer(pool, ring, heads, block_rows=4)) > 0
     async with pool.acquire() as connection:
         runs = [r for row in await connection.fetch("SELECT block::text AS b FROM audit_block ORDER BY number")
@@ -167,10 +165,10 @@ async def test_tampering_is_found_and_the_row_named(what: str, pool: Pool, seale
 async def test_a_row_smuggled_in_under_an_old_number_is_found(pool: Pool, sealer: Sealer, heads: HeadFolder) -> None:
     await write(pool, 3)
     async with pool.acquire() as connection:
-        with pytest.raises(asyncpg.DivisionByZeroError):
-            async with connection.transaction():
-                await audit.record(connection, CLERK, "never.was")  # its number stays free
-                await connection.execute("SELECT 1 / 0")
+        undone = connection.transaction()
+        await undone.start()
+        await audit.record(connection, CLERK, "never.was")  # its number stays free
+        await undone.rollback()
     await write(pool, 3)
     await seal_all(pool, sealer)
     async with pool.acquire() as connection:

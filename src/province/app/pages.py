@@ -25,7 +25,7 @@ from province.app.recent import Recent
 from province.broker import amendments
 from province.broker.broker import Acted
 from province.broker.history import Instance
-from province.broker.marks import Layers
+from province.broker.marks import Layers, Marks
 from province.broker.trends import Trends
 from province.console import services as console
 from province.errors import NotAllowed, NotFound, NotSignedIn, ProvinceError
@@ -62,7 +62,8 @@ class Door:
         self.area_hours = core.measured.area_hours
         self.correct = core.corrections.correct
         self.erase = core.corrections.erase
-        self.marks = Layers(core.broker).marks
+        self._layers = Layers(core.broker)
+        self._reads = core.broker.reads
         self.trends = Trends(core.broker).since
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
@@ -70,6 +71,12 @@ class Door:
         self.require_change = core.broker.require_change
         self._pool = core.pool
         self._observer = core.observer
+
+    async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks:
+        """The marks of a layer; who saw how many is counted."""
+        found = await self._layers.marks(type_name, field, where, actor)
+        self._reads.count(actor, type_name, len(found.ids))
+        return found
 
     async def instances(self, id: str, names: Sequence[str], actor: Actor) -> list[Instance]:
         """The instances of record attributes as they are shown. The caller has read the entity."""

@@ -41,14 +41,26 @@ class Access:
 
     def admits(self, entity: Entity) -> bool:
         """May this entity be read, if only its public view?"""
-        return self._reads(entity) or (self.public and self._is_public(entity))
+        return self.reads(entity) or (self.public and self._is_public(entity))
 
-    def _reads(self, entity: Entity) -> bool:
+    def reads(self, entity: Entity) -> bool:
+        """May this entity be read whole, but for personal fields? Else it is seen in its public view at most."""
         return self.read.covers(agency=entity.agency, area=entity.area, entity=entity.id)
 
     def _is_public(self, entity: Entity) -> bool:
         where = self.type.info.public_where if self.type else None
         return where is None or entity.value(where[0]) == where[1]
+
+    @property
+    def is_personal(self) -> bool:
+        """The type declares personal fields: whoever reads its entities is written down, one by one."""
+        return self.type is not None and any(s.field.personal for s in self.type.fields.values())
+
+    def personal_in(self, entity: Entity) -> set[str]:
+        """Names of the personal fields that an entity holds, as it is shown."""
+        fields = self.type.fields if self.type else {}
+        names = {split_key(key)[0] for key in entity.attrs}
+        return {name for name in names if name in fields and fields[name].field.personal}
 
     def show(self, entity: Entity) -> Entity:
         """The entity without the attributes that the caller may not see."""
@@ -60,7 +72,7 @@ class Access:
         if self.type is None:
             return True
         spec = self.type.fields.get(name)
-        if not self._reads(entity):
+        if not self.reads(entity):
             return spec is not None and spec.field.public
         if spec is None or not spec.field.personal:
             return True

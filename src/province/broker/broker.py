@@ -20,6 +20,7 @@ from province.broker.conditions import is_placed
 from province.broker.database import Connection, Pool
 from province.broker.figures import Figure, figure, from_figure, together
 from province.broker.plan import words_of
+from province.broker.reads import Reads
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
 from province.broker.write import Write
@@ -68,6 +69,7 @@ class Broker:
 
     types: declared types by name.  packs: all packs.  parameters: (pack name, instant) → dated constants.
     read_latest: latest values of observed attributes, by entity id.  sign: keyed hash of (purpose, message).
+    reads: writes who saw what; the composition root starts it.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Broker:
         parameters: ParametersAt,
         read_latest: ReadLatest,
         sign: Sign,
+        reads: Reads | None = None,
     ) -> None:
         self.pool = pool
         self.types = types
@@ -89,6 +92,7 @@ class Broker:
         self._parameters = parameters
         self._read_latest = read_latest
         self._sign = sign
+        self.reads = reads if reads is not None else Reads(pool)
         self._rights = Rights(types)
         self._many_typed: dict[str, tuple[float, bool]] = {}
 
@@ -227,7 +231,9 @@ class Broker:
                 raise NotFound(f"there is no entity {id}.", field="id", remedy="Check the id and your rights.")
             if latest:
                 entity = (await self.overlay(connection, [entity]))[0]
-            return access.show(entity)
+        shown = access.show(entity)
+        await self.reads.note(actor, access, [shown], one=True)
+        return shown
 
     async def require_change(self, entity: Entity, actor: Actor) -> None:
         """Refuse who may not change this entity. Raises: NotSignedIn, NotAllowed."""
@@ -246,11 +252,22 @@ class Broker:
 
     async def query(self, query: Query, actor: Actor) -> Page:
         """A page of entities. Raises: NotSignedIn when an anonymous caller may read none of the types."""
+        page, by_type = await self._answer(query, actor)
+        groups: dict[int, tuple[Access, list[Entity]]] = {}
+        for entity in page.items:
+            access = _access_of(by_type, entity, self.types)
+            groups.setdefault(id(access), (access, []))[1].append(entity)
+        for access, shown in groups.values():
+            await self.reads.note(actor, access, shown)
+        return page
+
+    async def _answer(self, query: Query, actor: Actor) -> tuple[Page, Mapping[str | None, Access]]:
+        """The page, and the rights under which each type is shown. What is not shown to anybody is not audited."""
         access = [a.narrowed(names_in(query)) for a in self._rights.readable(actor, query.types)]
         if not access:
             if actor.kind == "anonymous":
                 raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
-            return Page(items=(), total=0 if query.count else None)
+            return Page(items=(), total=0 if query.count else None), {}
         async with self.pool.acquire() as connection:
             many = await self._has_many_typed(connection, actor.tenant)
             page, following = await self._page(connection, query, access, actor.tenant, many)
@@ -269,7 +286,7 @@ class Broker:
             kept = [e for e in shown if says(words_of(e, self.types.get(e.type)) or "", query.text)]
             following, total = following if kept else "", None if query.count else total
             shown = kept
-        return Page(items=tuple(shown), next=following, total=total)
+        return Page(items=tuple(shown), next=following, total=total), by_type
 
     async def _page(
         self, connection: Connection, query: Query, access: list[Access], tenant: str, many: bool
@@ -360,7 +377,7 @@ class Broker:
         query = Query(
             types=(type,) if type else (), where=(Where(name, "exists"),), limit=1_000, count=True, latest=False
         )
-        page = await self.query(query, actor)
+        page, _ = await self._answer(query, actor)
         kinds = {a.type for e in page.items for k, a in e.attrs.items() if split_key(k)[0] == name}
         return page.total or 0, set(kinds)
 

@@ -75,9 +75,8 @@ def add_audit(group: click.Group, operations: Callable[[click.Context], Operatio
         if not blocks.is_proven(proof, [k.id for k in anchors[:1]]):
             click.echo("NOT PROVEN: the row is not in a block that a trusted key signed.")
             ctx.exit(EXIT_BROKEN)
-        click.echo(
-            f"proven: row {proof.row[1]} is in block {proof.block.number}, sealed {proof.block.at:%Y-%m-%d %H:%M:%S}Z"
-        )
+        block = proof.block
+        click.echo(f"proven: row {proof.row[1]} is in block {block.number}, sealed {block.at:%Y-%m-%d %H:%M:%S}Z")
 
     @audit.command("rotate-key")
     @click.pass_context

@@ -1,4 +1,4 @@
-"""The key that signs the audit: its private half lies in the vault, under the master key; public halves stay for ever."""
+"""The key that signs the audit: the private half lies in the vault, under the master key; public halves stay."""
 
 from __future__ import annotations
 
