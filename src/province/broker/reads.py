@@ -132,10 +132,6 @@ class Reads:
                     kept.reads += one.reads
                     kept.entities += one.entities
                     kept.since = one.since
-                        kept.reads + one.reads,
-                        kept.entities + one.entities,
-                        one.since,
-                    )
             raise
 
     async def _note(self, actor: Actor, read: Sequence[Entity], fields: tuple[str, ...], action: str) -> None:

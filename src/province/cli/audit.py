@@ -63,7 +63,7 @@ def add_audit(group: click.Group, operations: Callable[[click.Context], Operatio
     @audit.command("check-proof")
     @click.argument("file", type=click.File("rb"))
     @click.option("--keys", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True,
-                  help="keys.json from the folder of exported heads: its first key is the one that is trusted.")  # fmt: skip
+                  help="keys.json from the folder of heads: its first key is the one that is trusted.")  # fmt: skip
     @click.pass_context
     def check_proof(ctx: click.Context, file: IO[bytes], keys: Path) -> None:
         """Check a proof from FILE, with nothing but the public keys. Exit code 1 when it does not hold."""
