@@ -17,7 +17,7 @@ from province.adapters.files import FileStore
 from province.adapters.photo import Photos
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
-from province.app import boards, keeping, letters
+from province.app import boards, inspection, keeping, letters
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
@@ -166,6 +166,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         boards=boards.build(core),
         keeping=keeping.build(core),
         views=_views(core),
+        inspecting=inspection.build(core, desk.authenticator.forget),
         imports=desk.imports,
         exports=Exports(Door(core), core.pool),
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),

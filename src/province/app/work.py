@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from province.adapters import notices
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
 from province.app.annex import Annex, keep_always
@@ -15,6 +16,7 @@ from province.broker.retention import Retention
 from province.broker.sealer import Sealer
 from province.broker.trends import Trends
 from province.broker.upkeep import Upkeep
+from province.broker.watch import Watch
 from province.settings import Settings
 
 
@@ -31,6 +33,7 @@ async def main(settings: Settings) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
                 group.create_task(Sealer(core.pool, core.keys, HeadFolder(settings.audit_heads_folder)).run())
+                group.create_task(Watch(core.pool, notices.deliver).run())
                 group.create_task(core.jobs.work())
                 group.create_task(Subscriptions(core, outbound).run())
                 group.create_task(upkeep.run())

@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from province.identity import policy
-from province.identity.policy import Scope
+from province.identity.policy import Ground, Scope
 from province.model.actor import Actor
 from province.model.entity import Entity, split_key
+from province.model.label import Label
 from province.model.schema import EntityType
+from province.pack import Action
 
 UNDECLARED = "entity"
 """Noun of the permissions over entities whose type no pack declares."""
@@ -96,6 +98,33 @@ class Access:
         return spec is None or not spec.field.personal or self.personal.all or self.personal == self.read
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """May the actor do this to the entity? grounds: what each of their grants contributes."""
+
+    permission: str
+    title: Label | None
+    allowed: bool
+    grounds: tuple[Ground, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What an actor may do with an entity, by the same code that decides it.
+
+    reads: they are shown the record.  public: only its public view.  shown, hidden: fields of what it holds.
+    """
+
+    type: str
+    agency: str | None
+    area: str | None
+    reads: bool
+    public: bool
+    shown: tuple[str, ...]
+    hidden: tuple[str, ...]
+    answers: tuple[Answer, ...]
+
+
 class Rights:
     """The policy door as the broker uses it."""
 
@@ -129,3 +158,33 @@ class Rights:
     def allows(self, actor: Actor, permission: str, entity: Entity) -> bool:
         """Whether the actor holds the permission over this entity."""
         return policy.allows(actor, permission, agency=entity.agency, area=entity.area, entity=entity.id)
+
+    def explain(self, actor: Actor, entity: Entity, actions: Iterable[Action]) -> Explanation:
+        """Every answer about one entity. It holds no value of the entity."""
+        entity_type = self._types.get(entity.type)
+        noun = entity_type.noun if entity_type else UNDECLARED
+        access = self.to_read(actor, entity.type)
+        admitted = access is not None and access.admits(entity)
+        names = dict.fromkeys(split_key(key)[0] for key in entity.attrs)
+        shown = tuple(n for n in names if admitted and access is not None and access.reveals(entity, n))
+        asked: list[tuple[str, Label | None]] = [(f"{noun}.{verb}", None) for verb in _VERBS]
+        asked += [(a.needs, a.title) for a in actions if not a.creates and a.record.TYPE.name == entity.type]  # type: ignore[attr-defined]
+        answers = []
+        for permission, title in asked:
+            allowed, grounds = policy.grounds(
+                actor, permission, agency=entity.agency, area=entity.area, entity=entity.id
+            )
+            answers.append(Answer(permission, title, allowed, grounds))
+        return Explanation(
+            type=entity.type,
+            agency=entity.agency,
+            area=entity.area,
+            reads=admitted,
+            public=admitted and access is not None and not access.reads(entity),
+            shown=shown,
+            hidden=tuple(n for n in names if n not in shown),
+            answers=tuple(answers),
+        )
+
+
+_VERBS = ("read", "personal", "change", "delete")

@@ -13,7 +13,7 @@ import msgspec
 import shapely
 import shapely.geometry
 
-from province.broker.access import UNDECLARED, Access, Rights
+from province.broker.access import UNDECLARED, Access, Explanation, Rights
 from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
 from province.broker.conditions import is_placed
@@ -234,6 +234,17 @@ class Broker:
         shown = access.show(entity)
         await self.reads.note(actor, access, [shown], one=True)
         return shown
+
+    async def explain(self, id: str, actor: Actor) -> Explanation:
+        """What this actor may do with an entity and see of it, and which grants say so. Raises: NotFound.
+
+        For the composition root: whoever asks about another's rights is checked there.
+        """
+        async with self.pool.acquire() as connection:
+            row = await connection.fetchrow(_GET, actor.tenant, id)
+        if row is None:
+            raise NotFound(f"there is no entity {id}.", field="id", remedy="Check the id and your rights.")
+        return self._rights.explain(actor, entity_of(row), [a for _, a in self.actions.values()])
 
     async def require_change(self, entity: Entity, actor: Actor) -> None:
         """Refuse who may not change this entity. Raises: NotSignedIn, NotAllowed."""

@@ -154,6 +154,8 @@ class Reads:
             self._seen.popitem(last=False)
         if fresh:
             detail: dict[str, object] = {"count": len(fresh), "fields": fields}
+            if any(grant.entities.intersection(fresh) for grant in actor.grants):
+                detail["breakglass"] = True
             single = fresh[0] if len(fresh) == 1 else None
             if single is None:
                 detail["entities"] = fresh

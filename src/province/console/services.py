@@ -19,6 +19,7 @@ from province.adapters.tables.imports import Imports
 from province.broker.boards import Indexed
 from province.broker.broker import Acted
 from province.broker.figures import Figure
+from province.console.inspecting import Inspecting
 from province.console.keeping import Keeping
 from province.errors import ProvinceError
 from province.model.actor import Actor
@@ -451,6 +452,8 @@ class Services:
     dead_letters: DeadLetters
     keeping: Keeping
     views: Views
+    inspecting: Inspecting | None = None
+    """None: an installation without the pages about access."""
     imports: Imports | None = None
     exports: Exports | None = None
     annex: Annex | None = None
