@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from province.adapters.heads import HeadFolder
-from province.broker.audit_check import check, prove
+from province.broker.audit_check import check, check_values, prove
 from province.broker.broker import Broker
 from province.broker.database import Pool
 from province.broker.sealer import Sealer, begin_chain
@@ -20,7 +20,8 @@ from province.identity import audit, blocks, signing
 from province.identity.checking import Report
 from province.identity.keys import KeyRing
 from province.model import record
-from tests.broker.conftest import TENANT, lamp, person
+from province.model.change import Change
+from tests.broker.conftest import TENANT, lamp, lamp_id, person
 
 CLERK = person("lamp.create", id="clerk")
 
@@ -272,3 +273,24 @@ async def test_heads_survive_a_torn_line_and_a_folder_that_was_away(
     await seal_all(pool, Sealer(pool, ring, blocked, block_rows=7))  # seals all the same
     await seal_all(pool, Sealer(pool, ring, heads, block_rows=7))
     assert heads.heads()[-1].number == 3
+
+
+async def test_values_of_the_history_agree_with_what_was_sealed(pool: Pool, broker: Broker) -> None:
+    clerk = person("lamp.create", "lamp.change", "lamp.delete", id="clerk")
+    place = {"type": "Point", "coordinates": [106.0, 11.5]}
+    await broker.apply([record.create(lamp(1, owner_phone="0901234567", height=1e1, location=place))], clerk)
+    await broker.apply([record.create(lamp(2))], clerk)
+    await broker.apply([Change(op="delete", id=lamp_id(2), type="Lamp")], clerk)
+    await broker.apply([record.create(lamp(2))], clerk)  # lives again, with version 1
+    async with pool.acquire() as connection:
+        findings, agree, gone = await check_values(connection)
+        assert (findings, gone) == ([], 0)
+        assert agree > 10
+        assert not await connection.fetchval("SELECT count(*) FROM audit WHERE detail::text LIKE '%0901234567%'")
+        await connection.execute("DELETE FROM attribute_history WHERE attr = 'owner_phone'")
+        assert (await check_values(connection))[::2] == ([], 1)
+        await connection.execute(
+            "UPDATE attribute_history SET attribute = jsonb_set(attribute, '{value}', '11') WHERE attr = 'height'"
+        )
+        findings, _, _ = await check_values(connection)
+    assert [f.text for f in findings] == [f"height of {lamp_id(1)} in version 1 is not what was written"]

@@ -13,6 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from province.cli.client import Client
 from province.engines.command import Command
 from province.engines.facade import Engines
@@ -155,13 +157,21 @@ class Installation:
 
         return asyncio.run(rotate())
 
-    def verify_audit(self, heads: Path | None, since: date | int | None) -> Report:
+    def verify_audit(self, heads: Path | None, since: date | int | None, *, values: bool) -> Report:
         """Check the sealed audit."""
         from province.adapters.heads import HeadFolder
-        from province.broker.audit_check import check
+        from province.broker.audit_check import check, check_values
 
         folder = HeadFolder(heads or self.settings.audit_heads_folder)
-        return self._ask(lambda c: check(c, folder.heads(), folder.public_keys(), since=since))
+
+        async def ask(connection: Connection) -> Report:
+            found = await check(connection, folder.heads(), folder.public_keys(), since=since)
+            if values:
+                wrong, agree, gone = await check_values(connection)
+                found = msgspec.structs.replace(found, findings=[*found.findings, *wrong], values=agree, erased=gone)
+            return found
+
+        return self._ask(ask)
 
     def prove_audit(self, row: int) -> Proof:
         """Prove that a row was sealed."""

@@ -10,15 +10,28 @@ from zoneinfo import ZoneInfo
 from province.broker.database import Connection
 from province.broker.sealer import READER, sealed_of
 from province.errors import NotFound
-from province.identity import blocks, merkle, signing
+from province.identity import blocks, commitment, merkle, signing
 from province.identity.blocks import Head, Key, Proof
-from province.identity.checking import Checker, Report, Sealed
+from province.identity.checking import Checker, Finding, Report, Sealed
 
 _BLOCK: Final = "SELECT block::text AS block, hash, signature, leaves FROM audit_block"
 _ROWS: Final = (
     f"SELECT {blocks.COLUMNS}, xid FROM audit WHERE tenant = ANY($1::text[]) AND seq BETWEEN $2 AND $3"  # noqa: S608 - constants
     " ORDER BY seq"
 )
+_VALUES: Final = """
+SELECT c.seq, c.entity, c.version, c.attr, c.commitment, h.salts, h.texts FROM (
+    SELECT a.tenant, a.seq, a.entity, (a.detail ->> 'version')::bigint AS version, n.attr, n.commitment
+    FROM audit a, LATERAL (
+        SELECT * FROM ROWS FROM (jsonb_array_elements_text(a.detail -> 'attrs'),
+                                 jsonb_array_elements_text(a.detail -> 'commitments')) AS u (attr, commitment)) n
+    WHERE a.detail ? 'commitments' AND a.entity IS NOT NULL) c,
+    LATERAL (SELECT coalesce(array_agg(h.salt), '{}') AS salts,
+                    coalesce(array_agg(coalesce(h.attribute::text, 'null')), '{}') AS texts
+             FROM attribute_history h
+             WHERE h.tenant = c.tenant AND h.entity = c.entity AND h.version = c.version AND h.attr = c.attr) h
+ORDER BY c.seq"""
+"""An id may live again after a deletion with the same versions: any of the values that fits is enough."""
 _OVERLAP: Final = 50
 """Blocks before the first one whose rows may stand among its rows: a slow transaction is passed by quick ones."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -51,6 +64,26 @@ async def check(
             [tuple(row) for row in rest], (position["xid"], position["seq"]) if position else (_LEAST, 0), newest
         )
     return checker.report()
+
+
+async def check_values(connection: Connection) -> tuple[list[Finding], int, int]:
+    """Compare the history of records with what the audit committed to: (findings, values that agree, that are gone).
+
+    A value that is gone was erased, which the law permits; one that differs was changed behind the product's back.
+    """
+    findings: list[Finding] = []
+    agree = gone = 0
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        async for row in connection.cursor(_VALUES, prefetch=1_000):
+            known = [(salt, text) for salt, text in zip(row["salts"], row["texts"], strict=True) if salt is not None]
+            if not known:
+                gone += 1
+            elif any(commitment.holds(row["commitment"], salt, row["attr"], text) for salt, text in known):
+                agree += 1
+            else:
+                text = f"{row['attr']} of {row['entity']} in version {row['version']} is not what was written"
+                findings.append(Finding(what="changed", text=text, row=row["seq"]))
+    return findings, agree, gone
 
 
 async def prove(connection: Connection, row: int) -> Proof:

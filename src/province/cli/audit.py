@@ -32,14 +32,15 @@ def add_audit(group: click.Group, operations: Callable[[click.Context], Operatio
     @click.option("--from", "since", metavar="DAY|BLOCK", help="Begin at a day (YYYY-MM-DD) or a block's number.")
     @click.option("--heads", type=click.Path(exists=True, file_okay=False, path_type=Path),
                   help="Folder of exported heads; give the copy that is kept off this machine.")  # fmt: skip
+    @click.option("--values", is_flag=True, help="Compare the history of all records with what was sealed of it too.")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @click.pass_context
-    def verify(ctx: click.Context, since: str | None, heads: Path | None, as_json: bool) -> None:
+    def verify(ctx: click.Context, since: str | None, heads: Path | None, values: bool, as_json: bool) -> None:
         """Look for a changed, removed, inserted, reordered or truncated row. Exit code 1 when there is one.
 
         Works on the database while the server runs. The first bad row stands first.
         """
-        found = operations(ctx).verify_audit(heads, _since(since))
+        found = operations(ctx).verify_audit(heads, _since(since), values=values)
         if as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
         else:
@@ -99,9 +100,10 @@ def _since(text: str | None) -> date | int | None:
 
 
 def _told(found: Report) -> list[str]:
-    summary = (
-        f"{found.rows} rows in {found.blocks} blocks, {found.heads} exported heads compared, {found.waiting} rows wait"
-    )
+    summary = f"{found.rows} rows in {found.blocks} blocks, {found.heads} exported heads compared"
+    summary += f", {found.waiting} rows wait"
+    if found.values or found.erased:
+        summary += f", {found.values} values of the history agree, {found.erased} are erased"
     if not found.findings:
         return [f"whole: {summary}"]
     first = found.first

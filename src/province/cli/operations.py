@@ -46,8 +46,8 @@ class Operations(Protocol):
         """Rotate the master key; returns how many secrets were encrypted anew."""
         ...
 
-    def verify_audit(self, heads: Path | None, since: date | int | None) -> Report:
-        """Check the sealed audit against exported heads (None: those of this installation)."""
+    def verify_audit(self, heads: Path | None, since: date | int | None, *, values: bool) -> Report:
+        """Check the sealed audit against exported heads (None: this installation's), and the values of the history."""
         ...
 
     def prove_audit(self, row: int) -> Proof:

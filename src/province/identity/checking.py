@@ -51,13 +51,18 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check came to. waiting: rows that no block holds yet.  heads: how many were compared."""
+    """What a check came to. waiting: rows that no block holds yet.  heads: how many were compared.
+
+    values, erased: of the history, when it was asked for: those that agree with the audit, and those that are gone.
+    """
 
     findings: list[Finding]
     rows: int
     blocks: int
     heads: int
     waiting: int
+    values: int = 0
+    erased: int = 0
 
     @property
     def first(self) -> Finding | None:

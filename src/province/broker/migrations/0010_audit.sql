@@ -49,3 +49,6 @@ CREATE TABLE break_glass (
     FOREIGN KEY (tenant, account) REFERENCES account (tenant, id)
 );
 CREATE INDEX break_glass_by_account ON break_glass (tenant, account);
+
+-- What the commitments of the audit were salted with. It goes when the value goes.
+ALTER TABLE attribute_history ADD COLUMN salt bytea;
