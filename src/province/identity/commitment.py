@@ -48,8 +48,6 @@ def _plain(text: bytes) -> bytes:
     """JSON in which a number is written in one way only."""
     read = json.loads(text, parse_int=Decimal, parse_float=Decimal)
     return json.dumps(read, default=_number, sort_keys=True).encode()
-        json.loads(text, parse_int=Decimal, parse_float=Decimal), default=_number, sort_keys=True
-    ).encode()
 
 
 def _number(value: Any) -> str:
