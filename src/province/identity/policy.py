@@ -115,7 +115,8 @@ def narrow(grants: Iterable[Grant], permissions: Iterable[str], agency: str | No
             continue
         both = frozenset(p for have in grant.permissions for w in wanted if (p := intersect(have, w)) is not None)
         if both:
-            kept.append(Grant(grant.role, both, agency if grant.agency is None else grant.agency, grant.areas))
+            owner = agency if grant.agency is None else grant.agency
+            kept.append(Grant(grant.role, both, owner, grant.areas, grant.entities))
     return tuple(kept)
 
 
