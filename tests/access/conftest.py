@@ -63,6 +63,7 @@ async def people(site: Site) -> AsyncIterator[MakePerson]:
                 await roles.grant(connection, operator, made.id, role, agency=agency)
         browser = httpx.AsyncClient(base_url=site.url, headers={"accept-language": "en"}, timeout=60)
         browsers.append(browser)
+        await browser.get("/language/en")
         person = Person(made.id, login, name, browser)
         await person.send("/sign-in", "/sign-in", login=login, password=PASSWORD)
         return person

@@ -205,7 +205,7 @@ def _events(core: Core) -> Callable[[Actor, int], Awaitable[Sequence[console.Hap
         ids = tuple(dict.fromkeys(row["entity"] for row in rows))
         if not ids:
             return ()
-        page = await core.broker.query(Query(ids=ids, limit=1000, latest=False), actor)
+        page = await core.broker.ask(Query(ids=ids, limit=1000, latest=False), actor)
         seen = {e.id: e for e in page.items}
         found = []
         for row in rows:
@@ -217,6 +217,8 @@ def _events(core: Core) -> Callable[[Actor, int], Awaitable[Sequence[console.Hap
             found.append(console.Happening(
                 row["name"], entity.id, str(title or entity.id), entity.type, row["at"], row["actor"]
             ))  # fmt: skip
+        listed = {happening.entity for happening in found[:limit]}
+        await core.broker.shown([e for e in page.items if e.id in listed], actor)
         return found[:limit]
 
     return events

@@ -263,22 +263,32 @@ class Broker:
 
     async def query(self, query: Query, actor: Actor) -> Page:
         """A page of entities. Raises: NotSignedIn when an anonymous caller may read none of the types."""
-        page, by_type = await self._answer(query, actor)
-        groups: dict[int, tuple[Access, list[Entity]]] = {}
-        for entity in page.items:
-            access = _access_of(by_type, entity, self.types)
-            groups.setdefault(id(access), (access, []))[1].append(entity)
-        for access, shown in groups.values():
-            await self.reads.note(actor, access, shown)
+        page = await self.ask(query, actor)
+        await self.shown(page.items, actor)
         return page
 
-    async def _answer(self, query: Query, actor: Actor) -> tuple[Page, Mapping[str | None, Access]]:
-        """The page, and the rights under which each type is shown. What is not shown to anybody is not audited."""
+    async def shown(self, entities: Sequence[Entity], actor: Actor) -> None:
+        """Write down that the actor is about to see these. Raises: Unavailable; then they must not be shown."""
+        known: dict[str, Access | None] = {}
+        groups: dict[str, tuple[Access, list[Entity]]] = {}
+        for entity in entities:
+            for name in entity.types:
+                if name not in known:
+                    known[name] = self._rights.to_read(actor, name)
+                access = known[name]
+                if access is not None and access.reads(entity):
+                    groups.setdefault(name, (access, []))[1].append(entity)
+                    break
+        for access, found in groups.values():
+            await self.reads.note(actor, access, found)
+
+    async def ask(self, query: Query, actor: Actor) -> Page:
+        """As `query`, for a caller who shows only a part of the page, or none: what is `shown` is for it to say."""
         access = [a.narrowed(names_in(query)) for a in self._rights.readable(actor, query.types)]
         if not access:
             if actor.kind == "anonymous":
                 raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
-            return Page(items=(), total=0 if query.count else None), {}
+            return Page(items=(), total=0 if query.count else None)
         async with self.pool.acquire() as connection:
             many = await self._has_many_typed(connection, actor.tenant)
             page, following = await self._page(connection, query, access, actor.tenant, many)
@@ -297,7 +307,7 @@ class Broker:
             kept = [e for e in shown if says(words_of(e, self.types.get(e.type)) or "", query.text)]
             following, total = following if kept else "", None if query.count else total
             shown = kept
-        return Page(items=tuple(shown), next=following, total=total), by_type
+        return Page(items=tuple(shown), next=following, total=total)
 
     async def _page(
         self, connection: Connection, query: Query, access: list[Access], tenant: str, many: bool
@@ -388,7 +398,7 @@ class Broker:
         query = Query(
             types=(type,) if type else (), where=(Where(name, "exists"),), limit=1_000, count=True, latest=False
         )
-        page, _ = await self._answer(query, actor)
+        page = await self.ask(query, actor)
         kinds = {a.type for e in page.items for k, a in e.attrs.items() if split_key(k)[0] == name}
         return page.total or 0, set(kinds)
 

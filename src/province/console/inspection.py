@@ -19,8 +19,7 @@ from province.console.lists import names_of
 from province.console.signin import problem
 from province.console.visit import Visit
 from province.errors import Conflict, InvalidInput, NotFound, Unsupported
-from province.model.time import Instant
-from province.vocab.area import CIVIL_ZONE
+from province.model.time import CIVIL_ZONE, Instant
 
 MINUTES: Final = (15, 30, 60, 120, 240, 480)
 VERBS: Final[Mapping[str, str]] = {
@@ -69,11 +68,11 @@ async def search(visit: Visit) -> Response:
     """An inspector's search."""
     params = visit.request.query_params
     after = int(params["after"]) if params.get("after", "").isdecimal() and len(params["after"]) < 18 else 0
-    asked, wrong = Asked(), None
+    asked, wrong, status = Asked(), None, 200
     try:
         asked = _asked(visit)
     except InvalidInput as error:
-        wrong = problem(visit, error)
+        wrong, status = problem(visit, error), visit.services.status(error)
     found = [] if wrong else list(await _service(visit).search(visit.actor, asked, after))
     given = {name: params.get(name, "") for name in ("who", "entity", "type", "action", "purpose", "since", "until")}
     query = {k: v for k, v in given.items() if v}
@@ -87,7 +86,7 @@ async def search(visit: Visit) -> Response:
         "query": urlencode(query),
         "next": f"/audit?{urlencode({**query, 'after': found[-1].seq})}" if len(found) >= PAGE else "",
     }
-    return visit.page("audit.html", values, status=422 if wrong else 200)
+    return visit.page("audit.html", values, status=status)
 
 
 async def export(visit: Visit) -> Response:

@@ -76,6 +76,7 @@ async def open_glass(
             reason,
             timedelta(minutes=minutes),
         )
+        assert row is not None  # an INSERT that does not fail returns its row
         told = msgspec.structs.replace(actor, purpose=reason[:200])
         detail = {"glass": str(row["id"]), "reason": reason, "until": row["until"].isoformat()}
         await audit.record(conn, told, "breakglass.opened", entity=entity, type=type, detail=detail)
