@@ -160,6 +160,7 @@ class Subscriptions:
             access=core.broker.access,
             ask=core.broker.query,
             context=lambda tenant, value: found.read(value, tenant),
+            note=core.broker.reads.note,
         )
         self._notifier = Notifier(outbound)
         self.delivery = Delivery(core.pool, self._send)
