@@ -9,10 +9,10 @@ FAST := not slow and not browser and not fault
 run: install islands  ## start everything with the example; Ctrl-C stops it
 	$(BIN)/province run
 
-test: install islands  ## the fast tests, about a minute
-	$(PYTEST) -n 2 -m "$(FAST)"
+test: install islands  ## the fast tests with few examples of each property, about a minute
+	PROVINCE_TESTS=quick $(PYTEST) -n 2 -m "$(FAST)"
 
-check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests
+check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests with all examples
 	$(PYTEST) -n 2 -m "$(FAST)"
 	$(PYTEST) -m "not ($(FAST))"
 
@@ -42,6 +42,7 @@ bench-long: install
 lock: install  ## write the lock files anew from pyproject.toml, keeping what still fits
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --quiet -o requirements/dev.lock
 	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.lock --no-annotate --generate-hashes --no-header --quiet -o requirements/run.lock
+	for name in clients peer; do $(BIN)/uv pip compile requirements/$$name.in --generate-hashes --no-header --quiet -o requirements/$$name.lock; done
 
 demo: install islands  ## the same as run, with a faster simulator
 	PROVINCE_HOME=$${PROVINCE_HOME:-var/demo} $(BIN)/province run --simulate

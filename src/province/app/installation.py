@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -84,6 +85,10 @@ class Installation:
         from province.logs import configure
 
         configure(self.settings, name)
+        # What is imported lives as long as the process: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         main = {"serve": serve.main, "ingest": ingest.main, "work": work.main}[name]
         _run(main(self.settings))
 

@@ -439,17 +439,22 @@ def _tokens(desk: Desk) -> console.Tokens:
             await tokens.revoke(connection, actor, token)
 
     async def credentials_of(actor: Actor, device: str) -> Sequence[console.CredentialRow]:
-        policy.require_somewhere(actor, "system.provision")
         async with pool.acquire() as connection:
             rows = await connection.fetch(
-                "SELECT login, device, created_at, revoked_at FROM device_credential WHERE tenant = $1"
-                " AND ($2 = '' OR device = $2) ORDER BY created_at DESC LIMIT 100",
+                "SELECT c.login, c.device, c.created_at, c.revoked_at, e.type, e.agency, e.area"
+                " FROM device_credential c JOIN entity e ON e.tenant = c.tenant AND e.id = c.device"
+                " WHERE c.tenant = $1 AND ($2 = '' OR c.device = $2) ORDER BY c.created_at DESC LIMIT 1000",
                 actor.tenant,
                 device,
             )
+        mine = [
+            r for r in rows
+            if policy.allows(actor, f"{r['type'].lower()}.provision", agency=r["agency"], area=r["area"],
+                             entity=r["device"])
+        ]  # fmt: skip
         return [
             console.CredentialRow(r["login"], r["device"], r["created_at"], None, r["revoked_at"] is not None)
-            for r in rows
+            for r in mine[:100]
         ]
 
     async def issue_credential(actor: Actor, device: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from province.app.readiness import announce
 from province.app.subscribing import Subscriptions
 from province.broker.quality import Quality
 from province.broker.retention import Retention
+from province.broker.transient import Reaper
 from province.broker.trends import Trends
 from province.broker.upkeep import Upkeep
 from province.settings import Settings
@@ -32,6 +33,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(core.jobs.work())
                 group.create_task(Subscriptions(core, outbound).run())
                 group.create_task(upkeep.run())
+                group.create_task(Reaper(core.broker).run())
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
                 group.create_task(territory.keep(core))

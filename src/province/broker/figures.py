@@ -1,12 +1,13 @@
-"""Indicators over what may be read: one number, or one per area, with what it rests on.
+"""An indicator over the entities of one type: one number, or one per area, with what it rests on.
 
 Values that count (measured, reported, imported) and values that do not (simulated, estimated, forecast) are computed
-apart and never added up. A record counts as simulated when its title is.
+apart and never added up. What machines measure is of the origin of the reading; a record is of the origin of its title,
+or, where a plan counts, of its first value that does not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,13 @@ from province.model.schema import EntityType
 from province.model.time import Instant
 from province.pack import Indicator
 
-_COUNTING = tuple(n for n, one in enumerate(ORIGINS) if one in COUNTS_TOWARDS_PLAN)
-_COUNTING_NAMES = ", ".join(f"'{one}'" for one in sorted(COUNTS_TOWARDS_PLAN))
+TIMEOUT_S = 300.0
+"""A value of the plan is computed in the background: a million entities take seconds, on a busy machine longer."""
+_UNREAL: Sequence[str] = tuple(one for one in ORIGINS if one not in COUNTS_TOWARDS_PLAN)
+_OF_READING = " ".join(f"WHEN {n} THEN '{one}'" for n, one in enumerate(ORIGINS) if one in _UNREAL)
+_PATH = "$.*.origin ? (" + " || ".join(f'@ == "{one}"' for one in _UNREAL) + ")"
+_OF_ANY = f"jsonb_path_query_first(m.attrs, '{_PATH}') #>> '{{}}'"
+"""The first origin among an entity's attributes that does not count, or NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +60,17 @@ class AreaPart:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """counted: of values that may count.  uncounted: of simulated, estimated and forecast ones."""
+    """counted: of values that may count.  uncounted: of simulated, estimated and forecast ones.
+
+    excluded: origin → entities whose values do not count.
+    """
 
     indicator: Indicator
     counted: Part
     uncounted: Part
     areas: tuple[AreaPart, ...]
     at: Instant
+    excluded: Mapping[str, int]
 
 
 async def figure(
@@ -72,14 +82,19 @@ async def figure(
     parameters: Sequence[Any],
     at: Instant,
     under: Under = lambda named, stamp: named,
+    *,
+    whole: bool = False,
 ) -> Figure:
     """Compute an indicator. matching: SQL that counts the entities it is about, `SELECT count(*) FROM …`.
 
     under: from the area that an entity names and the stamp of where it stands to the area under which it is told.
+    whole: a record counts only when all of its values do.
     """
     chosen = matching.replace("SELECT count(*)", "SELECT e.id, e.attrs, e.area AS stamp", 1)
     title = entity_type.info.title.replace("'", "''")
-    unreal = f"coalesce(m.attrs -> '{title}' ->> 'origin', 'reported') NOT IN ({_COUNTING_NAMES})"
+    unreal_ones = ", ".join(f"'{one}'" for one in _UNREAL)
+    of_title = f"(m.attrs -> '{title}' ->> 'origin')"
+    unreal = _OF_ANY if whole else f"CASE WHEN {of_title} IN ({unreal_ones}) THEN {of_title} END"
     measured, value = "NULL::timestamptz", "1.0::float8"
     fresh = "true"
     first = len(parameters) + 1
@@ -97,7 +112,8 @@ async def figure(
         elif spec is not None:
             measured = f'l."{spec.name}_at"'
             value = f'CASE WHEN {fresh.format(at=measured)} THEN l."{spec.name}" END'
-            unreal = f'CASE WHEN {measured} IS NULL THEN {unreal} ELSE l."{spec.name}_origin" NOT IN {_COUNTING} END'
+            read = f'CASE l."{spec.name}_origin" {_OF_READING} END'
+            unreal = f"CASE WHEN {measured} IS NULL THEN {unreal} ELSE {read} END"
     elif spec is not None:
         value = f"(m.attrs -> '{spec.name}' ->> 'value')::float8"
     if not join:
@@ -116,6 +132,7 @@ async def figure(
         " FROM x GROUP BY area, stamp, unreal",
         *parameters,
         *extra,
+        timeout=TIMEOUT_S if whole else None,
     )
     areas: tuple[AreaPart, ...] = ()
     if indicator.by == "area":
@@ -132,7 +149,8 @@ async def figure(
             for name in names
         )
     counted = _part(indicator, [r for r in rows if not r["unreal"]])
-    return Figure(indicator, counted, _part(indicator, [r for r in rows if r["unreal"]]), areas, at)
+    excluded = {o: n for o in _UNREAL if (n := sum(r["total"] for r in rows if r["unreal"] == o))}
+    return Figure(indicator, counted, _part(indicator, [r for r in rows if r["unreal"]]), areas, at, excluded)
 
 
 def together(figures: Sequence[Figure]) -> Figure:
@@ -149,9 +167,11 @@ def together(figures: Sequence[Figure]) -> Figure:
         )
         for name in names
     )
+    excluded = {o: n for o in _UNREAL if (n := sum(f.excluded.get(o, 0) for f in figures))}
     return Figure(
-        first.indicator, _sum([f.counted for f in figures]), _sum([f.uncounted for f in figures]), areas, first.at
-    )
+        first.indicator, _sum([f.counted for f in figures]), _sum([f.uncounted for f in figures]), areas, first.at,
+        excluded,
+    )  # fmt: skip
 
 
 def _sum(parts: Sequence[Part]) -> Part:
@@ -165,16 +185,15 @@ def _sum(parts: Sequence[Part]) -> Part:
     )
 
 
-def from_figure(figure: Figure, at: Instant) -> Measured:
+def from_figure(figure: Figure) -> Measured:
     """A figure as a plan counts it: what does not count is told beside it."""
-    excluded = figure.uncounted.total
     return Measured(
         indicator=figure.indicator.name,
         value=figure.counted.value,
         unit=figure.indicator.unit,
-        at=at,
+        at=figure.at,
         counted=figure.counted.sources,
-        excluded={"simulated": excluded} if excluded else {},
+        excluded=figure.excluded,
     )
 
 

@@ -33,7 +33,7 @@ Examples:
   province status                                     what runs, and is it healthy
   province list Report --where status==new            entities of a type
   province act report.resolve ID --set note="Đã vá"   carry out an action
-  province observe readings.csv --type AirQualityObserved
+  province observe readings.json                      a batch of readings
   province import parks.csv --mapping parks.yaml      a file, refused rows beside it
   province annex verify                               one acceptance check per line of the plan
   province territory preview --file order.yaml        what a merger touches, before anything is written

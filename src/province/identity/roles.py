@@ -28,6 +28,10 @@ CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
             "*.change",
             "*.delete",
             "*.correct",
+            # Brings in what was measured, by file or by a source that was registered and given its credential.
+            "*.observe",
+            "*.provision",
+            "file.create",
             "subscription.create",
             "context.create",
             "registration.*",
