@@ -38,7 +38,10 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def held_on(conn: Connection, actor: Actor, day: date, *, limit: int = 500) -> tuple[Post, ...]:
-    """The posts held on a civil day (today: still held now), by agency and name: one's own, and those of agencies whose grants one may read."""
+    """The posts held on a civil day (today: held still), by agency and name.
+
+    One's own, and those of agencies whose grants one may read.
+    """
     reach = policy.scope(actor, "grant.read")
     rows = await conn.fetch(
         """SELECT g.id::text AS id, a.id::text AS account, a.login, a.name, g.role, g.agency, g.areas, g.post,
