@@ -42,6 +42,8 @@ class Settings:
     """PROVINCE_TRUSTED_PROXIES: comma-separated addresses whose X-Forwarded-For is believed."""
     outbound_allow: str = ""
     """PROVINCE_OUTBOUND_ALLOW: comma-separated hosts or networks that outbound calls may reach though private."""
+    audit_heads: str = ""
+    """PROVINCE_AUDIT_HEADS: folder of signed heads of the audit, best on another machine; empty: `home/audit/heads`."""
     contexts: str = ""
     """PROVINCE_CONTEXTS: JSON file of `{address: document}`: JSON-LD contexts that are never fetched."""
     synchronous_commit: str = "on"
@@ -69,6 +71,11 @@ class Settings:
     def lake_uri(self) -> str:
         """Where the Delta tables stand."""
         return self.lake or str(self.home / "lake")
+
+    @property
+    def audit_heads_folder(self) -> Path:
+        """Where signed heads of the audit go."""
+        return Path(self.audit_heads).absolute() if self.audit_heads else self.home / "audit" / "heads"
 
     @property
     def secrets(self) -> Path:

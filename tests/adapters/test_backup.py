@@ -15,12 +15,16 @@ import pytest
 
 from province.adapters import backup_keys
 from province.adapters.backup import MANIFEST, backup, read_manifest, verify
+from province.adapters.heads import HeadFolder
 from province.adapters.restore import MARKER, require_complete, restore
 from province.broker import stream
+from province.broker.audit_check import check, check_values
+from province.broker.sealer import Sealer
 from province.engines.facade import Engines
 from province.engines.gateway import PREFIX, STREAM
 from province.errors import ConfigurationError, Conflict, InvalidInput, Unavailable, Unsupported
 from province.history import latest
+from province.identity.checking import Finding
 from province.identity.keys import KeyRing
 from province.settings import Settings
 from tests.conftest import free_port
@@ -67,6 +71,7 @@ async def test_a_backup_under_load_restores_to_one_consistent_cut(one: Running, 
             while len(one.acknowledged) < 50 or len(one.sent) < 150:
                 await asyncio.sleep(0.05)
         records, readings = list(one.acknowledged), list(one.sent)
+        await _seal(one, place / "heads")
         source = await backup(one.settings, one.engines, place / "backups", progress=said.append)
         assert len(one.acknowledged) > len(records), "records went on while the backup was taken"
         assert len(one.sent) > len(readings), "readings too"
@@ -118,8 +123,33 @@ async def test_a_backup_under_load_restores_to_one_consistent_cut(one: Running, 
         assert values[station(0)]["count"].value == 10_000_000
         assert values[station(1)]["count"].value == max(n for n in stored if n % 2)
 
+        # The audit is whole: every row that was sealed is what it was, and the rest is sealed now.
+        assert await _seal(two, settings.home / "heads") > 0
+        assert await _findings(two, settings.home / "heads") == []
+        assert await _findings(two, place / "heads") == []
+
         # Records go on, and the relay finds every event that was not relayed, in order, and the new one after them.
         await _check_relay_order(two)
+
+
+async def _seal(one: Running, heads: Path) -> int:
+    sealer = Sealer(one.pool, KeyRing(one.settings.secrets / "master-key"), HeadFolder(heads), block_rows=20)
+    rows = 0
+    async with one.pool.acquire() as connection:
+        while count := await sealer.step(connection):
+            rows += count
+        await sealer.export(connection, at_once=True)
+    return rows
+
+
+async def _findings(one: Running, heads: Path) -> list[Finding]:
+    folder = HeadFolder(heads)
+    async with one.pool.acquire() as connection:
+        report = await check(connection, folder.heads(), folder.public_keys())
+        values, agree, _ = await check_values(connection)
+    assert report.rows > 50
+    assert agree > 50
+    return [*report.findings, *values]
 
 
 async def _check_relay_order(two: Running) -> None:

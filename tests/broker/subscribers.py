@@ -82,7 +82,7 @@ async def world(broker: Broker, pool: Pool) -> AsyncIterator[World]:
     async def actor(tenant: str, owner: Owner) -> Actor | None:
         return made.actor
 
-    reach = Reach(actor=actor, access=broker.access, ask=broker.query, context=context)
+    reach = Reach(actor=actor, access=broker.access, ask=broker.query, context=context, note=broker.reads.note)
 
     async def send(one: Waiting) -> bool:
         kept = index.get(one.tenant, one.subscription)

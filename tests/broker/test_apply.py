@@ -44,6 +44,7 @@ async def test_a_change_writes_state_history_outbox_and_audit_together(broker: B
     assert [(a["actor"], a["action"], a["entity"]) for a in audits] == [
         ("root", "lamp.created", lamp_id(1)),
         ("root", "lamp.changed", lamp_id(1)),
+        ("root", "entity.read", lamp_id(1)),
     ]
     assert "9.0" not in audits[1]["detail"], "an audit names attributes and never holds values"
 

@@ -138,3 +138,44 @@ def test_a_narrowed_token_is_never_wider_than_its_account(
 def test_narrowing_to_another_agency_leaves_nothing() -> None:
     grants = (Grant("r", frozenset(("*",)), "sx"),)
     assert policy.narrow(grants, ("*",), "sy") == ()
+
+
+def test_grounds_name_the_grant_that_gives_it_and_why_the_others_do_not() -> None:
+    actor = person(
+        Grant("viewer", frozenset(("*.read",)), "here"),
+        Grant("far", frozenset(("report.read",)), "there"),
+        Grant("maker", frozenset(("report.create",))),
+    )
+    allowed, found = policy.grounds(actor, "report.read", agency="here")
+    assert allowed
+    assert [(g.grant.role, g.why, g.pattern) for g in found] == [
+        ("viewer", "gives", "*.read"), ("far", "elsewhere", "report.read"), ("maker", "lacks", ""),
+    ]  # fmt: skip
+    assert policy.grounds(actor, "report.delete", agency="here")[0] is False
+
+
+@given(st.data())
+def test_grounds_agree_with_the_decision(data: st.DataObject) -> None:
+    some = st.sampled_from
+    grant = st.builds(
+        Grant,
+        st.just("r"),
+        st.frozensets(some(["*", "*.read", "report.*", "report.read", "lamp.read"]), max_size=2),
+        some([None, "a", "b"]),
+        st.frozensets(some(["x", "y"]), max_size=1),
+        st.frozensets(some(["e", "f"]), max_size=1),
+    )
+    grants = data.draw(st.lists(grant, max_size=3))
+    where = {"agency": data.draw(some([None, "a", "b"])), "area": data.draw(some([None, "x", "y"])),
+             "entity": data.draw(some([None, "e", "f"]))}  # fmt: skip
+    actor = person(*grants)
+    allowed, found = policy.grounds(actor, "report.read", **where)
+    assert allowed == policy.allows(actor, "report.read", **where) == any(g.why == "gives" for g in found)
+
+
+def test_a_grant_over_one_record_reaches_no_other() -> None:
+    glass = person(Grant("break-glass", frozenset(("report.read",)), entities=frozenset(("e",))))
+    assert policy.allows(glass, "report.read", agency="a", area="x", entity="e")
+    assert not policy.allows(glass, "report.read", agency="a", area="x", entity="f")
+    assert not policy.allows(glass, "report.personal", entity="e")
+    assert policy.scope(glass, "report.read").entities == {"e"}

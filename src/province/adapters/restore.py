@@ -18,6 +18,7 @@ import nats
 from province.adapters import backup_database, backup_files, backup_keys, backup_lake, backup_stream
 from province.adapters.backup import GATEWAY_FILE, STREAM_FILE, Manifest, Progress, verify
 from province.broker.migrate import available
+from province.broker.sealer import begin_chain
 from province.engines.facade import Engines
 from province.engines.place import settle
 from province.engines.postgres import Postgres
@@ -110,6 +111,8 @@ async def _restore_database(
         wrong = {name: (rows, counts.get(name)) for name, rows in manifest.tables.items() if counts.get(name) != rows}
         _require(not wrong, f"rows (backup, restored) differ: {wrong}")
         await backup_database.rebase(connection)
+        if await connection.fetchval("SELECT to_regclass('audit_chain') IS NOT NULL"):  # older ones were never sealed
+            await begin_chain(connection)
         await backup_database.release_jobs(connection)
         await connection.execute("ANALYZE")
     finally:

@@ -46,9 +46,10 @@ GAUGES: Final[Mapping[str, tuple[str, str]]] = {
     "province_stream_limit_bytes": ("Bytes that a stream may hold before it refuses.", "stream"),
     "province_lake_lag_seconds": ("Age of the oldest reading that the lake does not hold yet.", ""),
     "province_relay_lag_seconds": ("Age of the oldest event that the relay has not passed on yet.", ""),
+    "province_audit_lag_seconds": ("Age of the oldest row of the audit that is not sealed yet.", ""),
     "province_parked_effects": ("Effects that failed for good and wait for a person.", ""),
     "province_dead_letters": ("Refused messages and readings that wait for a person.", ""),
-    "province_committed_writes": ("Rows of the audit: writes that were committed since the beginning.", ""),
+    "province_committed_writes": ("Rows of the audit: writes, and reads of personal types, since the beginning.", ""),
     "province_disk_free_bytes": ("Free bytes of the file system of a folder.", "folder"),
     "province_clock_skew_seconds": ("How far the database's clock is ahead of the server's.", ""),
 }

@@ -150,6 +150,7 @@ async def open_core(settings: Settings, process: str, *, connections: int = 12) 
         incarnation = await stream.ensure_stream(client.jetstream(), max_bytes=settings.stream_max_bytes)
         core = _assemble(settings, engines, declared, pool, client, keys, incarnation)
         core.committer.start()
+        core.broker.reads.start()
         for tenant in await core.tenants():
             await core.read_atlas(tenant)
         refresher = asyncio.create_task(core.keep_atlases(), name="atlas")
@@ -157,6 +158,7 @@ async def open_core(settings: Settings, process: str, *, connections: int = 12) 
             yield core
         finally:
             refresher.cancel()
+            await core.broker.reads.stop()
             await core.committer.stop()
     finally:
         await client.close()

@@ -10,15 +10,25 @@ import signal
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from province.cli.client import Client
 from province.engines.command import Command
 from province.engines.facade import Engines
 from province.engines.supervisor import Supervisor
+from province.errors import Unavailable
+from province.identity.blocks import Proof
+from province.identity.checking import Report
 from province.settings import Settings, from_environment
 
+if TYPE_CHECKING:
+    from province.broker.database import Connection
+
+_T = TypeVar("_T")
 _PROCESSES = ("serve", "ingest", "work")
 
 
@@ -155,6 +165,55 @@ class Installation:
                 await pool.close()
 
         return asyncio.run(rotate())
+
+    def verify_audit(self, heads: Path | None, since: date | int | None, *, values: bool) -> Report:
+        """Check the sealed audit."""
+        from province.adapters.heads import HeadFolder
+        from province.broker.audit_check import check, check_values
+
+        folder = HeadFolder(heads or self.settings.audit_heads_folder)
+
+        async def ask(connection: Connection) -> Report:
+            found = await check(connection, folder.heads(), folder.public_keys(), since=since)
+            if values:
+                wrong, agree, gone = await check_values(connection)
+                found = msgspec.structs.replace(found, findings=[*found.findings, *wrong], values=agree, erased=gone)
+            return found
+
+        return self._ask(ask)
+
+    def prove_audit(self, row: int) -> Proof:
+        """Prove that a row was sealed."""
+        from province.broker.audit_check import prove
+
+        return self._ask(lambda c: prove(c, row))
+
+    def rotate_audit_key(self) -> str:
+        """Replace the key that signs the audit."""
+        from province.identity import signing
+        from province.identity.keys import KeyRing
+        from province.model.actor import system
+
+        keys = KeyRing.create(self.settings.secrets / "master-key")
+        operator = system(self.settings.tenant, "operator")
+        return self._ask(lambda c: signing.rotate(c, keys, operator)).id
+
+    def _ask(self, question: Callable[[Connection], Awaitable[_T]]) -> _T:
+        """One question to the database of this installation, which must be running."""
+        from province.broker.database import LOST, connect
+
+        async def ask() -> _T:
+            try:
+                pool = await connect(Engines(self.settings).database_dsn(), size=1, name="province audit")
+            except LOST as error:
+                raise Unavailable(f"the database does not answer: {error}", remedy="Is it running?") from error
+            try:
+                async with pool.acquire() as connection:
+                    return await question(connection)
+            finally:
+                await pool.close()
+
+        return asyncio.run(ask())
 
     def client(self) -> Client:
         """An HTTP client of the running server."""

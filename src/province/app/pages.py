@@ -17,7 +17,7 @@ from province.adapters.files import FileStore
 from province.adapters.photo import Photos
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
-from province.app import boards, keeping, letters, posts
+from province.app import boards, inspection, keeping, letters, posts
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
@@ -26,7 +26,7 @@ from province.broker import amendments
 from province.broker.broker import Acted
 from province.broker.history import Instance
 from province.broker.land import Land
-from province.broker.marks import Layers
+from province.broker.marks import Layers, Marks
 from province.broker.trends import Trends
 from province.console import services as console
 from province.errors import NotAllowed, NotFound, NotSignedIn, ProvinceError
@@ -63,7 +63,8 @@ class Door:
         self.area_hours = core.measured.area_hours
         self.correct = core.corrections.correct
         self.erase = core.corrections.erase
-        self.marks = Layers(core.broker).marks
+        self._layers = Layers(core.broker)
+        self._reads = core.broker.reads
         self.trends = Trends(core.broker).since
         self.apply = core.broker.apply
         self.apply_each = core.broker.apply_each
@@ -71,6 +72,12 @@ class Door:
         self.require_change = core.broker.require_change
         self._pool = core.pool
         self._observer = core.observer
+
+    async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks:
+        """The marks of a layer; who saw how many is counted."""
+        found = await self._layers.marks(type_name, field, where, actor)
+        self._reads.count(actor, type_name, len(found.ids))
+        return found
 
     async def instances(self, id: str, names: Sequence[str], actor: Actor) -> list[Instance]:
         """The instances of record attributes as they are shown. The caller has read the entity."""
@@ -163,6 +170,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         posts=posts.build(core, desk.authenticator),
         keeping=keeping.build(core),
         views=_views(core),
+        inspecting=inspection.build(core, desk.authenticator.forget),
         imports=desk.imports,
         exports=Exports(Door(core), core.pool),
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),
@@ -201,7 +209,7 @@ def _events(core: Core) -> Callable[[Actor, int], Awaitable[Sequence[console.Hap
         ids = tuple(dict.fromkeys(row["entity"] for row in rows))
         if not ids:
             return ()
-        page = await core.broker.query(Query(ids=ids, limit=1000, latest=False), actor)
+        page = await core.broker.ask(Query(ids=ids, limit=1000, latest=False), actor)
         seen = {e.id: e for e in page.items}
         found = []
         for row in rows:
@@ -213,6 +221,8 @@ def _events(core: Core) -> Callable[[Actor, int], Awaitable[Sequence[console.Hap
             found.append(console.Happening(
                 row["name"], entity.id, str(title or entity.id), entity.type, row["at"], row["actor"]
             ))  # fmt: skip
+        listed = {happening.entity for happening in found[:limit]}
+        await core.broker.shown([e for e in page.items if e.id in listed], actor)
         return found[:limit]
 
     return events

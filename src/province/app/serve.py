@@ -91,7 +91,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
             authorization=request.headers.get("authorization"),
             address=callers(request),
             request=request.state.request_id,
-            purpose=request.headers.get("x-purpose", "")[:200],
+            purpose=_utf8(request.headers.get("x-purpose", ""))[:200],
         )
         actor = anonymous.admit(caller.actor, settings)
         limiter = strangers if actor.kind == "anonymous" else known
@@ -106,7 +106,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
 
     store = subscribing.context_store(core)
     annex = Annex(core)
-    land = territory.build(core)
+    land = territory.build(core, authenticator.forget_all)
     services = Services(
         broker=pages.Door(core),
         authenticate=authenticate,
@@ -153,6 +153,11 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         exception_handlers={404: missing, **dict.fromkeys(_AWAY, away), Exception: api.answer_defect},
     )
     return ObserveRequests(app, measure=metrics.measure)
+
+
+def _utf8(header: str) -> str:
+    """A header that people write in Vietnamese: HTTP hands over its bytes as Latin-1."""
+    return header.encode("latin-1").decode("utf-8", "replace").replace("\0", "")
 
 
 async def _listen(settings: Settings, app: ASGIApp) -> None:

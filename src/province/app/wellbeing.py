@@ -117,6 +117,7 @@ def build(core: Core, disk: DiskWatch, authenticator: Authenticator) -> tuple[He
             "province_stream_limit_bytes": limits,
             "province_lake_lag_seconds": lake_lag,
             "province_relay_lag_seconds": relay_lag,
+            "province_audit_lag_seconds": lambda: _number(core, _UNSEALED),
             "province_parked_effects": lambda: _number(core, "SELECT count(*) FROM failed_effect WHERE state = 'open'"),
             "province_dead_letters": lambda: _number(core, "SELECT count(*) FROM dead_letter WHERE state = 'open'"),
             "province_committed_writes": lambda: _number(core, "SELECT coalesce(max(seq), 0) FROM audit"),
@@ -142,6 +143,14 @@ def build(core: Core, disk: DiskWatch, authenticator: Authenticator) -> tuple[He
         return policy.allows(caller.actor, "system.read")
 
     return Health(checks, metrics, may_see), metrics
+
+
+_UNSEALED = (
+    "SELECT coalesce(extract(epoch FROM now() - min(a.at)), 0) FROM audit a WHERE (a.xid, a.seq) >"
+    " (SELECT coalesce(max(xid), -4611686018427387904), coalesce(max(seq), 0) FROM relay_position"
+    "  WHERE reader = 'sealer')"
+)
+"""Age of the oldest row of the audit that no block holds."""
 
 
 async def _number(core: Core, sql: str) -> float:

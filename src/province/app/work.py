@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from province.adapters import notices
+from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
 from province.app import territory
 from province.app.annex import Annex, keep_always
@@ -12,9 +14,11 @@ from province.app.readiness import announce
 from province.app.subscribing import Subscriptions
 from province.broker.quality import Quality
 from province.broker.retention import Retention
+from province.broker.sealer import Sealer
 from province.broker.transient import Reaper
 from province.broker.trends import Trends
 from province.broker.upkeep import Upkeep
+from province.broker.watch import Watch
 from province.settings import Settings
 
 
@@ -30,6 +34,8 @@ async def main(settings: Settings) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
+                group.create_task(Sealer(core.pool, core.keys, HeadFolder(settings.audit_heads_folder)).run())
+                group.create_task(Watch(core.pool, notices.deliver).run())
                 group.create_task(core.jobs.work())
                 group.create_task(Subscriptions(core, outbound).run())
                 group.create_task(upkeep.run())

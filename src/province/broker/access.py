@@ -13,10 +13,12 @@ import msgspec
 
 from province.errors import NotAllowed
 from province.identity import policy
-from province.identity.policy import Scope
+from province.identity.policy import Ground, Scope
 from province.model.actor import Actor
 from province.model.entity import Entity, split_key
+from province.model.label import Label
 from province.model.schema import EntityType
+from province.pack import Action
 
 UNDECLARED = "entity"
 """Noun of the permissions over entities whose type no pack declares."""
@@ -44,14 +46,26 @@ class Access:
 
     def admits(self, entity: Entity) -> bool:
         """May this entity be read, if only its public view?"""
-        return self._reads(entity) or (self.public and self._is_public(entity))
+        return self.reads(entity) or (self.public and self._is_public(entity))
 
-    def _reads(self, entity: Entity) -> bool:
+    def reads(self, entity: Entity) -> bool:
+        """May this entity be read whole, but for personal fields? Else it is seen in its public view at most."""
         return self.read.covers(agency=entity.agency, area=entity.area, entity=entity.id)
 
     def _is_public(self, entity: Entity) -> bool:
         where = self.type.info.public_where if self.type else None
         return where is None or entity.value(where[0]) == where[1]
+
+    @property
+    def is_personal(self) -> bool:
+        """The type declares personal fields: whoever reads its entities is written down, one by one."""
+        return self.type is not None and any(s.field.personal for s in self.type.fields.values())
+
+    def personal_in(self, entity: Entity) -> set[str]:
+        """Names of the personal fields that an entity holds, as it is shown."""
+        fields = self.type.fields if self.type else {}
+        names = {split_key(key)[0] for key in entity.attrs}
+        return {name for name in names if name in fields and fields[name].field.personal}
 
     def show(self, entity: Entity) -> Entity:
         """The entity without the attributes that the caller may not see."""
@@ -65,7 +79,7 @@ class Access:
         spec = self.type.fields.get(name)
         if self._conceals(name):
             return False
-        if not self._reads(entity):
+        if not self.reads(entity):
             return spec is not None and spec.field.public
         if spec is None or not spec.field.personal:
             return True
@@ -93,6 +107,33 @@ class Access:
         if self.read.nothing or (self.public and not self.read.all):
             return spec is not None and spec.field.public
         return spec is None or not spec.field.personal or self.personal.all or self.personal == self.read
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """May the actor do this to the entity? grounds: what each of their grants contributes."""
+
+    permission: str
+    title: Label | None
+    allowed: bool
+    grounds: tuple[Ground, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What an actor may do with an entity, by the same code that decides it.
+
+    reads: they are shown the record.  public: only its public view.  shown, hidden: fields of what it holds.
+    """
+
+    type: str
+    agency: str | None
+    area: str | None
+    reads: bool
+    public: bool
+    shown: tuple[str, ...]
+    hidden: tuple[str, ...]
+    answers: tuple[Answer, ...]
 
 
 class Rights:
@@ -135,3 +176,33 @@ class Rights:
     def allows(self, actor: Actor, permission: str, entity: Entity) -> bool:
         """Whether the actor holds the permission over this entity."""
         return policy.allows(actor, permission, agency=entity.agency, area=entity.area, entity=entity.id)
+
+    def explain(self, actor: Actor, entity: Entity, actions: Iterable[Action]) -> Explanation:
+        """Every answer about one entity. It holds no value of the entity."""
+        entity_type = self._types.get(entity.type)
+        noun = entity_type.noun if entity_type else UNDECLARED
+        access = self.to_read(actor, entity.type)
+        admitted = access is not None and access.admits(entity)
+        names = dict.fromkeys(split_key(key)[0] for key in entity.attrs)
+        shown = tuple(n for n in names if admitted and access is not None and access.reveals(entity, n))
+        asked: list[tuple[str, Label | None]] = [(f"{noun}.{verb}", None) for verb in _VERBS]
+        asked += [(a.needs, a.title) for a in actions if not a.creates and a.record.TYPE.name == entity.type]  # type: ignore[attr-defined]
+        answers = []
+        for permission, title in asked:
+            allowed, grounds = policy.grounds(
+                actor, permission, agency=entity.agency, area=entity.area, entity=entity.id
+            )
+            answers.append(Answer(permission, title, allowed, grounds))
+        return Explanation(
+            type=entity.type,
+            agency=entity.agency,
+            area=entity.area,
+            reads=admitted,
+            public=admitted and access is not None and not access.reads(entity),
+            shown=shown,
+            hidden=tuple(n for n in names if n not in shown),
+            answers=tuple(answers),
+        )
+
+
+_VERBS = ("read", "personal", "change", "delete")

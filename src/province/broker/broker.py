@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
-from province.broker.access import UNDECLARED, Access, Rights
+from province.broker.access import UNDECLARED, Access, Explanation, Rights
 from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
 from province.broker.indicators import Indicators, Valued
 from province.broker.plan import words_of
+from province.broker.reads import Reads
 from province.broker.refine import is_spatial, refine, says
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
@@ -55,6 +56,7 @@ class Broker:
 
     types: declared types by name.  packs: all packs.  parameters: (pack name, instant) → dated constants.
     read_latest: latest values of observed attributes, by entity id.  sign: keyed hash of (purpose, message).
+    reads: writes who saw what; the composition root starts it.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Broker:
         parameters: ParametersAt,
         read_latest: ReadLatest,
         sign: Sign,
+        reads: Reads | None = None,
     ) -> None:
         self.pool = pool
         self.types = types
@@ -76,6 +79,7 @@ class Broker:
         self._parameters = parameters
         self._read_latest = read_latest
         self._sign = sign
+        self.reads = reads if reads is not None else Reads(pool)
         self._rights = Rights(types)
         self._many_typed: dict[str, tuple[float, bool]] = {}
         computed = Indicators(pool, types, self._rights)
@@ -221,7 +225,20 @@ class Broker:
                 raise NotFound(f"there is no entity {id}.", field="id", remedy="Check the id and your rights.")
             if latest:
                 entity = (await self.overlay(connection, [entity]))[0]
-            return access.show(entity)
+        shown = access.show(entity)
+        await self.reads.note(actor, access, [shown], one=True)
+        return shown
+
+    async def explain(self, id: str, actor: Actor) -> Explanation:
+        """What this actor may do with an entity and see of it, and which grants say so. Raises: NotFound.
+
+        For the composition root: whoever asks about another's rights is checked there.
+        """
+        async with self.pool.acquire() as connection:
+            row = await connection.fetchrow(_GET, actor.tenant, id)
+        if row is None:
+            raise NotFound(f"there is no entity {id}.", field="id", remedy="Check the id and your rights.")
+        return self._rights.explain(actor, entity_of(row), [a for _, a in self.actions.values()])
 
     async def require_change(self, entity: Entity, actor: Actor) -> None:
         """Refuse who may not change this entity. Raises: NotSignedIn, NotAllowed."""
@@ -240,6 +257,27 @@ class Broker:
 
     async def query(self, query: Query, actor: Actor) -> Page:
         """A page of entities. Raises: NotSignedIn when an anonymous caller may read none of the types."""
+        page = await self.ask(query, actor)
+        await self.shown(page.items, actor)
+        return page
+
+    async def shown(self, entities: Sequence[Entity], actor: Actor) -> None:
+        """Write down that the actor is about to see these. Raises: Unavailable; then they must not be shown."""
+        known: dict[str, Access | None] = {}
+        groups: dict[str, tuple[Access, list[Entity]]] = {}
+        for entity in entities:
+            for name in entity.types:
+                if name not in known:
+                    known[name] = self._rights.to_read(actor, name)
+                access = known[name]
+                if access is not None and access.reads(entity):
+                    groups.setdefault(name, (access, []))[1].append(entity)
+                    break
+        for access, found in groups.values():
+            await self.reads.note(actor, access, found)
+
+    async def ask(self, query: Query, actor: Actor) -> Page:
+        """As `query`, for a caller who shows only a part of the page, or none: what is `shown` is for it to say."""
         access = [a.narrowed(names_in(query)) for a in self._rights.readable(actor, query.types)]
         if not access:
             if actor.kind == "anonymous":
@@ -354,7 +392,7 @@ class Broker:
         query = Query(
             types=(type,) if type else (), where=(Where(name, "exists"),), limit=1_000, count=True, latest=False
         )
-        page = await self.query(query, actor)
+        page = await self.ask(query, actor)
         kinds = {a.type for e in page.items for k, a in e.attrs.items() if split_key(k)[0] == name}
         return page.total or 0, set(kinds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ import msgspec
 from province.broker.database import Connection
 from province.broker.plan import Step, bounds_of, keys_of, sort_key_of, words_of
 from province.broker.write import Write
+from province.identity import commitment
 from province.model.change import Changed
 from province.model.entity import SCOPE, Attribute, Entity
 from province.model.schema import EntityType
@@ -121,15 +123,16 @@ async def store(
             " (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]))",
             *_transpose(gone, 4),
         )
+    salts = [os.urandom(commitment.SALT_BYTES) for _ in effective]
     if effective or any(w.messages for w, _ in accepted):
         await connection.execute(
             _STORE,
             *_columns([n.after for n in net if n.after is not None and n.before is None], types),
             *_columns([n.after for n in net if n.after is not None and n.before is not None], types),
             *_transpose(keys, 5),
-            *_transpose(_history(effective, now), 8),
+            *_transpose(_history(effective, salts, now), 9),
             *_transpose(_outbox(accepted, now), 10),
-            *_transpose(_audit(effective, now), 11),
+            *_transpose(_audit(effective, salts, now), 11),
         )
     keyed = [(w.actor.tenant, w.key, encode(changed(steps))) for w, steps in accepted if w.key]
     if keyed:
@@ -163,10 +166,18 @@ async def _delete(connection: Connection, deleted: Sequence[Entity]) -> None:
         await connection.execute(statement, *gone)
 
 
-_KINDS = {"t": "text[]", "j": "jsonb[]", "n": "bigint[]", "i": "smallint[]", "w": "timestamptz[]", "u": "uuid[]"}
+_KINDS = {
+    "t": "text[]",
+    "j": "jsonb[]",
+    "n": "bigint[]",
+    "i": "smallint[]",
+    "w": "timestamptz[]",
+    "u": "uuid[]",
+    "b": "bytea[]",
+}
 _ENTITY = [_KINDS[k] for k in "ttttjtttnwwttt"]
 _KEY = [_KINDS[k] for k in "ttttt"]
-_HISTORY = [_KINDS[k] for k in "ttnttjwt"]
+_HISTORY = [_KINDS[k] for k in "ttnttjwtb"]
 _OUTBOX = [_KINDS[k] for k in "tuttttjitw"]
 _AUDIT = [_KINDS[k] for k in "twttttttttj"]
 
@@ -197,14 +208,14 @@ WITH inserted AS (
 ), keyed AS (
     INSERT INTO entity_key (tenant, type, key, value, entity) SELECT * FROM {_unnest(29, _KEY)}
 ), told AS (
-    INSERT INTO attribute_history (tenant, entity, version, attr, type, attribute, at, actor)
+    INSERT INTO attribute_history (tenant, entity, version, attr, type, attribute, at, actor, salt)
     SELECT * FROM {_unnest(34, _HISTORY)}
 ), sent AS (
     INSERT INTO outbox (tenant, id, kind, name, entity, type, payload, depth, actor, at)
-    SELECT * FROM {_unnest(42, _OUTBOX)}
+    SELECT * FROM {_unnest(43, _OUTBOX)}
 )
 INSERT INTO audit (tenant, at, actor, kind, action, entity, type, purpose, request, address, detail)
-SELECT * FROM {_unnest(52, _AUDIT)}
+SELECT * FROM {_unnest(53, _AUDIT)}
 """  # noqa: S608 - composed of constants
 
 
@@ -260,11 +271,11 @@ def _keys(
     return gone, new
 
 
-def _history(effective: Sequence[tuple[Write, Step]], now: datetime) -> list[tuple[Any, ...]]:
+def _history(effective: Sequence[tuple[Write, Step]], salts: Sequence[bytes], now: datetime) -> list[tuple[Any, ...]]:
     return [
         (write.actor.tenant, one.entity.id, one.version, key, one.entity.type,
-         None if attribute is None else encode(attribute), now, write.actor.id)
-        for write, one in effective
+         None if attribute is None else commitment.text_of(attribute).decode(), now, write.actor.id, salt)
+        for (write, one), salt in zip(effective, salts, strict=True)
         for key, attribute in (*one.past, *one.written.items(), *_scopes(one, now))
     ]  # fmt: skip
 
@@ -307,13 +318,14 @@ def _outbox(accepted: Sequence[tuple[Write, list[Step]]], now: datetime) -> list
     return records
 
 
-def _audit(effective: Sequence[tuple[Write, Step]], now: datetime) -> list[tuple[Any, ...]]:
-    """One row per change. Names of attributes only: an audit never holds values."""
+def _audit(effective: Sequence[tuple[Write, Step]], salts: Sequence[bytes], now: datetime) -> list[tuple[Any, ...]]:
+    """One row per change: names of attributes and commitments to what was written. An audit never holds values."""
     return [
         (write.actor.tenant, now, write.actor.id, write.actor.kind, write.action or one.event, one.change.id,
          one.entity.type, write.actor.purpose, write.actor.request, write.actor.address,
-         encode({"attrs": list(one.written), "version": one.version}))
-        for write, one in effective
+         encode({"attrs": list(one.written), "version": one.version,
+                 "commitments": [commitment.commit(salt, k, commitment.text_of(a)) for k, a in one.written.items()]}))
+        for (write, one), salt in zip(effective, salts, strict=True)
     ]  # fmt: skip
 
 

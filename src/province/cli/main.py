@@ -15,6 +15,7 @@ import click
 from province import __version__
 from province.cli import exports, imports
 from province.cli.annex import add_annex
+from province.cli.audit import add_audit
 from province.cli.client import Client
 from province.cli.operations import Operations
 from province.cli.territory import add_territory
@@ -77,6 +78,7 @@ def build(open_operations: Callable[[], Operations]) -> click.Group:
     exports.add(province, _client)
     add_annex(province, _client)
     add_territory(province, _client)
+    add_audit(province, _operations)
     return province
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
 from province.cli.client import Client
+from province.identity.blocks import Proof
+from province.identity.checking import Report
 
 
 class Operations(Protocol):
@@ -41,6 +44,18 @@ class Operations(Protocol):
 
     def rotate_key(self) -> int:
         """Rotate the master key; returns how many secrets were encrypted anew."""
+        ...
+
+    def verify_audit(self, heads: Path | None, since: date | int | None, *, values: bool) -> Report:
+        """Check the sealed audit against exported heads (None: this installation's), and the values of the history."""
+        ...
+
+    def prove_audit(self, row: int) -> Proof:
+        """The proof that a row was sealed."""
+        ...
+
+    def rotate_audit_key(self) -> str:
+        """Replace the key that signs the audit; returns the id of the new one."""
         ...
 
     def client(self) -> Client:

@@ -66,6 +66,8 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
             found.append(("/quality", mark("Data quality"), operations, "list"))
         if services.may(actor, "lake.read"):
             found.append(("/lake", mark("Kept readings"), operations, "water"))
+        if services.inspecting is not None:
+            found += _inspecting(services, actor)
         administration = mark("Administration")
         if services.may(actor, "account.read"):
             found.append(("/admin/accounts", mark("Accounts"), administration, "people"))
@@ -78,6 +80,21 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
     if public_action(services) is not None:
         found.append(("/report", mark("Send a report"), mark("For residents"), "report"))
     return [Entry(href, text, _is_current(href, path), group, icon) for href, text, group, icon in found]
+
+
+def _inspecting(services: Services, actor: Actor) -> list[tuple[str, str | Label, str | Label, str]]:
+    """Access and its audit: everybody may ask who looked at their own data."""
+    access = mark("Access to data")
+    found: list[tuple[str, str | Label, str | Label, str]] = [
+        ("/my-data", mark("Who has looked at my data"), access, "person")
+    ]
+    if services.may(actor, "audit.read"):
+        found.append(("/audit", mark("Audit of access"), access, "search"))
+    if services.may(actor, "audit.read") or services.may(actor, "grant.read"):
+        found.append(("/access", mark("Why can they see it?"), access, "help"))
+    if services.may(actor, "audit.read") or services.may(actor, "breakglass.open"):
+        found.append(("/break-glass", mark("Break the glass"), access, "alert"))
+    return found
 
 
 def menu(found: list[Entry]) -> list[Group]:

@@ -19,6 +19,7 @@ from province.broker.figures import Figure
 from province.broker.land import Land
 from province.console.appointing import Posts
 from province.console.door import Door
+from province.console.inspecting import Inspecting
 from province.console.keeping import Keeping
 from province.errors import ProvinceError
 from province.model.actor import Actor
@@ -327,6 +328,8 @@ class Services:
     dead_letters: DeadLetters
     keeping: Keeping
     views: Views
+    inspecting: Inspecting | None = None
+    """None: an installation without the pages about access."""
     imports: Imports | None = None
     exports: Exports | None = None
     annex: Annex | None = None

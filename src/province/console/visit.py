@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
+import msgspec
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -184,7 +185,10 @@ async def _recognise(visit: Visit) -> None:
     if cookie:
         visit.session = await visit.services.session(cookie, visit.actor)
     if visit.session is not None:
-        visit.actor, visit.csrf_key = visit.session.actor, visit.session.actor.session
+        # What is read for a page is read for the purpose of that page, unless a person gave a better one.
+        page = f"/{visit.request.url.path.split('/')[1][:40]}"
+        visit.actor = msgspec.structs.replace(visit.session.actor, purpose=visit.session.actor.purpose or page)
+        visit.csrf_key = visit.actor.session
     elif not visit.csrf_key:
         visit.csrf_key = secrets.token_urlsafe(24)
         visit.cookies.append((VISITOR_COOKIE, visit.csrf_key, None))

@@ -17,7 +17,7 @@ import asyncpg
 import msgspec
 
 from province.errors import InvalidInput, NotSignedIn, Unavailable
-from province.identity import accounts, attempts, audit, reach, roles, sessions, tokens
+from province.identity import accounts, attempts, audit, breakglass, reach, roles, sessions, tokens
 from province.identity.audit import Connection, Pool
 from province.identity.limits import Limiter, address_key
 from province.identity.passwords import LONGEST, Passwords
@@ -214,6 +214,10 @@ class Authenticator:
             if key[0] == tenant and caller.actor.id == account:
                 del self._cache[key]
 
+    def forget_all(self) -> None:
+        """Drop everything that this process remembers: the map has changed, and with it what grants mean."""
+        self._cache.clear()
+
     async def _by_cookie(self, tenant: str, cookie: str) -> Caller | None:
         name = sessions.session_id(cookie)
         known = self._remembered((tenant, name))
@@ -226,6 +230,7 @@ class Authenticator:
             if row["stale"]:
                 await sessions.touch(conn, tenant, name)
             grants = await roles.grants_of(conn, tenant, row["account"])
+            grants += await breakglass.grants_of(conn, tenant, row["account"])
         actor = Actor(tenant=tenant, id=row["account"], kind=row["kind"], name=row["name"], grants=grants, session=name)
         return self._remember((tenant, name), Caller(actor, row["must_change"]))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -20,8 +20,8 @@ from province.errors import InvalidInput, NotAllowed, NotSignedIn
 from province.model.actor import Actor, Grant
 
 GUARDED: Final = frozenset(
-    ("account", "audit", "context", "grant", "key", "registration", "role", "secret", "session", "subscription",
-     "system", "tenant", "token")
+    ("account", "audit", "breakglass", "context", "grant", "key", "registration", "role", "secret", "session",
+     "subscription", "system", "tenant", "token")
 )  # fmt: skip
 """Nouns that the pattern `*.verb` leaves out: `*.read` reads entities, not accounts. Only `*` reaches them unnamed."""
 
@@ -115,7 +115,8 @@ def narrow(grants: Iterable[Grant], permissions: Iterable[str], agency: str | No
             continue
         both = frozenset(p for have in grant.permissions for w in wanted if (p := intersect(have, w)) is not None)
         if both:
-            kept.append(Grant(grant.role, both, agency if grant.agency is None else grant.agency, grant.areas))
+            owner = agency if grant.agency is None else grant.agency
+            kept.append(Grant(grant.role, both, owner, grant.areas, grant.entities))
     return tuple(kept)
 
 
@@ -125,21 +126,56 @@ def scope(actor: Actor, permission: str) -> Scope:
         return NOWHERE
     if actor.kind == "device":
         return Scope(entities=frozenset((actor.id,))) if permission.rpartition(".")[2] == "observe" else NOWHERE
-    agencies: set[str] = set()
-    areas: set[str] = set()
-    pairs: set[tuple[str, str]] = set()
+    found = [reach for grant in actor.grants if (reach := reach_of(grant, permission)) is not NOWHERE]
+    if any(one.all for one in found):
+        return EVERYWHERE
+    return Scope(
+        agencies=frozenset().union(*(one.agencies for one in found)),
+        areas=frozenset().union(*(one.areas for one in found)),
+        pairs=frozenset().union(*(one.pairs for one in found)),
+        entities=frozenset().union(*(one.entities for one in found)),
+    )
+
+
+def reach_of(grant: Grant, permission: str) -> Scope:
+    """Where this one grant gives the permission."""
+    if not any(matches(pattern, permission) for pattern in grant.permissions):
+        return NOWHERE
+    if grant.entities:
+        return Scope(entities=grant.entities)
+    if grant.agency is None and not grant.areas:
+        return EVERYWHERE
+    if grant.agency is None:
+        return Scope(areas=grant.areas)
+    if not grant.areas:
+        return Scope(agencies=frozenset((grant.agency,)))
+    return Scope(pairs=frozenset((grant.agency, area) for area in grant.areas))
+
+
+Why = Literal["gives", "lacks", "elsewhere"]
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """What one grant says to a question. pattern: of its permissions, the one that answers; "" for none.
+
+    why: it gives the permission here; it lacks the permission; it gives it, but over something else.
+    """
+
+    grant: Grant
+    why: Why
+    pattern: str = ""
+
+
+def grounds(
+    actor: Actor, permission: str, *, agency: str | None = None, area: str | None = None, entity: str | None = None
+) -> tuple[bool, tuple[Ground, ...]]:
+    """The answer of `allows`, and what each grant contributes to it: for people who ask why."""
+    found = []
     for grant in actor.grants:
-        if not any(matches(pattern, permission) for pattern in grant.permissions):
-            continue
-        if grant.agency is None and not grant.areas:
-            return EVERYWHERE
-        if grant.agency is None:
-            areas |= grant.areas
-        elif not grant.areas:
-            agencies.add(grant.agency)
-        else:
-            pairs |= {(grant.agency, area) for area in grant.areas}
-    return Scope(agencies=frozenset(agencies), areas=frozenset(areas), pairs=frozenset(pairs))
+        pattern = next((p for p in sorted(grant.permissions) if matches(p, permission)), "")
+        here = reach_of(grant, permission).covers(agency=agency, area=area, entity=entity)
+        found.append(Ground(grant=grant, why="gives" if here else "elsewhere" if pattern else "lacks", pattern=pattern))
+    return allows(actor, permission, agency=agency, area=area, entity=entity), tuple(found)
 
 
 def allows(

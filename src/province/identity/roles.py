@@ -46,6 +46,8 @@ CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
         Label("Hệ thống kết nối", "Connected system"),
         ("*.observe", "subscription.create", "context.create"),
     ),
+    "inspector": (Label("Thanh tra truy cập", "Inspector of access"), ("audit.read",)),
+    "duty-officer": (Label("Trực ban khẩn cấp", "Duty officer for emergencies"), ("breakglass.open",)),
     "resident": (Label("Người dân", "Resident"), ("file.create",)),
 }
 """Core roles. None but the administrator sees personal data: a pack adds `<type>.personal` where its work needs it."""

@@ -12,13 +12,14 @@ ActorKind = Literal["person", "service", "device", "system", "anonymous"]
 class Grant(msgspec.Struct, frozen=True):
     """A role's permissions over an agency (None: all agencies of the tenant) and areas (empty: all).
 
-    permissions: `noun.verb` or patterns `noun.*`, `*.verb`, `*`.
+    permissions: `noun.verb` or patterns `noun.*`, `*.verb`, `*`.  entities: not empty: these ids and nothing else.
     """
 
     role: str
     permissions: frozenset[str]
     agency: str | None = None
     areas: frozenset[str] = frozenset()
+    entities: frozenset[str] = frozenset()
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ import shapely
 
 from province.adapters.tables import writers
 from province.adapters.tables.writers import MEDIA
+from province.broker.select import names_in
 from province.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn, Unsupported
 from province.identity import audit, policy
 from province.model.actor import Actor
@@ -130,8 +131,7 @@ class _Job:
         self._fields = fields
         self._format = format
         self._query = msgspec.structs.replace(query, types=(entity_type.name,), limit=_PAGE, count=False, after="")
-        self._actor = actor
-        self._purpose = purpose
+        self._actor = msgspec.structs.replace(actor, purpose=purpose)
         self._personal = personal
         self._language = language
         self._bom = bom
@@ -159,11 +159,11 @@ class _Job:
     async def _note(self, whole: bool) -> None:
         detail = {
             "format": self._format, "rows": self._rows, "complete": whole, "personal": self._personal,
-            "query": msgspec.to_builtins({"where": self._query.where, "text": self._query.text}),
+            # Names only: what one searches for may be personal, and an audit holds no values.
+            "where": sorted(names_in(self._query)), "text": bool(self._query.text),
         }  # fmt: skip
-        actor = msgspec.structs.replace(self._actor, purpose=self._purpose)
         async with self._service._pool.acquire() as connection:
-            await audit.record(connection, actor, "entity.exported", type=self._type.name, detail=detail)
+            await audit.record(connection, self._actor, "entity.exported", type=self._type.name, detail=detail)
 
     async def _pages(self) -> AsyncIterator[tuple[Entity, ...]]:
         page = self._first

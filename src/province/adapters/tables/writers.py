@@ -54,12 +54,13 @@ def cell(value: Any) -> str:
 def csv_lines(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, delimiter: str = ",", bom: bool = False
 ) -> Iterator[bytes]:
-    """CSV in pieces as they come; UTF-8, with a byte order mark for Excel when asked."""
+    """CSV in pieces as they come; UTF-8, with a byte order mark for Excel when asked. columns: none: no head line."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n")
     if bom:
         buffer.write("\ufeff")
-    writer.writerow([disarm(c) for c in columns])
+    if columns:
+        writer.writerow([disarm(c) for c in columns])
     for row in rows:
         writer.writerow([cell(v) for v in row])
         if buffer.tell() > 64_000:

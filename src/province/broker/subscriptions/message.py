@@ -43,12 +43,14 @@ class Reach(msgspec.Struct, frozen=True):
 
     actor: a subscriber with the rights of now; None when the account is gone.  access: what it may read of a type.
     ask: answers a query.  context: the context that a value of `@context` names.
+    note: writes down what is about to be told to whom; raises when it cannot, and then nothing is told.
     """
 
     actor: Callable[[str, Owner], Awaitable[Actor | None]]
     access: Callable[[Actor, str], Access | None]
     ask: Callable[[Query, Actor], Awaitable[Page]]
     context: Callable[[str, Json], Awaitable[Context]]
+    note: Callable[[Actor, Access, Sequence[Entity]], Awaitable[None]]
 
 
 async def compose(kept: Kept, happenings: Sequence[Happening], reach: Reach) -> Message | None:
@@ -62,7 +64,9 @@ async def compose(kept: Kept, happenings: Sequence[Happening], reach: Reach) -> 
     for one in happenings:
         access = reach.access(actor, one.entity.type)
         if access is not None and access.admits(one.entity):
-            told.append((one, access.show(one.entity)))
+            shown = access.show(one.entity)
+            told.append((one, shown))
+            await reach.note(msgspec.structs.replace(actor, purpose=f"subscription {kept.id}"), access, [shown])
     if not told:
         return None
     present = [entity for one, entity in told if not one.deleted]

@@ -106,7 +106,7 @@ class Report(Record, frozen=True, kw_only=True):
     publicPhotos: Annotated[tuple[str, ...], Field(Label("Ảnh công khai", "Published photos"), public=True)] = ()
     published: Annotated[bool, Field(Label("Công khai", "Published"), indexed=True, public=True)] = False
     externalCode: Annotated[str | None, Field(Label("Mã nơi gửi", "Sender's code"), indexed=True)] = None
-    author: Annotated[str | None, Field(Label("Tài khoản gửi", "Author's account"), personal=True)] = None
+    author: Annotated[str | None, Field(Label("Tài khoản gửi", "Author's account"), personal=True, indexed=True)] = None
     reporterName: Annotated[str | None, Field(Label("Người gửi", "Reporter"), personal=True)] = None
     reporterPhone: Annotated[str | None, Field(Label("Điện thoại", "Phone"), personal=True)] = None
     secretHash: Annotated[
