@@ -1,7 +1,8 @@
 """A peer to measure beside: `django-ogc-sensorthings` (PyPI), as its own guide sets it up, on the same PostgreSQL.
 
 It runs in an environment of its own (`requirements/peer.lock`), with as many workers of uvicorn as there are cores, in
-a database of its own on the product's server, with the product's durability. Connections are pooled. It has no sign-in, history or audit.
+a database of its own on the product's server, with the product's durability. Connections are pooled. It has no sign-in,
+history or audit.
 """
 
 from __future__ import annotations
