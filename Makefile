@@ -4,15 +4,15 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 FAST := not slow and not browser and not fault
 
-.PHONY: run test check lint fix docs docs-check bench bench-long lock demo new-pack install islands browser clean
+.PHONY: run test check lint fix docs docs-check bench bench-long lock demo demo-merger new-pack install islands browser clean
 
 run: install islands  ## start everything with the example; Ctrl-C stops it
 	$(BIN)/province run
 
-test: install islands  ## the fast tests, about a minute
-	$(PYTEST) -n 2 -m "$(FAST)"
+test: install islands  ## the fast tests with few examples of each property, about a minute
+	PROVINCE_TESTS=quick $(PYTEST) -n 2 -m "$(FAST)"
 
-check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests
+check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests with all examples
 	$(PYTEST) -n 2 -m "$(FAST)"
 	$(PYTEST) -m "not ($(FAST))"
 
@@ -42,9 +42,13 @@ bench-long: install
 lock: install  ## write the lock files anew from pyproject.toml, keeping what still fits
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --quiet -o requirements/dev.lock
 	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.lock --no-annotate --generate-hashes --no-header --quiet -o requirements/run.lock
+	for name in clients peer; do $(BIN)/uv pip compile requirements/$$name.in --generate-hashes --no-header --quiet -o requirements/$$name.lock; done
 
 demo: install islands  ## the same as run, with a faster simulator
 	PROVINCE_HOME=$${PROVINCE_HOME:-var/demo} $(BIN)/province run --simulate
+
+demo-merger: install islands  ## merger day: the reform of 2025 replayed, a merger and a split, with everything at work
+	$(BIN)/python scripts/demo_merger.py
 
 new-pack: install  ## make new-pack NAME=x
 	@test -n "$(NAME)" || { echo "usage: make new-pack NAME=x" >&2; exit 2; }

@@ -2,9 +2,9 @@
 
     python -m bench.doors [--seconds 8]
 
-Arrow and JSON columns of 1,000 readings by a signed-in sender, 16 calls in flight; each is acknowledged when JetStream
-has it on disk (`stream_sync=always`). The lake writer works at the same time. *Queryable* counts from the first call to
-the moment when the lake holds everything. Beside it: bare JetStream publishes of the same bytes on the same server.
+Arrow and JSON columns by a signed-in sender, 16 or 64 calls in flight; each is acknowledged when JetStream has it on
+disk (`stream_sync=always`). The lake writer works at the same time. *Queryable* counts from the first call to the
+moment when the lake holds everything. Beside it: bare JetStream publishes of the same bytes on the same server.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from province.model.observation import SCHEMA
 
 ENTITIES = 20_000
 ROWS = 1_000
+LARGE = 10_000
+"""Readings of a gateway or another agency's system that collects for a minute."""
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -37,24 +39,24 @@ def name(n: int) -> str:
     return f"urn:ngsi-ld:AirQualityObserved:B-{n:06d}"
 
 
-def tables(count: int) -> list[pa.Table]:
+def tables(count: int, rows: int = ROWS) -> list[pa.Table]:
     """Batches over shuffled stations with noisy values, each with its own times."""
     random = np.random.default_rng(1)
     start = datetime.now(UTC) - timedelta(hours=20)
     made = []
     for n in range(count):
-        ids = random.choice(ENTITIES, ROWS, replace=False)
-        at = [start + timedelta(seconds=n * 7 + int(i) % 5) for i in range(ROWS)]
+        ids = random.choice(ENTITIES, rows, replace=False)
+        at = [start + timedelta(seconds=n * 7 + int(i) % 5) for i in range(rows)]
         made.append(pa.table(
             [
                 pa.array([name(int(i)) for i in ids]),
-                pa.array(["AirQualityObserved"] * ROWS).dictionary_encode(),
-                pa.array(["pm25"] * ROWS).dictionary_encode(),
-                pa.nulls(ROWS, pa.string()).dictionary_encode(),
+                pa.array(["AirQualityObserved"] * rows).dictionary_encode(),
+                pa.array(["pm25"] * rows).dictionary_encode(),
+                pa.nulls(rows, pa.string()).dictionary_encode(),
                 pa.array(at, pa.timestamp("us", tz="UTC")),
-                pa.array(np.round(random.gamma(3, 10, ROWS), 1)),
-                pa.nulls(ROWS, pa.string()),
-                pa.array(np.zeros(ROWS, np.uint8)),
+                pa.array(np.round(random.gamma(3, 10, rows), 1)),
+                pa.nulls(rows, pa.string()),
+                pa.array(np.zeros(rows, np.uint8)),
             ],
             schema=SCHEMA,
         ))  # fmt: skip
@@ -93,14 +95,18 @@ async def written(product: Product, last: int) -> None:
 async def measure(product: Product, seconds: float) -> list[dict[str, Any]]:
     """All rows."""
     await register(product)
-    made = await asyncio.to_thread(tables, 200)
+    small = await asyncio.to_thread(tables, 200)
     client = await nats.connect(product.engines.nats_url(), **product.engines.nats_options())
     jetstream = client.jetstream()
     rows: list[dict[str, Any]] = []
-    for what, bodies, media in (
-        ("HTTP Arrow", [stream.encode(t) for t in made], ARROW),
-        ("HTTP JSON columns", [as_json(t) for t in made], "application/json"),
+    large = await asyncio.to_thread(tables, 40, LARGE)
+    for what, made, media, encode in (
+        ("HTTP Arrow", small, ARROW, stream.encode),
+        ("HTTP JSON columns", small, "application/json", as_json),
+        ("HTTP Arrow", large, ARROW, stream.encode),
     ):
+        bodies = [encode(t) for t in made]
+        size = made[0].num_rows
         for flying in (16, 64) * ROUNDS:
 
             def call(n: int, bodies: list[bytes] = bodies, media: str = media) -> tuple[str, str, bytes, str]:
@@ -110,32 +116,36 @@ async def measure(product: Product, seconds: float) -> list[dict[str, Any]]:
             found = await load(
                 product.settings.port, product.token, clients=flying, seconds=seconds, call=call, good=200
             )
-            sent = float(found["per_s"]) * (time.perf_counter() - began) * ROWS
+            sent = float(found["per_s"]) * (time.perf_counter() - began) * size
             info = await jetstream.stream_info(stream.STREAM)
             await written(product, info.state.last_seq)
             elapsed = time.perf_counter() - began
-            found["per_s"] = float(found["per_s"]) * ROWS
-            rows.append({"what": f"{what}, readings acknowledged", **found, "queryable_per_s": sent / elapsed})
+            found["per_s"] = float(found["per_s"]) * size
+            rows.append({"what": f"{what}, {size:,} readings a call", **found, "queryable_per_s": sent / elapsed})
     await jetstream.add_stream(StreamConfig(name="BARE", subjects=["bare.>"]))
-    payload = stream.encode(made[0])
-    for flying in (16, 64) * ROUNDS:
-        done = 0
-        until = time.perf_counter() + seconds
+    for made in (small, large):
+        payload, size = stream.encode(made[0]), made[0].num_rows
+        for flying in (16, 64) * ROUNDS:
+            done = 0
+            until = time.perf_counter() + seconds
 
-        async def publish(until: float = until) -> None:
-            nonlocal done
-            while time.perf_counter() < until:
-                await jetstream.publish("bare.x", payload)
-                done += 1
+            async def publish(until: float = until, payload: bytes = payload) -> None:
+                nonlocal done
+                while time.perf_counter() < until:
+                    await jetstream.publish("bare.x", payload)
+                    done += 1
 
-        began = time.perf_counter()
-        await asyncio.gather(*(publish() for _ in range(flying)))
-        rows.append({"what": "bare JetStream publish of the same bytes, readings", "clients": flying,
-                     "per_s": done * ROWS / (time.perf_counter() - began)})  # fmt: skip
+            began = time.perf_counter()
+            await asyncio.gather(*(publish() for _ in range(flying)))
+            rows.append({"what": f"bare JetStream publish of the same bytes, {size:,} readings a message",
+                         "clients": flying, "per_s": done * size / (time.perf_counter() - began)})  # fmt: skip
+        await jetstream.purge_stream("BARE")
     rows = medians(rows, "what", "clients")
-    bare = {r["clients"]: r["per_s"] for r in rows if str(r["what"]).startswith("bare")}
-    for row in rows:
-        row["ratio_to_bare"] = round(row["per_s"] / bare[row["clients"]], 2)
+    for size in (f"{ROWS:,}", f"{LARGE:,}"):
+        mine = [r for r in rows if f" {size} readings" in str(r["what"])]
+        bare = {r["clients"]: r["per_s"] for r in mine if str(r["what"]).startswith("bare")}
+        for row in mine:
+            row["ratio_to_bare"] = round(row["per_s"] / bare[row["clients"]], 2)
     await jetstream.delete_stream("BARE")
     await client.close()
     return rows

@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import re
 import statistics
 import time
 from datetime import UTC, datetime
@@ -31,7 +30,6 @@ from bench.product import Product, running_product, write
 from province.model.observation import SCHEMA
 
 WEST, SOUTH, EAST, NORTH = 106.32, 10.86, 106.97, 11.51
-PASSWORD = "một mật khẩu rất dài để đo"
 
 
 def entity(n: int, kind: str, random: np.random.Generator) -> dict[str, object]:
@@ -80,20 +78,6 @@ async def fill(product: Product, entities: int) -> None:
         assert status in (200, 202), (status, answer[:300])
     connection.close()
     await asyncio.sleep(5)  # the latest values reach the tables
-
-
-def sign_in(product: Product) -> httpx.Client:
-    """A person's session: the administrator of the first start."""
-    client = httpx.Client(base_url=f"http://127.0.0.1:{product.settings.port}", timeout=60, follow_redirects=True)
-    token = re.search(r'name="csrf" value="([^"]+)"', client.get("/sign-in").text)
-    assert token is not None
-    first = (product.settings.secrets / "administrator").read_text().strip()
-    answer = client.post("/sign-in", data={"csrf": token[1], "login": "administrator", "password": first})
-    token = re.search(r'name="csrf" value="([^"]+)"', answer.text)
-    assert token is not None
-    data = {"csrf": token[1], "old": first, "new": PASSWORD, "again": PASSWORD}
-    assert client.post("/account/password", data=data).status_code == 200
-    return client
 
 
 def measure(client: httpx.Client, rounds: int) -> list[dict[str, object]]:
@@ -201,7 +185,7 @@ def main(entities: int, rounds: int, browser: bool) -> None:
         began = time.perf_counter()
         asyncio.run(fill(product, entities))
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
-        with contextlib.closing(sign_in(product)) as client:
+        with contextlib.closing(product.signed_in()) as client:
             rows = measure(client, rounds)
             if browser and Path("/usr/bin/chromium").exists():
                 rows += in_a_browser(product, client)

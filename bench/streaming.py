@@ -4,9 +4,9 @@
 
 Stations report a temperature, and one in a hundred of them a battery level instead. One rule has two limits over the
 temperature that are crossed now and then and must last two readings; the other watches the battery's mean of 24 hours,
-whose window is stored with every batch. Readings per second are those of the whole writer (append, latest values,
-rules, position, purge) by the clock, and of the rules alone by processor time; `cpu_s` is the processor time of the
-writer's process.
+of which every batch stores the bucket it fell into. Readings per second are those of the whole writer (append, latest
+values, rules, position, purge) by the clock, and of the rules alone by processor time; `cpu_s` is the processor time of
+the writer's process.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def through(stand: Stand, name: str, rules: tuple[Threshold, ...], count: 
     """Fill the stream, then time the writer until everything is done."""
     js = stand.client.jetstream(timeout=30)
     await js.purge_stream(stream.STREAM)
-    await stand.pool.execute("TRUNCATE outbox, streaming_state, latest_station")
+    await stand.pool.execute("TRUNCATE outbox, streaming_state, streaming_bucket, latest_station")
     made = few_batteries(stand, batches(stand.entities, ROWS, count))
     for start in range(0, count, 32):
         await asyncio.gather(*(stand.observer.observe(one, ACTOR, source="http") for one in made[start : start + 32]))
@@ -80,7 +80,9 @@ async def through(stand: Stand, name: str, rules: tuple[Threshold, ...], count: 
     await task
     assert lake.count() == count * ROWS
     told = await stand.pool.fetchval("SELECT count(*) FROM outbox")
-    kept = await stand.pool.fetchval("SELECT count(*) FROM streaming_state")
+    kept = await stand.pool.fetchval(
+        "SELECT (SELECT count(*) FROM streaming_state) + (SELECT count(*) FROM streaming_bucket)"
+    )
     assert told == watcher.crossed
     return {
         "what": f"into lake, latest values, rules: {name}",

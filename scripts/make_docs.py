@@ -126,7 +126,7 @@ def _type(entity_type: EntityType) -> list[str]:
         mark = spec.field
         marks = [
             word
-            for word in ("indexed", "search", "observed", "personal", "public")
+            for word in ("indexed", "search", "observed", "personal", "concealed", "public")
             if getattr(mark, word)
         ] + (["required"] if spec.required else [])  # fmt: skip
         unit = CODES[spec.unit].symbol or spec.unit if spec.unit else ""

@@ -29,14 +29,15 @@ from province.engines.command import Command
 from province.engines.nats import Nats
 from province.engines.postgres import Postgres
 from province.settings import Settings
+from tests.effort import examples
 
 _LIBC = ctypes.CDLL(None)
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 """Real input that nobody on this project wrote; absent on most machines."""
 
 # Deadlines would only measure the machine. In CI the examples are the same at every run: a red run can be repeated.
-hypothesis.settings.register_profile("province", deadline=None, max_examples=50)
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
+hypothesis.settings.register_profile("province", deadline=None, max_examples=examples(50))
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=examples(50), derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "province")
 
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -35,7 +36,15 @@ from tests.conftest import free_port, temporary_home
 
 READY_S = 240.0
 """A busy machine of two cores is given so long for a start."""
+PASSWORD = "một mật khẩu rất dài để thử"
 _T = TypeVar("_T")
+
+
+def form_token(page: str) -> str:
+    """The token against forgery of the forms of a page."""
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None, page[-2000:]
+    return found[1]
 
 
 @dataclass(slots=True)
@@ -135,6 +144,28 @@ class Product:
         return httpx.AsyncClient(
             base_url=self.address, headers=headers, verify=verify, trust_env=False, **{"timeout": 30, **options}
         )
+
+    def signed_in(self, password: str = PASSWORD) -> httpx.Client:
+        """The first administrator's browser: signed in, and the first password changed as it must be."""
+        client = httpx.Client(base_url=self.address, trust_env=False, follow_redirects=True, timeout=60)
+        first = (self.settings.secrets / "administrator").read_text().strip()
+        form = {"csrf": form_token(client.get("/sign-in").text), "login": "administrator", "password": first}
+        change = client.post("/sign-in", data=form)
+        form = {"csrf": form_token(change.text), "old": first, "new": password, "again": password}
+        assert client.post("/account/password", data=form).status_code == 200
+        return client
+
+    @contextlib.contextmanager
+    def beside(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`province …` in its environment, until the block ends."""
+        with (self.settings.home.parent / "beside.log").open("ab") as output:
+            command = [sys.executable, "-m", "province", *arguments]
+            child = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output, process_group=0)
+        try:
+            yield child
+        finally:
+            child.send_signal(signal.SIGINT)
+            child.wait(60)
 
     def command(self, *arguments: str, token: str = "", stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run `province …` beside it, with its environment."""

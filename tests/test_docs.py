@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,23 @@ def test_guides_of_the_roles_speak_vietnamese_first_and_english_too() -> None:
         vietnamese, _, english = text.partition("## English")
         assert len(re.findall(r"[ăâđêôơưạảấầẩậắằặẹẻếềểệịọỏốồổộớờởợụủứừửựỳỵỷ]", vietnamese)) > 150, page.name
         assert len(english.split()) > 120, page.name
+
+
+def test_every_example_in_a_help_text_parses() -> None:
+    examples = []
+    todo: list[click.Command] = [build(operations)]
+    while todo:
+        command = todo.pop()
+        if isinstance(command, click.Group):
+            todo += command.commands.values()
+        for text in (command.help, command.epilog, command.short_help):
+            # Two blanks part the example from what is said about it; a backslash carries it over to the next line.
+            whole = re.sub(r"\s*\\\n\s*", " ", text or "")
+            found = re.findall(r"^\s*(province .+?)(?:  .*)?$|`(province [^`]+)`", whole, re.MULTILINE)
+            examples += [one or other for one, other in found]
+    assert len(examples) > 5
+    for example in examples:
+        check_command(shlex.split(example)[1:], example)
 
 
 @pytest.mark.parametrize("command", ["province imprt x.csv", "province import --nope x.csv", "province list --nope X"])

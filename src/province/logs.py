@@ -43,6 +43,7 @@ _BEARER = re.compile(r"\b(bearer|basic)\s+\S+", re.IGNORECASE)
 _SUSPECT = re.compile(rf"{_WORDS}|prv_|://|bearer|basic", re.IGNORECASE)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _OURS = frozenset(("time", "level", "process", "logger", "request", "tenant", "exception"))
 
 
@@ -85,7 +86,7 @@ def clean(value: object, *, depth: int = 0) -> object:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, str):
         # A lone surrogate (an undecodable file name) cannot be written as UTF-8.
-        text = redact(value.encode("utf-8", "backslashreplace").decode())
+        text = redact(value if value.isascii() else value.encode("utf-8", "backslashreplace").decode())
         return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
     if depth < _DEEPEST and isinstance(value, Mapping):
         return {
@@ -115,20 +116,29 @@ class JsonLine(logging.Formatter):
             "level": record.levelname,
             "process": self._process,
             "logger": record.name,
-            "message": clean(message),
+            "message": message,
         }
         for name, variable in (("request", request_id), ("tenant", tenant_id)):
             if value := variable.get():
-                line[name] = clean(value)
-        for name, value in vars(record).items():
+                line[name] = value
+        given = vars(record)
+        for name in given:
             if name not in _STANDARD and not name.startswith("_"):
-                given = f"extra_{name}" if name in _OURS and name in line else name
-                line[given] = REDACTED if _is_secret(name) else clean(value)
+                line[f"extra_{name}" if name in _OURS and name in line else name] = given[name]
         if record.exc_info and record.exc_info[0] is not None:
-            line["exception"] = clean(self.formatException(record.exc_info))
+            line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
-            line["stack"] = clean(record.stack_info)
-        return json.dumps(line, ensure_ascii=False, allow_nan=False)
+            line["stack"] = record.stack_info
+        return _plain(line) or _encode({k: REDACTED if _is_secret(k) else clean(v) for k, v in line.items()})
+
+
+def _plain(line: Mapping[str, object]) -> str:
+    """The line as it is, when all of it is plain and nothing of it is suspect, as nearly every line is; else ""."""
+    try:
+        text = _encode(line)
+    except (TypeError, ValueError, RecursionError):
+        return ""
+    return text if len(text) <= _LONGEST and text.isascii() and not _SUSPECT.search(text) else ""
 
 
 def configure(settings: Settings, process: str, *, stream: TextIO | None = None) -> None:
@@ -162,3 +172,6 @@ def configure(settings: Settings, process: str, *, stream: TextIO | None = None)
     for name in ("httpx", "httpcore", "procrastinate", "nats"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)
+    # No line tells where in the code it was written, nor which thread did.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -206,6 +206,9 @@ class Threshold:
     mean: Mean | None = None
 
 
+Measure = Literal["count", "sum", "mean", "max", "min", "over", "silent"]
+
+
 @dataclass(frozen=True, slots=True)
 class Indicator:
     """A number computed from entities of a type, under conditions.
@@ -220,7 +223,7 @@ class Indicator:
     """
 
     name: str
-    measure: Literal["count", "sum", "mean", "max", "min", "over", "silent"]
+    measure: Measure
     of: type[Record]
     title: Label
     unit: str

@@ -59,7 +59,8 @@ class Settings:
     calls_per_second: int = 5_000
     """PROVINCE_CALLS_PER_SECOND: calls of one account or token that one server process lets through."""
     example: str = ""
-    """PROVINCE_EXAMPLE: not empty: load the Bình Dương example at start (`province run` sets it)."""
+    """PROVINCE_EXAMPLE: not empty: load the Bình Dương example at start (`province run` sets it); a civil day:
+    as it was known on that day."""
     log_level: str = "INFO"
     url: str = ""
     """PROVINCE_URL: the server that command-line calls speak to; empty means the one of this home."""

@@ -62,6 +62,10 @@ async def test_a_backup_under_load_restores_to_one_consistent_cut(one: Running, 
     # A cluster that has lived: its transaction ids lie beyond what a restored one reaches by being restored.
     for _ in range(3000):
         await one.pool.execute("SELECT pg_current_xact_id()")
+    shelf = one.settings.home / "imports" / "t" / "one"
+    shelf.mkdir(parents=True)
+    for name, content in {"source.csv": b"a;b", "state.json": b"{}", "source.part": b"half", "lock": b""}.items():
+        (shelf / name).write_bytes(content)
     async with one.writing(), one.load():
         async with asyncio.timeout(60):
             while len(one.acknowledged) < 50 or len(one.sent) < 150:
@@ -72,7 +76,7 @@ async def test_a_backup_under_load_restores_to_one_consistent_cut(one: Running, 
         assert len(one.acknowledged) > len(records), "records went on while the backup was taken"
         assert len(one.sent) > len(readings), "readings too"
     manifest = verify(source)
-    assert manifest.files == 1
+    assert (manifest.files, manifest.imports) == (1, 2)
     assert manifest.missing == []
     assert any("passphrase" in text for text in said)
     assert sorted(p.name for p in source.parent.iterdir()) == sorted([source.name, keys_of(source).name])
@@ -101,6 +105,8 @@ async def test_a_backup_under_load_restores_to_one_consistent_cut(one: Running, 
 
         name = next(path for path in (settings.home / "files").rglob("*") if path.is_file())
         assert name.read_bytes() == PHOTO
+        kept = {p.name: p.read_bytes() for p in (settings.home / "imports" / "t" / "one").iterdir()}
+        assert kept == {"source.csv": b"a;b", "state.json": b"{}"}, "an import goes on where it was"
         assert KeyRing(settings.secrets / "master-key").decrypt("t/smtp", sealed) == b"a secret of the database"
 
         # The writer goes on: everything reaches the lake once, and the latest values are right, old and new.

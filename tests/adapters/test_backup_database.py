@@ -14,6 +14,7 @@ from province.adapters import backup_database
 from province.broker.database import Connection, connect
 from province.broker.migrate import migrate
 from province.errors import Conflict, Unavailable
+from tests.effort import examples
 
 FAR = 5_000_000_000
 ROWS = st.lists(st.integers(FAR, FAR + 20), max_size=12)
@@ -51,7 +52,7 @@ async def write(connection: Connection, xid: int | None = None) -> int:
     return seq
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     xids=ROWS, audits=ROWS, passed=st.one_of(st.none(), st.tuples(st.integers(FAR - 1, FAR + 21), st.integers(0, 99)))
 )

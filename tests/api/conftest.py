@@ -133,7 +133,7 @@ class FullBroker(Broker):
             and (start is None or r["observed_at"] >= start) and (end is None or r["observed_at"] < end)
         ]  # fmt: skip
         rows.sort(key=lambda r: r["observed_at"])
-        return History(records, pa.Table.from_pylist(rows[-limit:], schema=SCHEMA))
+        return History.of(records, pa.Table.from_pylist(rows[-limit:], schema=SCHEMA))
 
     said: list[dict[str, Any]]
 

@@ -1,14 +1,21 @@
-"""The guide for agencies: its curl and Python examples are carried out as they stand, in their order."""
+"""The guide for agencies: its curl, Python and JavaScript examples are carried out as they stand, in their order."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
 import re
 import shlex
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+
 from tests.api.conftest import Client
+from tests.conftest import free_port
 
 GUIDE = Path(__file__).parents[2] / "docs/guide/connect.md"
 
@@ -71,3 +78,34 @@ async def test_the_program_works(http: Client) -> None:
         assert answer.status_code < 300, answer.text
     shown = await http.get("/ngsi-ld/v1/entities", params={"type": "PumpingStation", "format": "simplified"})
     assert json.loads(shown.text)[0]["waterLevel"] == 1.5
+
+
+@contextlib.asynccontextmanager
+async def listening(http: Client) -> AsyncIterator[str]:
+    """The door on a real port, for programs that bring their own transport."""
+    config = uvicorn.Config(http.app, host="127.0.0.1", port=free_port(), log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve())  # `serve` would take the signals of the test run
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{config.port}"
+    server.should_exit = True
+    await task
+
+
+async def test_the_script_works(http: Client, tmp_path: Path) -> None:
+    for command in examples("sh")[:1]:
+        await run_curl(http, command)
+    [script] = examples("js")
+    file = tmp_path / "guide.mjs"
+    file.write_text(script, "utf-8")
+    async with listening(http) as address:
+        environment = {**os.environ, "PROVINCE_URL": address, "PROVINCE_TOKEN": "root"}
+        process = await asyncio.create_subprocess_exec(
+            "node", file, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        said = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+    assert process.returncode == 0, said
+    assert "urn:ngsi-ld:PumpingStation:PS-01" in said
+    shown = await http.get("/ngsi-ld/v1/entities", params={"type": "PumpingStation", "format": "simplified"})
+    assert shown.json()[0]["waterLevel"] == 1.6

@@ -20,9 +20,10 @@ from province.model.label import Label
 from province.model.schema import Field, Record, TypeInfo, describe
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
+from tests.broker.subscribers import world
 from tests.observations import bus, migrated_store, store
 
-__all__ = ["bus", "migrated_store", "store"]
+__all__ = ["bus", "migrated_store", "store", "world"]
 
 TENANT = "t"
 A, B = "urn:ngsi-ld:Agency:a", "urn:ngsi-ld:Agency:b"

@@ -17,6 +17,7 @@ from province.model import record
 from province.model.actor import anonymous
 from province.model.change import Change, Counter, Hold, Limit
 from province.model.entity import Attribute
+from tests.effort import examples
 
 from .conftest import TENANT, A, B, lamp, lamp_id, person
 
@@ -200,6 +201,13 @@ async def test_bad_values_are_refused_naming_the_field(broker: Broker, attrs: di
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize("id", ["urn:ngsi-ld:Lamp:1 ", " urn:ngsi-ld:Lamp:1", "urn:ngsi-ld:Lamp:1\u200b", "lamp"])
+async def test_an_id_is_a_uri_without_blanks(broker: Broker, id: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await broker.apply([Change(op="create", id=id, type="Lamp", attrs={})], ROOT)
+    assert (caught.value.field, bool(caught.value.remedy)) == ("id", True)
+
+
 async def test_a_value_in_another_unit_is_converted(broker: Broker) -> None:
     await broker.apply([record.create(lamp(1))], ROOT)
     tall = Change(op="merge", id=lamp_id(1), type="Lamp", attrs={"height": Attribute(value=900, unit_code="CMT")})
@@ -239,7 +247,7 @@ _operation = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=st.lists(_operation, max_size=8))
 async def test_state_follows_a_simple_model(broker: Broker, operations: list[tuple[str, dict[str, object]]]) -> None:
     """Against a dict: whatever the order of operations, state and refusals agree."""

@@ -95,7 +95,9 @@ async def stand(bus: Client, store: Pool, tmp_path: Path) -> AsyncIterator[Stand
         store, committer, types=TYPES, packs=(), parameters=lambda pack, at: {}, read_latest=latest.read,
         sign=lambda purpose, message: hashlib.sha256(message).hexdigest(),
     )  # fmt: skip
-    writer = Writer(bus, store, lambda t: lake, TYPES, max_bytes=256 * 1024**2, limits=Limits(linger_s=0.02))
+    writer = Writer(
+        bus, store, lambda t: lake, TYPES, max_bytes=256 * 1024**2, limits=Limits(linger_s=0.02, wait_s=0.1)
+    )
     stop = asyncio.Event()
     task = asyncio.create_task(writer.run(stop))
     observer = Observer(bus, store, Known(store), types=TYPES, allowed=allowed)

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from province.broker import select
 from province.broker.broker import Broker
 from province.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn
 from province.model import record
 from province.model.actor import Actor, anonymous
+from province.model.change import Change
+from province.model.entity import Attribute
 from province.model.geometry import point
 from province.model.query import AnyOf, Near, Query, Where
 
@@ -63,6 +66,30 @@ async def test_words_are_found_without_diacritics(broker: Broker) -> None:
     assert await ids(broker, text="thủ dầu mộ") == ["7"]
     assert await ids(broker, text="dao") == ["2"], "đ is found as d"
     assert await ids(broker, text="!!!") == []
+
+
+@pytest.mark.parametrize("first", [1_000, 3])
+async def test_a_few_of_every_type_in_one_question(broker: Broker, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    monkeypatch.setattr(select, "_FIRST", first)  # 3: fewer than match, so the types are asked one by one
+    await fill(broker)
+    things = [
+        Change(op="put", id=f"urn:ngsi-ld:{kind}:{i}", type=kind,
+               attrs={"name": Attribute(type="Property", value="Thủ Dầu Một" + " cũ" * i)})
+        for kind in ("Gate", "Pier") for i in range(6)
+    ]  # fmt: skip
+    await broker.apply(things, ROOT)
+    question = Query(types=("Lamp", "Gate", "Pier", "Nothing"), text="thủ dầu", order="any", each=4, limit=100)
+    found = [e.id for e in (await broker.query(question, ROOT)).items]
+    assert sorted(i for i in found if "Lamp" in i) == [lamp_id(7), lamp_id(8)]
+    for kind in ("Gate", "Pier"):
+        assert len([i for i in found if kind in i]) == 4
+    if first == 1_000:
+        assert f"urn:ngsi-ld:Gate:{0}" in found, "the shorter names first"
+        assert "urn:ngsi-ld:Gate:5" not in found
+    lamps_only = person("lamp.read")
+    assert {e.type for e in (await broker.query(question, lamps_only)).items} == {"Lamp"}
+    with pytest.raises(InvalidInput):
+        await broker.query(Query(types=("Lamp",), each=3, order="any"), ROOT)
 
 
 async def test_names_follow_the_vietnamese_dictionary(broker: Broker) -> None:

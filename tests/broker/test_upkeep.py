@@ -30,6 +30,7 @@ def retention_of(stand: Stand) -> Retention:
     return Retention(stand.store, lambda t: stand.lake, TYPES)
 
 
+@pytest.mark.slow
 async def test_it_works_beside_the_writer_and_loses_nothing(stand: Stand) -> None:
     upkeep = upkeep_of(stand)
     for n in range(60):

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,16 +14,16 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-from tests.conftest import free_port, temporary_home
+from tests.product import form_token, installed
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "tests" / "screenshots"
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-PASSWORD = "một câu dài mà chỉ bài thử biết"
 expect.set_options(timeout=20_000)
-DESK, PHONE, WALL = (
+DESK, PHONE, SMALL, WALL = (
     {"width": 1440, "height": 900},
     {"width": 390, "height": 844},
+    {"width": 360, "height": 740},
     {"width": 1920, "height": 1080},
 )
 
@@ -43,66 +38,24 @@ class Site:
     """Address of a report's page."""
 
 
-def token_of(page: str) -> str:
-    """The form token of a page."""
-    found = re.search(r'name="csrf" value="([^"]+)"', page)
-    assert found is not None
-    return found[1]
-
-
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     """`province run` with the example and the simulator; an administrator signed in; a report sent by a resident."""
-    with temporary_home() as home:
-        environment = {
-            **os.environ,
-            "PROVINCE_HOME": str(home),
-            "PROVINCE_PORT": str(free_port()),
-            "PROVINCE_MQTT_PORT": str(free_port()),
-        }
-        log = (home.parent / "run.log").open("w+")
-        child = subprocess.Popen(
-            [sys.executable, "-m", "province", "run", "--simulate"],
-            env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            address = f"http://127.0.0.1:{environment['PROVINCE_PORT']}"
-            _wait(child, Path(log.name))
-            yield _prepared(address, home)
-        finally:
-            child.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(60)
-            log.close()
-
-
-def _wait(child: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while "is ready" not in log.read_text("utf-8", "replace"):
-        assert child.poll() is None, log.read_text("utf-8", "replace")[-3000:]
-        assert time.monotonic() < deadline, "the product did not become ready"
-        time.sleep(0.2)
-
-
-def _prepared(address: str, home: Path) -> Site:
-    with httpx.Client(base_url=address, timeout=60, follow_redirects=True) as resident:
-        form = {
-            "csrf": token_of(resident.get("/report").text), "key": "1" * 32, "title": "Ổ gà lớn trước cổng trường",
-            "category": "road", "location.lat": "10.9805", "location.lon": "106.6519",
-        }  # fmt: skip
-        sent = resident.post("/report", data=form)
-        assert sent.status_code == 200, sent.text[-2000:]
-    with httpx.Client(base_url=address, timeout=60, follow_redirects=True) as client:
-        first = (home / "secrets" / "administrator").read_text().strip()
-        data = {"csrf": token_of(client.get("/sign-in").text), "login": "administrator", "password": first}
-        change = client.post("/sign-in", data=data)
-        data = {"csrf": token_of(change.text), "old": first, "new": PASSWORD, "again": PASSWORD}
-        assert client.post("/account/password", data=data).status_code == 200
-        listed = client.get("/list/Report").text
-        found = re.search(r'href="(/entity/urn:ngsi-ld:Report:[^"]+)"', listed)
-        assert found is not None
-        cookies = [{"name": c.name, "value": c.value or "", "url": address} for c in client.cookies.jar]
-    return Site(address, cookies, found[1])
+    with installed("--simulate") as product:
+        product.start()
+        with httpx.Client(base_url=product.address, timeout=60, trust_env=False, follow_redirects=True) as resident:
+            form = {
+                "csrf": form_token(resident.get("/report").text), "key": "1" * 32,
+                "title": "Ổ gà lớn trước cổng trường", "category": "road", "location.lat": "10.9805",
+                "location.lon": "106.6519",
+            }  # fmt: skip
+            sent = resident.post("/report", data=form)
+            assert sent.status_code == 200, sent.text[-2000:]
+        with product.signed_in() as client:
+            found = re.search(r'href="(/entity/urn:ngsi-ld:Report:[^"]+)"', client.get("/list/Report").text)
+            assert found is not None
+            cookies = [{"name": c.name, "value": c.value or "", "url": product.address} for c in client.cookies.jar]
+        yield Site(product.address, cookies, found[1])
 
 
 @pytest.fixture(scope="package")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.conftest import PHONE, WALL, Open, Site, Tab
+from tests.browser.conftest import PHONE, SMALL, WALL, Open, Site, Tab
 
 pytestmark = pytest.mark.browser
 
@@ -45,6 +45,10 @@ def look(tab: Tab, path: str, problems: dict[str, list[str]]) -> list[str]:
     if tab.overflow() > 0:
         found.append(f"phone: {tab.overflow()} px too wide")
     tab.shoot(f"phone-dark-{name}")
+    tab.page.set_viewport_size(SMALL)
+    tab.page.wait_for_timeout(60)
+    if tab.overflow() > 0:
+        found.append(f"small phone: {tab.overflow()} px too wide")
     if found:
         problems[path] = found
         print(path, *found, sep="\n  ", flush=True)
@@ -107,6 +111,14 @@ def test_the_wall_takes_turns_and_needs_no_hand(tab: Open) -> None:
     assert one.page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") >= 22
     before = one.page.inner_text("[data-clock]")
     one.until(f"document.querySelector('[data-clock]').textContent !== {before!r}")
+
+
+def test_the_wall_draws_charts(tab: Open) -> None:
+    one = tab(viewport=WALL)
+    one.open("/wall?board=charts")
+    one.until("document.querySelectorAll('.wall-charts figure').length >= 3")
+    one.until("document.querySelector('.wall-charts [data-ready=\"yes\"]') !== null", 90)
+    one.shoot("wall-charts")
 
 
 def test_paper_has_no_frame(tab: Open, site: Site) -> None:

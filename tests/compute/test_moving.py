@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from province.compute.moving import Buckets, means
+from tests.effort import examples
 
 HOUR = 3600
 
@@ -26,7 +27,7 @@ def by_hand(readings: list[tuple[int, int, float]], width: int, least: int) -> l
     return result
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     steps=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3 * HOUR), st.floats(-50, 500)), max_size=60),
     cut=st.integers(0, 60),

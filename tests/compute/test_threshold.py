@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from province.compute.threshold import Latches, evaluate
+from tests.effort import examples
 
 LIMITS = (10.0, 20.0, 30.0)
 
@@ -46,7 +47,7 @@ values = st.one_of(st.floats(0, 40), st.sampled_from((9.0, 9.5, 10.0, 19.0, 20.0
 series = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 60_000_000), values), max_size=60)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     readings_of=series,
     cuts=st.lists(st.integers(0, 60), max_size=4),

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from province.app.declarations import declarations
 from province.errors import DecodeError
 from province.model import parameters
 from province.model.label import Label
@@ -32,6 +33,7 @@ from province.packs import BUILT_IN
 from province.vocab import TYPES
 from province.vocab.alert import Alert
 from tests.conformance.situation import Situation, check, find_action, folder, payload, situations, surroundings
+from tests.effort import examples
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = ("province.pack", "province.vocab", "province.model", "province.compute", "province.errors")
@@ -78,6 +80,17 @@ def test_name_is_the_folder_and_the_files_are_there(pack: Pack) -> None:
         assert here.joinpath(name).is_file(), name
     assert re.fullmatch(r"[a-z][a-z0-9_]*", pack.name)
     assert re.fullmatch(ROW, pack.row), pack.row
+
+
+def test_every_value_of_a_list_has_a_name() -> None:
+    for kind in declarations().types.values():
+        workflow = kind.info.workflow
+        for spec in kind.fields.values():
+            named = dict(spec.field.names)
+            if workflow is not None and workflow.attribute == spec.name:
+                named = dict(workflow.names)
+            assert set(spec.field.values) <= set(named), f"{kind.name}.{spec.name}"
+            assert all(one.vi and one.en for one in named.values()), f"{kind.name}.{spec.name}"
 
 
 def test_names_are_taken_once() -> None:
@@ -264,7 +277,7 @@ def fixture_of(pack: Pack, feed: Feed) -> tuple[Callable[[bytes], Any], bytes]:
 
 
 @every_feed
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutilated_payload_gives_only_a_decode_error(pack: Pack, feed: Feed, data: st.DataObject) -> None:
     decode, good = fixture_of(pack, feed)

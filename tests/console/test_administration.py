@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
 import pytest
 
+from province.model.actor import Grant
 from tests.console.conftest import Open, csrf
 from tests.console.world import World
 
@@ -81,6 +85,16 @@ async def test_credential_of_a_device(browse: Open, small: World) -> None:
     assert "device-1" in made.text
     assert unknown.status_code == 404
     assert ended.status_code == 303
+
+
+async def test_who_may_only_read_has_tokens_and_no_credentials(browse: Open, small: World) -> None:
+    reader = msgspec.structs.replace(small.people["cookie"].actor, grants=(Grant("viewer", frozenset(("*.read",))),))
+    small.people["cookie"] = dataclasses.replace(small.people["cookie"], actor=reader)
+    async with browse(small) as client:
+        page = await client.get("/admin/tokens")
+    assert page.status_code == 200
+    assert 'action="/admin/tokens/new"' in page.text
+    assert "/admin/credentials" not in page.text
 
 
 async def test_dead_letter_is_seen_taken_in_again_or_dismissed_with_a_reason(browse: Open, small: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -35,7 +36,7 @@ NOTHING = Part(None, 0, 0)
 
 def figure(indicator: Indicator, counted: Part, uncounted: Part) -> Figure:
     areas = (AreaPart(None, counted, uncounted),) if indicator.by else ()
-    return Figure(indicator, counted, uncounted, areas, now())
+    return Figure(indicator, counted, uncounted, areas, now(), {"simulated": uncounted.total})
 
 
 def desk(world: World, **changes: Any) -> Boards:
@@ -109,6 +110,18 @@ async def test_board_shows_both_kinds_of_values_apart_and_where_they_come_from(b
     assert "1 of 2 stations have the hours that it needs." in page
     assert "/entity/urn:ngsi-ld:Station:00000" in page
     assert "/boards/air" in overview
+
+
+async def test_the_wall_draws_the_day_of_the_sensor_at_the_bad_end(browse: Open, small: World) -> None:
+    async with browse(small, language="en", boards=desk(small)) as client:
+        page = (await client.get("/wall")).text
+    async with browse(small, language="en", signed_in=False, boards=desk(small)) as client:
+        stranger = (await client.get("/wall")).text
+    check(page, "en")
+    assert 'data-board="charts"' in page
+    assert re.search(r'data-series="/console/series/urn[^"]+/pm25\.json\?range=24h" data-refresh="60"', page)
+    assert "boards.css" in page, "the boards that it shows in turn have their style"
+    assert 'data-board="charts"' not in stranger
 
 
 async def test_board_in_vietnamese(browse: Open, small: World) -> None:

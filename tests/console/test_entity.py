@@ -112,6 +112,21 @@ async def test_mutilated_forms_are_refused(browse: Open, small: World, body: byt
     assert answer.status_code in (400, 403)
 
 
+async def test_the_public_does_not_see_which_account_wrote(browse: Open, small: World) -> None:
+    station = "/entity/urn:ngsi-ld:Station:00000"
+    async with browse(small, language="en") as client:
+        staff = (await client.get(station)).text
+    async with browse(small, language="en", signed_in=False) as client:
+        answer = await client.get(station)
+    assert answer.status_code == 200
+    who = '<th scope="col">Who</th>'
+    assert who in staff
+    assert who not in answer.text
+    assert "History of the record" in answer.text
+    for text in ("account-1", *(p.actor.name for p in small.people.values() if p.actor.name)):
+        assert text not in answer.text
+
+
 async def test_files_only_of_the_entity_that_holds_them(browse: Open, small: World) -> None:
     async with browse(small) as client:
         shown = await client.get(f"{CASE}/file/{'a' * 64}")

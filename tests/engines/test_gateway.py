@@ -114,6 +114,8 @@ async def drain(connection: Any) -> list[tuple[str, bytes]]:
 async def service(nats_server: Nats, settings: Settings) -> AsyncIterator[Any]:
     connection = await serve(nats_server, settings, gateway_bytes(settings))
     yield connection
+    # The stream takes one consumer: another test of this process wants its own.
+    await connection.jetstream().delete_consumer(STREAM, "ingest")
     await connection.close()
 
 

@@ -21,13 +21,12 @@ from province.app.core import Core, open_core
 from province.cli.client import Client
 from province.cli.main import build
 from province.engines.nats import Nats
-from province.engines.postgres import Postgres
 from province.identity import accounts, bootstrap, roles, tokens
 from province.identity.passwords import Passwords
 from province.model.actor import system
 from province.model.label import Label
 from province.settings import Settings
-from tests.conftest import free_port
+from tests.conftest import free_port, running, temporary_home
 
 TENANT = "binh-duong"
 MAPPINGS = Path(__file__).parents[2] / "docs" / "examples" / "mappings"
@@ -90,9 +89,20 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-async def site(settings: Settings, postgres_server: Postgres, nats_server: Nats) -> AsyncIterator[Site]:
-    port = free_port()
-    mine = replace(settings, port=port, tenant=TENANT)
+async def site(settings: Settings, make_database: Callable[[], str]) -> AsyncIterator[Site]:
+    # A bus of its own: its process `ingest` would take the messages of every other test on a shared one.
+    with temporary_home() as home:
+        port = free_port()
+        mine = replace(settings, home=home, port=port, mqtt_port=free_port(), tenant=TENANT, database=make_database())
+        nats = Nats(mine)
+        nats.prepare()
+        with running(nats.command(), home / "nats.log"):
+            async with _site(mine) as made:
+                yield made
+
+
+@contextlib.asynccontextmanager
+async def _site(mine: Settings) -> AsyncIterator[Site]:
     hasher = Passwords()
     async with open_core(mine, "serve", connections=8) as core:
         mine.secrets.mkdir(parents=True, exist_ok=True)
@@ -103,12 +113,12 @@ async def site(settings: Settings, postgres_server: Postgres, nats_server: Nats)
         writer = asyncio.create_task(ingest.main(mine))
         files = exchange.imports(core)
         app = serve.application(core, hasher, Outbound(""), files)
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(app, port=mine.port, log_config=None, lifespan="off"))
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(server._serve())
         while not server.started:
             await asyncio.sleep(0.02)
-        made = Site(core, files, f"http://127.0.0.1:{port}", found)
+        made = Site(core, files, f"http://127.0.0.1:{mine.port}", found)
         yield made
         for client in made.clients.values():
             client._http.close()

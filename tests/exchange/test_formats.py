@@ -180,6 +180,7 @@ def test_two_dimensional_distance_of_the_two_official_sets() -> None:
     assert convert(np.array([[600000.0, 1220000.0]]))[0] == pytest.approx((106.6669582, 11.0306517), abs=2e-7)
 
 
+@pytest.mark.slow
 async def test_files_that_mean_harm(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections.abc import AsyncIterator
 
 import httpx
@@ -25,7 +26,7 @@ async def browser(site: Site) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who is signed in as a data steward."""
     hasher, actor = Passwords(), system(TENANT, "test")
     async with site.core.pool.acquire() as connection:
-        login = f"steward-{id(hasher)}"
+        login = f"steward-{secrets.token_hex(4)}"
         made = await accounts.create(
             connection, actor, hasher, login=login, name="Cán bộ dữ liệu", password="Mot-mat-khau-dai-1!"
         )
@@ -100,3 +101,15 @@ async def test_what_a_page_refuses(browser: httpx.AsyncClient) -> None:
     assert (await browser.get("/imports/urn:ngsi-ld:DataImport:none")).status_code == 404
     assert (await browser.get("/export/Nothing.csv")).status_code == 404
     assert (await browser.get("/export/Road.exe")).status_code >= 400
+
+
+async def test_a_steward_issues_the_credential_of_a_source(site: Site, browser: httpx.AsyncClient) -> None:
+    id = "urn:ngsi-ld:AirQualityObserved:cred-1"
+    entity = {"id": id, "type": "AirQualityObserved", "name": "Trạm thử", "serialNumber": "cred-1"}
+    await site.ask("POST", "/ngsi-ld/v1/entities", json=entity)
+    page = await browser.get("/admin/tokens")
+    assert page.status_code == 200
+    made = await browser.post("/admin/credentials/new", data={"csrf": csrf(page.text), "device": id})
+    assert made.status_code == 200
+    assert 'class="secret"' in made.text
+    assert id in (await browser.get("/admin/tokens")).text

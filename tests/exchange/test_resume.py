@@ -26,6 +26,7 @@ class Killed(BaseException):
     """As a signal would end the process: no handler runs, no state is written."""
 
 
+@pytest.mark.slow
 async def test_after_a_kill_nothing_is_doubled(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ["ma,gio,pm25"] + [
         f"K{n % 30:02d},2024-01-{1 + n // 720:02d}T{n // 30 % 24:02d}:00:00Z,{n % 90}" for n in range(ROWS)

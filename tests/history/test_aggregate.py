@@ -15,6 +15,7 @@ from province.errors import InvalidInput
 from province.history.aggregate import METHODS, aggregate
 from province.history.lake import Lake, Span, arrange, stage
 from province.model.time import CIVIL_ZONE
+from tests.effort import examples
 from tests.observations import START, station, table
 
 DAY = timedelta(days=1)
@@ -33,7 +34,7 @@ _readings = st.lists(
 
 
 @given(_readings, st.sampled_from((timedelta(hours=1), timedelta(minutes=7), DAY, "day", "month", "year", None)))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_each_period_is_plain_arithmetic(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, float]], period: timedelta | str | None
 ) -> None:

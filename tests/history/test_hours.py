@@ -20,6 +20,7 @@ from province.history.days import Days, bounds, civil, read_days, settle
 from province.history.fold import fold
 from province.history.hours import HOUR, Hours, advance, compact_hours, read_hours
 from province.history.lake import Lake, Span, arrange, stage
+from tests.effort import examples
 from tests.observations import START, series, station, table
 
 DAY = START.date()
@@ -190,7 +191,7 @@ _step = st.one_of(
 
 
 @given(st.lists(_step, min_size=1, max_size=14), st.sampled_from((None, START - 5 * HOUR)))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_happens_the_hours_are_those_of_the_readings(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]], start: datetime | None
 ) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from province.errors import Conflict, Unavailable
 from province.history.lake import LAKE, Lake, Span, arrange, stage
+from tests.effort import examples
 from tests.observations import START, series, station, table
 
 APP = "obs-test"
@@ -163,7 +164,7 @@ _instants = st.integers(-2_208_988_800, 1_893_456_000).map(lambda s: datetime.fr
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=3), st.sampled_from("ab"), _instants), min_size=1, max_size=30))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_arranging_orders_every_batch(rows: list[tuple[str, str, datetime]]) -> None:
     batch = table([e for e, _, _ in rows], attribute=[a for _, a, _ in rows], at=[t for _, _, t in rows])
     half = len(rows) // 2

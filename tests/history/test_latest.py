@@ -17,6 +17,7 @@ from province.history.lake import Lake, arrange, stage
 from province.history.silent import silent
 from province.model.label import Label
 from province.model.schema import EntityType, Field, Record, TypeInfo, describe
+from tests.effort import examples
 from tests.observations import START, TENANT, TYPES, Station, series, station, table
 
 STATION = TYPES["Station"]
@@ -163,7 +164,7 @@ _rows = st.lists(
 
 
 @given(st.lists(_rows, min_size=1, max_size=4), st.randoms())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_conflation_keeps_the_newest(batches: list[list[tuple[int, str, int, int]]], random: object) -> None:
     staged = stage(
         [

@@ -152,6 +152,7 @@ async def test_a_device_with_a_memory_sends_late_what_it_kept_the_oldest_first(s
     assert tally.unsent >= before, "the other device has no memory"
 
 
+@pytest.mark.slow
 async def test_a_storm_cuts_a_whole_group_and_all_of_it_comes_back(server: Server) -> None:
     stop, tally = asyncio.Event(), Tally()
     devices = [device(n, group="gw-1" if n < 10 else "", period_s=5.0) for n in range(15)]

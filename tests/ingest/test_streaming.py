@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -165,6 +167,69 @@ async def test_a_moving_mean_survives_a_restart_and_counts_late_readings(store: 
     assert (crossing.value, crossing.reading) == (31.0, 38.0)
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_moving_mean_over_any_cut_and_restart_is_plain_arithmetic(store: Pool, seed: int) -> None:
+    await register(store)
+    draw = random.Random(seed)
+    rows: list[tuple[str, datetime, float]] = []
+    for n in range(3):
+        at, value = START, 25.0
+        for _ in range(150):
+            at += timedelta(minutes=draw.choice((7, 20, 61, 200)))
+            value = min(45.0, max(15.0, value + draw.uniform(-6, 6)))
+            rows.append((station(n), at, round(value, 1)))
+    rows.sort(key=lambda r: r[1])
+    means: list[tuple[str, datetime, float]] = []
+    hours: dict[tuple[str, int], list[float]] = {}
+    for entity, at, value in rows:
+        hour = int(at.timestamp()) // 3600
+        hours.setdefault((entity, hour), []).append(value)
+        window = [hours[entity, h] for h in range(hour - 2, hour + 1) if (entity, h) in hours]
+        if len(window) >= 2:
+            means.append((entity, at, sum(sum(w) / len(w) for w in window) / len(window)))
+    watch, begin = watcher(store), 0
+    while begin < len(rows):
+        end = begin + draw.randint(1, 40)
+        part = rows[begin:end]
+        one = table([r[0] for r in part], attribute="battery", at=[r[1] for r in part], number=[r[2] for r in part])
+        await feed(watch, store, one)
+        if draw.random() < 0.3:
+            watch = watcher(store)
+        begin = end
+    expected = crossings(means, (30.0,), 1.0)
+    assert len(expected) > 5
+    assert sorted(await told(store, "trial.mean")) == sorted(expected)
+    assert await store.fetchval("SELECT count(*) FROM streaming_bucket") <= 3 * 3, "three sources, three buckets"
+
+
+async def test_a_window_stored_whole_by_an_older_version_goes_on(store: Pool) -> None:
+    await register(store)
+
+    def at(hour: float, value: float) -> pa.Table:
+        return table([station(0)], attribute="battery", at=START + timedelta(hours=hour), number=[value])
+
+    await feed(watcher(store), store, at(0, 20.0), at(1, 35.0))
+    rows = await store.fetch("SELECT * FROM streaming_bucket ORDER BY place")
+    packed = b"".join(
+        struct.pack("<3q" if name != "total" else "<3d", *_by_place(rows, name))
+        for name in ("number", "total", "count")
+    )
+    await store.execute("TRUNCATE streaming_bucket")
+    await store.execute(
+        "INSERT INTO streaming_state (tenant, rule, entity, level, latches, buckets, at)"
+        " VALUES ($1, 'trial.mean', $2, 0, $3, $4, $5)",
+        TENANT, station(0), bytes(40), packed, START + timedelta(hours=1),
+    )  # fmt: skip
+    await feed(watcher(store), store, at(2, 38.0))
+    payload = await store.fetchval("SELECT payload FROM outbox WHERE name = $1", CROSSED)
+    assert msgspec.json.decode(payload, type=Crossing).value == 31.0, "(20 + 35 + 38) / 3"
+
+
+def _by_place(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    empty = -1 if name == "number" else 0
+    return [next((r[name] for r in rows if r["place"] == place), empty) for place in range(3)]
+
+
 async def test_a_commit_whose_answer_was_lost_is_not_told_twice(store: Pool) -> None:
     await register(store)
     rows = stage([(1, table([station(0)] * 2, at=[START, START + MINUTE], number=[35.0, 36.0]))])
@@ -215,7 +280,7 @@ async def test_killed_between_any_two_steps(
         assert await asyncio.to_thread(child.wait, 60) == -9
     lake = Lake(str(tmp_path / TENANT / "observations"))
     writer = Writer(
-        bus, store, lambda _: lake, TYPES, max_bytes=256 * 1024**2, limits=Limits(linger_s=0.02),
+        bus, store, lambda _: lake, TYPES, max_bytes=256 * 1024**2, limits=Limits(linger_s=0.02, wait_s=0.1),
         watcher=watcher(store),
     )  # fmt: skip
     stop = asyncio.Event()

@@ -48,7 +48,7 @@ async def writing(bus: Client, store: Pool, lake: Lake, **limits: float) -> Asyn
         lambda tenant: lake,
         TYPES,
         max_bytes=256 * 1024**2,
-        limits=Limits(linger_s=0.02, **limits),  # type: ignore[arg-type]
+        limits=Limits(linger_s=0.02, wait_s=0.1, **limits),  # type: ignore[arg-type]
     )
     stop = asyncio.Event()
     task = asyncio.create_task(writer.run(stop))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 
 from province.errors import InvalidInput, ProvinceError, TooLarge
 from province.model.codec import decode
@@ -29,6 +30,7 @@ texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x
 names = st.from_regex(r"[a-z][a-zA-Z0-9]{2,8}", fullmatch=True).filter(
     lambda n: n not in {"type", "scope", "object", "value", "json", "vocab", "origin", "entity", "createdAt"}
 )
+units = st.sampled_from(["CEL", "KMH", "XYZ"])
 iris = st.from_regex(r"urn:ngsi-ld:[A-Z][a-z]{1,6}:[0-9]{1,5}", fullmatch=True)
 instants = st.datetimes(datetime(1950, 1, 1), datetime(2200, 1, 1)).map(lambda d: d.replace(tzinfo=UTC))  # noqa: DTZ001
 values = st.recursive(
@@ -48,7 +50,7 @@ def attributes(draw: Any, depth: int = 0, dataset: str | None = None) -> Attribu
         "Relationship": iris | st.lists(iris, min_size=1, max_size=3),
         "LanguageProperty": st.dictionaries(st.sampled_from(["vi", "en", "@none", "zh-Hant"]), texts, min_size=1),
         "VocabProperty": names | st.lists(names, min_size=1, max_size=3),
-        "JsonProperty": values,
+        "JsonProperty": values.filter(lambda v: isinstance(v, dict | list)),
         "ListProperty": st.lists(values, max_size=3),
         "ListRelationship": st.lists(iris, max_size=3),
     }[kind]
@@ -59,7 +61,7 @@ def attributes(draw: Any, depth: int = 0, dataset: str | None = None) -> Attribu
     return Attribute(
         type=kind,
         value=draw(value),
-        unit_code=draw(st.none() | st.sampled_from(["CEL", "KMH", "XYZ"])),
+        unit_code=draw(st.none() | units) if kind in ("Property", "ListProperty") else None,
         observed_at=draw(st.none() | instants),
         dataset_id=dataset,
         origin=draw(st.sampled_from(ORIGINS)),
@@ -90,14 +92,14 @@ CONTEXT = Context(
 
 @pytest.mark.parametrize("form", ["normalized", "concise"])
 @given(entity=entities())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_what_is_encoded_is_read_back(form: Any, entity: Entity) -> None:
     sent = json.loads(json.dumps(encode(entity, form)))
     assert decode(sent, tenant="t") == entity
 
 
 @given(entity=entities())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_a_foreign_context_changes_names_and_nothing_else(entity: Entity) -> None:
     assert decode(encode(entity, context=CONTEXT), tenant="t", context=CONTEXT) == entity
 
@@ -105,7 +107,7 @@ def test_a_foreign_context_changes_names_and_nothing_else(entity: Entity) -> Non
 @given(
     data=st.recursive(json_scalars | texts, lambda i: st.lists(i) | st.dictionaries(texts | names, i), max_leaves=20)
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_json_is_read_or_refused_with_a_reason(data: Any) -> None:
     body = {"id": "urn:x:1", "type": "T", "attribute": data}
     try:

@@ -17,6 +17,7 @@ from province.model.jsonld import (
     external,
     internal,
     iri_of,
+    is_iri,
 )
 
 DOCUMENTS = {
@@ -104,3 +105,10 @@ def test_the_core_document_is_a_context_of_its_own() -> None:
     document = core_document()["@context"]
     assert document["observedAt"] == {"@id": "https://uri.etsi.org/ngsi-ld/observedAt", "@type": "DateTime"}
     assert document["@vocab"] == VOCABULARY
+
+
+@pytest.mark.parametrize("mark", [" ", "\u00a0", "\t", "\n", "\u3000", "\u200b", "\ufeff", "\x01", "\u202e"])
+def test_an_id_has_no_blanks_and_nothing_unseen(mark: str) -> None:
+    assert is_iri("urn:ngsi-ld:Đèn:số-1")
+    for text in (f"{mark}urn:ngsi-ld:X:1", f"urn:ngsi-ld:X:1{mark}", f"urn:ngsi-ld:X:{mark}1"):
+        assert not is_iri(text)

@@ -50,6 +50,8 @@ def test_units_times_and_places() -> None:
     [
         ([], None),
         ({"type": "T"}, "id"),
+        ({"id": " 1", "type": "T"}, "id"),
+        ({"id": "urn:x:1 ", "type": "T"}, "id"),
         ({"id": "1", "type": "T", "a": 5}, "a.value"),
         ({"id": "1", "type": "T", "a": {"type": "geo:point", "value": "x"}}, "a"),
         ({"id": "1", "type": "T", "a": {"value": 1, "metadata": 5}}, "a.metadata"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 
 from province.errors import InvalidInput, ProvinceError, Unsupported
 from province.model.jsonld import Context
@@ -35,7 +36,7 @@ anyofs = st.builds(AnyOf, st.lists(groups, min_size=2, max_size=3).map(tuple))
 
 
 @given(terms=st.lists(wheres | anyofs, min_size=1, max_size=4).map(tuple))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_terms_there_and_back(terms: Any) -> None:
     assert parse_q(format_q(terms)) == terms
 
@@ -46,7 +47,7 @@ def test_paths_there_and_back(path: list[str]) -> None:
 
 
 @given(text=st.text(max_size=40) | st.text(alphabet='ab.=!<>~;|()[]",1 ', max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         terms = parse_q(text)

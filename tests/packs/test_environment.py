@@ -204,6 +204,7 @@ async def test_a_relay_that_dies_before_its_bookmark_raises_nothing_twice(stand:
     assert (once.status, once.highestLevel) == ("cleared", 2)
 
 
+@pytest.mark.slow
 async def test_real_dust_crosses_when_a_person_with_a_table_says_so(stand: Stand) -> None:
     """Beijing 2010–2014, hourly; at the limits of QCVN 05:2023, shifted by 14 years so that the standard holds."""
     rule = THRESHOLDS[0]

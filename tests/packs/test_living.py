@@ -14,7 +14,10 @@ from province.broker.broker import Broker
 from province.broker.database import Connection, Pool
 from province.broker.relay import Relay
 from province.errors import NotAllowed, NotFound, NotSignedIn
-from province.model.actor import anonymous, system
+from province.model.actor import Actor, Grant, anonymous, system
+from province.model.change import Change
+from province.model.entity import Attribute
+from province.model.query import Query, Where
 from province.model.record import to_record
 from province.packs import BUILT_IN
 from province.packs.devices.example import example
@@ -73,3 +76,22 @@ async def test_a_strangers_report_finds_its_ward_and_a_second_one_its_twin(broke
             assert await connection.fetchval(query, f"%{secret}%") == 0, f"the secret stands in {table}"
     with pytest.raises((NotAllowed, NotFound, NotSignedIn)):
         await broker.get(one.id, anonymous(TENANT))
+
+
+async def test_the_hash_of_the_secret_is_shown_and_written_by_nobody(broker: Broker) -> None:
+    lon, lat = read_facts(FOLDER).positions["urn:ngsi-ld:Area:25747:2025-07-01"]
+    inputs = {"title": "Nắp cống vỡ", "category": "road", "location": {"type": "Point", "coordinates": [lon, lat]}}
+    acted = await broker.act("report.submit", anonymous(TENANT), inputs=inputs)
+    id = acted.changed[0].id
+    kept = (await broker.get(id, SYSTEM)).value("secretHash")
+    assert kept
+    chief = Actor(tenant=TENANT, id="chief", kind="person", grants=(Grant("administrator", frozenset(("*",))),))
+    shown = await broker.get(id, chief)
+    assert "secretHash" not in shown.attrs
+    assert "reporterPhone" in broker.types["Report"].fields, "personal data are another matter"
+    with pytest.raises(NotAllowed):
+        await broker.query(Query(types=("Report",), where=(Where("secretHash", "==", kept),)), chief)
+    forged = Change(op="merge", id=id, type="Report", attrs={"secretHash": Attribute(value="0" * 64)})
+    with pytest.raises(NotAllowed):
+        await broker.apply([forged], chief)
+    assert (await broker.get(id, SYSTEM)).value("secretHash") == kept

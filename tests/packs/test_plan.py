@@ -205,7 +205,8 @@ async def test_what_is_simulated_or_estimated_never_counts(annex: Annex, broker:
     assert after.reached is False
     line = one_line(await over(broker).view(STRANGER), "II.4")
     assert line.check.outcome == "not_met"
-    assert f"không tính {invented + 1}" in line.check.evidence.vi
+    assert f"không tính 1 ước tính, {invented} mô phỏng" in line.check.evidence.vi
+    assert f"left out: 1 estimated, {invented} simulated" in line.check.evidence.en
     await broker.apply([msgspec.structs.replace(create(r), op="delete", attrs={}) for r in (real, lamp, guess)], SYSTEM)
 
 

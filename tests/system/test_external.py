@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +15,7 @@ from deltalake import DeltaTable
 from province.engines.nats import Nats
 from province.settings import Settings
 from tests.conftest import free_port
+from tests.product import Product, installed
 
 pytestmark = pytest.mark.slow
 BUCKET = "province-lake"
@@ -59,46 +57,27 @@ def _make_bucket(endpoint: str) -> None:
 
 @pytest.fixture
 def installation(
-    tmp_path: Path, s3: dict[str, str], make_database: Callable[[], str], nats_server: Nats, settings: Settings
-) -> Iterator[tuple[str, Path, dict[str, str]]]:
-    """`province run` that starts no engine of its own. Gives its address, its home, its environment."""
-    home = tmp_path / "home"
-    (home / "secrets").mkdir(parents=True, mode=0o700)
-    for name in ("nats-callout", "nats-service"):  # as an operator puts them there for an external server
-        shutil.copy(settings.secrets / name, home / "secrets" / name)
-    port = free_port()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PROVINCE_")} | s3
-    environment |= {
-        "PROVINCE_HOME": str(home),
-        "PROVINCE_PORT": str(port),
-        "PROVINCE_MQTT_PORT": str(settings.mqtt_port),
-        "PROVINCE_DATABASE": make_database(),
-        "PROVINCE_NATS": nats_server.url(),
-        "PROVINCE_LAKE": f"s3://{BUCKET}/lake",
-    }
-    command = [sys.executable, "-m", "province", "run", "--example", "--simulate"]
-    log = tmp_path / "run.log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(command, env=environment, stdout=output, stderr=output, process_group=0)
-    try:
-        deadline = time.monotonic() + 120
-        while "is ready" not in log.read_text():
-            assert child.poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < deadline, log.read_text()[-3000:]
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}", home, environment
-    finally:
-        child.send_signal(signal.SIGINT)
-        child.wait(60)
+    s3: dict[str, str], make_database: Callable[[], str], nats_server: Nats, settings: Settings
+) -> Iterator[Product]:
+    """`province run` that starts no engine of its own."""
+    with installed(
+        "--example", "--simulate", mqtt_port=settings.mqtt_port, database=make_database(), nats=nats_server.url(),
+        lake=f"s3://{BUCKET}/lake",
+    ) as product:  # fmt: skip
+        secrets = product.settings.secrets
+        secrets.mkdir(parents=True, mode=0o700)
+        for name in ("nats-callout", "nats-service"):  # as an operator puts them there for an external server
+            shutil.copy(settings.secrets / name, secrets / name)
+        product.environment = {**product.environment, **s3}
+        product.start()
+        yield product
 
 
-def test_readings_reach_a_lake_on_s3_through_external_engines(
-    installation: tuple[str, Path, dict[str, str]], s3: dict[str, str]
-) -> None:
-    address, home, environment = installation
+def test_readings_reach_a_lake_on_s3_through_external_engines(installation: Product, s3: dict[str, str]) -> None:
+    home = installation.settings.home
     assert not (home / "postgres").exists()
     assert not (home / "nats").exists()
-    with httpx.Client(base_url=address, trust_env=False) as client:
+    with httpx.Client(base_url=installation.address, trust_env=False) as client:
         assert client.get("/readyz").status_code == 200
         types = client.get("/ngsi-ld/v1/entities", params={"type": "AirQualityObserved", "limit": 3})
         assert len(types.json()) == 3
@@ -110,8 +89,7 @@ def test_readings_reach_a_lake_on_s3_through_external_engines(
         time.sleep(0.5)
         if DeltaTable.is_deltatable(table, s3):
             rows = DeltaTable(table, storage_options=s3).to_pyarrow_table(columns=["entity"]).num_rows
-    status = subprocess.run(
-        [sys.executable, "-m", "province", "status"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert status.returncode == 0, status.stdout + status.stderr
-    assert "postgres" not in status.stdout
+    status = installation.command("status")
+    said = (status.stdout + status.stderr).decode()
+    assert status.returncode == 0, said
+    assert "postgres" not in said

@@ -30,7 +30,7 @@ SENSOR, HIDDEN = f"urn:ngsi-ld:{TYPE}:walk", "urn:ngsi-ld:Hidden:walk"
 PUBLIC = (
     r"/", r"/healthz", r"/readyz", r"/sign-in", r"/language/.*", r"/theme/.*", r"/tour/.*", r"/search", r"/help.*",
     r"/list/.*", r"/entity/.*", r"/map", r"/wall", r"/console/areas\.geojson", r"/console/map/.*", r"/console/pick/.*",
-    r"/console/series/.*", r"/report", r"/r/.*", r"/phu-luc-xiv.*",
+    r"/console/series/.*", r"/report", r"/r/.*", r"/addresses", r"/api/addresses", r"/phu-luc-xiv.*",
     r"/ngsi-ld/v1/(entities|types|attributes|temporal/entities|entityOperations/query).*",
     r"/api/actions", r"/api/annex(/.*)?",
 )  # fmt: skip

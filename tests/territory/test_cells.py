@@ -10,12 +10,13 @@ from shapely.ops import unary_union
 
 from province.errors import InvalidInput
 from province.territory.cells import merge, voronoi
+from tests.effort import examples
 
 OUTLINE = [(106.0, 11.0), (107.0, 11.0), (107.0, 12.0), (106.4, 11.6), (106.0, 12.0)]
 INSIDE = st.tuples(st.integers(1, 99), st.integers(1, 50)).map(lambda p: (106 + p[0] / 100, 11 + p[1] / 100))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(INSIDE, min_size=1, max_size=25, unique=True))
 def test_cells_tile_the_outline_and_hold_their_seed(places: list[tuple[float, float]]) -> None:
     seeds = {str(i): p for i, p in enumerate(places)}
@@ -38,7 +39,7 @@ def test_bad_outlines_and_seeds_are_named() -> None:
         voronoi({"a": (106.5, 11.2), "b": (106.5, 11.2)}, OUTLINE)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(INSIDE, min_size=2, max_size=25, unique=True))
 def test_merged_cells_lose_no_land_and_stay_on_the_grid(places: list[tuple[float, float]]) -> None:
     cells = list(voronoi({str(i): p for i, p in enumerate(places)}, OUTLINE).values())

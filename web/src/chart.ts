@@ -150,9 +150,10 @@ function read(figure: HTMLElement, at: number | null | undefined, series: Series
 }
 
 /** Arrow keys walk over the readings, Home and End jump, Escape leaves. */
-function keyboard(canvas: HTMLElement, series: Series, chart: () => uPlot): void {
+function keyboard(canvas: HTMLElement, shown: () => Series, chart: () => uPlot): void {
   let at = -1;
   canvas.addEventListener("keydown", (event) => {
+    const series = shown();
     const last = series.t.length - 1;
     const next = { ArrowRight: at + 1, ArrowLeft: at < 0 ? last : at - 1, Home: 0, End: last, PageDown: at + 20, PageUp: at - 20 }[event.key];
     if (event.key === "Escape") {
@@ -184,17 +185,22 @@ function fillTable(table: HTMLTableElement, series: Series): void {
   }
 }
 
+async function load(figure: HTMLElement): Promise<Series | number> {
+  const response = await fetch(figure.dataset["series"] ?? "", { headers: { accept: "application/json" } });
+  return response.ok ? ((await response.json()) as Series) : response.status;
+}
+
 async function start(figure: HTMLElement): Promise<void> {
   const words = JSON.parse(figure.dataset["words"] ?? "{}") as Words;
   const canvas = figure.querySelector<HTMLElement>(".chart-canvas");
   const status = figure.querySelector<HTMLElement>(".chart-status");
   if (!canvas || !status) return;
-  const response = await fetch(figure.dataset["series"] ?? "", { headers: { accept: "application/json" } });
-  if (!response.ok) {
-    status.textContent = `${words.failed} (${response.status})`;
+  const found = await load(figure);
+  if (typeof found === "number") {
+    status.textContent = `${words.failed} (${found})`;
     return;
   }
-  const series = (await response.json()) as Series;
+  let series = found;
   if (!series.avg.some((v) => v != null)) {
     status.textContent = words.nothing;
     return;
@@ -207,12 +213,27 @@ async function start(figure: HTMLElement): Promise<void> {
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "group");
   canvas.setAttribute("aria-label", figure.dataset["label"] ?? "");
-  keyboard(canvas, series, () => chart);
-  onThemeChange(() => {
+  keyboard(canvas, () => series, () => chart);
+  const redraw = (): void => {
     chart.destroy();
-    chart = plot(figure, canvas, series, words);
-  });
-  new ResizeObserver(() => chart.setSize({ width: canvas.clientWidth, height: HEIGHT_REM * rem() })).observe(canvas);
+    if (figure.isConnected) chart = plot(figure, canvas, series, words);
+  };
+  onThemeChange(redraw);
+  new ResizeObserver(() => {
+    if (canvas.clientWidth > 0) chart.setSize({ width: canvas.clientWidth, height: HEIGHT_REM * rem() });
+  }).observe(canvas);
+  const again_s = Number(figure.dataset["refresh"] ?? "0");
+  if (again_s <= 0) return;
+  const timer = window.setInterval(() => {
+    if (!figure.isConnected) return window.clearInterval(timer);
+    load(figure)
+      .then((fresh) => {
+        if (typeof fresh === "number" || !fresh.avg.some((v) => v != null)) return;
+        series = fresh;
+        if (canvas.clientWidth > 0) redraw();
+      })
+      .catch(() => undefined); // a wall that lost its server says so itself
+  }, again_s * 1000);
 }
 
 /** A chart is loaded when it is about to be seen: a page with ten of them asks for the first two. */
@@ -230,4 +251,7 @@ const watcher = new IntersectionObserver(
   },
   { rootMargin: "300px" },
 );
-for (const figure of document.querySelectorAll<HTMLElement>("[data-series]")) watcher.observe(figure);
+const watch = (): void => document.querySelectorAll<HTMLElement>("[data-series]:not([data-ready])").forEach((figure) => watcher.observe(figure));
+watch();
+/** A wall has put other charts into its place. */
+document.addEventListener("charts-changed", watch);

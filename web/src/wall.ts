@@ -5,6 +5,11 @@ const AGAIN_MS = 60_000;
 /** A wall that could not be reached for this long says so: old numbers must not pass for the present. */
 const LOST_MS = 180_000;
 
+/** Which series a board draws: the same charts stay and refresh themselves. */
+function charts(board: Element): string {
+  return [...board.querySelectorAll<HTMLElement>("[data-series]")].map((figure) => figure.dataset["series"]).join();
+}
+
 function run(wall: HTMLElement): void {
   const boards = [...wall.querySelectorAll<HTMLElement>("[data-board]")];
   const title = document.querySelector<HTMLElement>("[data-wall-title]");
@@ -36,7 +41,9 @@ function run(wall: HTMLElement): void {
         }
       } else if (board.dataset["board"] !== "map") {
         const fresh = page?.querySelector(`[data-board="${CSS.escape(board.dataset["board"] ?? "")}"]`);
-        if (fresh) board.replaceChildren(...fresh.childNodes);
+        if (!fresh || (board.dataset["board"] === "charts" && charts(fresh) === charts(board))) continue;
+        board.replaceChildren(...fresh.childNodes);
+        document.dispatchEvent(new Event("charts-changed"));
       }
     }
     wall.classList.toggle("lost", Date.now() - heard > LOST_MS);

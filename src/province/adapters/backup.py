@@ -25,6 +25,8 @@ given, so that no position that was written down can be mistaken for one of its 
 every known position tells the lake writer to make the latest values anew from the lake.
 
 Files are named by rows of the snapshot, and a file outlives its last row by a grace period: they are copied after it.
+What imports keep on disk says how far each has come: it is copied before the snapshot, so that it never says more than
+the database holds. A restored import goes on from there, and what it does again changes nothing.
 """
 
 from __future__ import annotations
@@ -97,6 +99,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     file_bytes: int
     missing: list[str]
     digests: dict[str, tuple[str, int]]
+    imports: int = 0
+    """Files of imports: as they were sent, how far they have come, what was refused."""
 
     def rows(self, table: str) -> int:
         """Rows of a table of the public schema."""
@@ -189,8 +193,11 @@ async def _collect(
     digests: dict[str, Digest] = {}
     store = settings.home / "files"
     devices = await _drain(js, partial, progress)
+    shelf = settings.home / "imports"
+    _require_room(partial, backup_files.size(shelf))
+    held = await asyncio.to_thread(backup_files.copy_tree, shelf, partial / "imports")
     async with backup_database.cut(engines.database_dsn()) as cut:
-        await _require_room(partial, js, cut.bytes, lake, store)
+        _require_room(partial, await _needed(js, cut.bytes, lake, store))
         progress(f"Dumping the database ({cut.bytes // 1024**2} MiB, {sum(cut.counts.values())} rows).")
         program = (engines.postgres or Postgres(settings)).binary("pg_dump")
         await backup_database.dump(program, engines.database_dsn(), cut.snapshot, partial / "database")
@@ -205,6 +212,7 @@ async def _collect(
     for table in tables:
         digests |= {f"lake/{path}": digest for path, digest in table.digests.items()}
     digests |= {f"files/{path}": digest for path, digest in files.items()}
+    digests |= {f"imports/{path}": digest for path, digest in held.items()}
     for path in [*backup_files.walk(partial / "database"), *backup_files.walk(partial / "stream")]:
         digests[str(path.relative_to(partial))] = await asyncio.to_thread(backup_files.digest_of, path)
     return Manifest(
@@ -214,6 +222,7 @@ async def _collect(
         stream=copied, gateway=devices, replay=replay, files=contents.count, file_bytes=contents.bytes,
         missing=sorted(contents.missing + contents.damaged),
         digests={path: (digest.sha256, digest.bytes) for path, digest in sorted(digests.items())},
+        imports=len(held),
     )  # fmt: skip
 
 
@@ -291,11 +300,14 @@ def _beyond(messages: Iterable[Message], lake: list[LakeTable]) -> Iterable[Mess
     return (m for m in messages if m.sequence > committed.get(unquote(m.headers.get("Tenant", "")), 0))
 
 
-async def _require_room(partial: Path, js: JetStreamContext, database: int, lake: Path, store: Path) -> None:
-    """Refuse before the disk of the target is filled. A dump is smaller than its database: an upper estimate."""
-    needed = database + backup_lake.size(lake)
-    needed += backup_files.size(store)
-    needed += sum(info.state.bytes for info in await js.streams_info())
+async def _needed(js: JetStreamContext, database: int, lake: Path, store: Path) -> int:
+    """Bytes of what is still to be copied. A dump is smaller than its database: an upper estimate."""
+    streams: int = sum(info.state.bytes for info in await js.streams_info())
+    return database + backup_lake.size(lake) + backup_files.size(store) + streams
+
+
+def _require_room(partial: Path, needed: int) -> None:
+    """Refuse before the disk of the target is filled."""
     free = backup_files.free_bytes(partial)
     if needed > free:
         raise Conflict(

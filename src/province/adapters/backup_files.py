@@ -116,6 +116,23 @@ def copy_contents(store: Path, target: Path, wanted: Iterable[str]) -> tuple[Con
     return seen, digests
 
 
+def copy_tree(store: Path, target: Path) -> dict[str, Digest]:
+    """Copy files that are written meanwhile: each as it is at one moment, since all are replaced as a whole.
+
+    Files in the making (`.part`) and locks stay behind. Returns digests by path relative to `target`.
+    """
+    digests: dict[str, Digest] = {}
+    for path in walk(store):
+        if path.suffix == ".part" or path.name == "lock":
+            continue
+        relative = path.relative_to(store)
+        try:
+            digests[str(relative)] = copy(path, target / relative)
+        except FileNotFoundError:  # removed meanwhile
+            (target / relative).unlink(missing_ok=True)
+    return digests
+
+
 def put_back(source: Path, target: Path) -> int:
     """Copy a folder of a backup into an installation. Returns the number of files."""
     count = 0

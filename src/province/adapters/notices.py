@@ -18,7 +18,12 @@ _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _LONGEST_SUBJECT = 200
 _LONGEST_BODY = 20_000
 _MINE = """tenant = $1 AND recipient IN (
-    SELECT $2 UNION ALL SELECT agency FROM account WHERE tenant = $1 AND id::text = $2 AND agency IS NOT NULL)"""
+    WITH RECURSIVE desk (agency) AS (
+        SELECT agency FROM account WHERE tenant = $1 AND id::text = $2 AND agency IS NOT NULL
+        UNION SELECT s.former FROM agency_succession s JOIN desk d ON s.tenant = $1 AND s.successor = d.agency
+            AND s.atoms IS NULL)
+    SELECT $2 UNION ALL SELECT agency FROM desk)"""
+"""One's own, those of the home agency, and those of the agencies that it took over whole."""
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):

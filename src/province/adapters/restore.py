@@ -127,6 +127,8 @@ async def _restore_files(settings: Settings, lake: Path, source: Path, manifest:
         _require(rows == table.rows, f"the lake's {table.path} has {rows} rows instead of {table.rows}")
     files = await asyncio.to_thread(backup_files.put_back, source / "files", settings.home / "files")
     _require(files == manifest.files, f"{files} files instead of {manifest.files}")
+    imports = await asyncio.to_thread(backup_files.put_back, source / "imports", settings.home / "imports")
+    _require(imports == manifest.imports, f"{imports} files of imports instead of {manifest.imports}")
 
 
 async def _restore_streams(engines: Engines, source: Path, manifest: Manifest, progress: Progress) -> None:

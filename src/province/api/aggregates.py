@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
 from starlette.responses import Response
 
 from province.api.route import Call, Param, json_response
+from province.broker.measured import AreaHour
 from province.errors import InvalidInput
-from province.model.entity import ORIGINS, Origin
+from province.model.entity import ORIGINS, Json, Origin
 from province.model.time import format_instant, parse_instant
+from province.territory.regroup import Part
+from province.vocab.area import parse_day
 
 MAX_HOURS: Final = 24 * 400
 PARAMS: Final = (
@@ -19,6 +24,8 @@ PARAMS: Final = (
     Param("end", "End of the period; hours that begin before it.", {"type": "string", "format": "date-time"},
           required=True),
     Param("origins", f"Only readings of these, separated by commas: {', '.join(ORIGINS)}. All when left out."),
+    Param("map", "Civil day of the map whose areas are asked for; today's when left out.",
+          {"type": "string", "format": "date"}),
     Param("of", "sums (default), or readings: computed anew, grouped by where entities stand now.",
           {"type": "string", "enum": ["sums", "readings"]}),
 )  # fmt: skip
@@ -46,15 +53,31 @@ async def area_hours(call: Call) -> Response:
         given["type"], given["attribute"], call.actor, start=start, end=end, origins=origins or None,
         stored=of == "sums",
     )  # fmt: skip
-    return json_response(
-        [
-            {
-                "start": format_instant(hour.start),
-                "area": hour.area,
-                "average": hour.mean,
-                "readings": hour.readings,
-                "deviation": hour.deviation,
-            }
-            for hour in found
-        ]
-    )
+    return json_response(await _on_the_map(call, found))
+
+
+async def _on_the_map(call: Call, found: Sequence[AreaHour]) -> list[Json]:
+    """The sums by the areas of the asked map; `estimate`: shared out by land, because a unit was divided since."""
+    territory = call.services.territory
+    day = parse_day(call.text("map"), field="map") if call.text("map") else ""
+    told: list[Json] = []
+    for start, hours in groupby(found, key=lambda hour: hour.start):
+        rows = [(hour.area, (float(hour.readings), hour.total, hour.squares)) for hour in hours]
+        if territory is None:
+            parts = [Part(area, sums, False) for area, sums in rows]
+        else:
+            parts = list(await territory.regroup(rows, day, call.actor))
+        for part in parts:
+            hour = AreaHour(start, part.area, round(part.sums[0]), part.sums[1], part.sums[2])
+            whole = part.sums[0] == round(part.sums[0])
+            told.append(
+                {
+                    "start": format_instant(start),
+                    "area": part.area,
+                    "average": part.sums[1] / part.sums[0] if part.sums[0] else None,
+                    "readings": hour.readings if whole else round(part.sums[0], 6),
+                    "deviation": hour.deviation,
+                    **({"estimate": True} if part.estimate else {}),
+                }
+            )
+    return told

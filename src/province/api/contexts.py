@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from province.broker.contexts import ContextStore
+from province.broker.contexts import PATH, ContextStore
 from province.errors import InvalidInput, ProvinceError, Unavailable
 from province.model.entity import Json
-from province.model.jsonld import CORE, CORE_URL, LINK_RELATION, Context, is_core, ld_context
+from province.model.jsonld import CORE, CORE_URL, LINK_RELATION, Context, core_named, is_core, ld_context
 from province.model.time import now
 
 KEEP_S: Final = 3_600.0
@@ -50,8 +50,11 @@ class Contexts:
 
         Raises: InvalidInput, Unavailable.
         """
-        if value is None or (isinstance(value, str) and is_core(value)):
+        if value is None or value == CORE_URL:
             return CORE
+        if isinstance(value, str) and is_core(value):
+            return core_named(value)
+        value = self._whole(value)
         for url in value if isinstance(value, list) else [value]:
             if isinstance(url, str) and not is_core(url) and len(self._hits) < _MOST_HITS:
                 self._hits[tenant, url] += 1
@@ -65,6 +68,14 @@ class Contexts:
         while len(self._contexts) > _MOST:
             self._contexts.popitem(last=False)
         return context
+
+    def _whole(self, value: Json) -> Json:
+        """The same with whole addresses, where contexts that are kept here are named as `Location` named them."""
+        if isinstance(value, list):
+            return [self._whole(one) for one in value]
+        if self._store is not None and isinstance(value, str) and value.startswith(PATH):
+            return self._store.address(value.removeprefix(PATH))
+        return value
 
     async def count(self) -> None:
         """Write down how often stored contexts were used since the last time."""

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from province.api import actions, aggregates, annex, exports, feeds, imports, observations
+from province.api import actions, aggregates, annex, exports, feeds, imports, observations, territory
 from province.api.errors import http_problem, problem_response, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
 from province.api.openapi import document
@@ -64,6 +64,7 @@ ROUTES: Final[tuple[Route, ...]] = (
           (NotFound, TooLarge, RateLimited, Unavailable), signed_in=True),
     *imports.ROUTES,
     *exports.ROUTES,
+    *territory.ROUTES,
     Route("GET", "/api/annex", "annex.plan", "The plan as it stands on a day, line by line.", annex.plan, "Plan",
           (_DAY,), answers={200: ("The plan.", {"type": "object"})}, errors=(NotFound,)),
     Route("GET", "/api/annex/checks", "annex.checks", "One acceptance check per line, judged now.", annex.checks,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from province.adapters.tables import rejects
 from province.adapters.tables.areas import Wish
 from province.adapters.tables.imports import Imports, Look
 from province.api.request import media_type, parse_json, read_body
@@ -90,9 +88,7 @@ async def undo(call: Call) -> Response:
 
 async def refused(call: Call) -> Response:
     """The refused rows as a file of the same format, with the reason of each."""
-    record, chunks = await imports_of(call).refused(path_id(call), call.actor)
-    mapping = read_mapping(record.mapping, call.services.broker.types)
-    content, name, media = await asyncio.to_thread(rejects.write, chunks, record.format, mapping, record.fileName)
+    content, name, media = await imports_of(call).refused(path_id(call), call.actor)
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         "X-Content-Type-Options": "nosniff",

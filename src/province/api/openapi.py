@@ -128,6 +128,7 @@ def _field(spec: FieldSpec) -> dict[str, Any]:
         "x-observed": mark.observed,
         "x-indexed": mark.indexed,
         "x-personal": mark.personal,
+        "x-concealed": mark.concealed,
         "x-public": mark.public,
     }
     schema.update({k: v for k, v in more.items() if v})

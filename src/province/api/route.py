@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from province.api.errors import http_problem, problem_response
+from province.api.ngsild import versions
 from province.api.request import MAX_QUERY, read_json, request_id, require_media
 from province.api.services import Services
 from province.errors import InvalidInput, InvalidRequest, NotFound, NotSignedIn, ProvinceError
@@ -149,6 +150,9 @@ class _SlashRoute(StarletteRoute):
         return super().matches(scope)
 
 
+_WITH_BODY: Final = ("POST", "PATCH", "PUT")
+
+
 def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str]) -> list[StarletteRoute]:
     """Routes for Starlette. What lies below `prefixes` and is no route answers a problem with 404 or 405."""
     paths: dict[str, dict[str, Route]] = {}
@@ -181,10 +185,23 @@ def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str
     return served
 
 
-def _endpoint(routes: Mapping[str, Route], services: Services) -> Callable[[Request], Awaitable[Response]]:
+class _Endpoint:
+    """An ASGI application, not a function: Starlette would wrap one once more, and our errors are answered here."""
+
+    def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(Request(scope, receive, send))
+        await answer(scope, receive, send)
+
+
+def _endpoint(routes: Mapping[str, Route], services: Services) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
         route = routes["GET" if request.method == "HEAD" else request.method]
         id = request_id(request)
+        if route.ngsi_ld and request.method in _WITH_BODY and "content-length" not in request.headers:
+            return Response(status_code=411, headers={"X-Request-Id": id})  # without a body (6.3.4)
         try:
             params = _read_params(route, request)
             actor = await services.authenticate(request)
@@ -198,9 +215,10 @@ def _endpoint(routes: Mapping[str, Route], services: Services) -> Callable[[Requ
         tenant = request.headers.get("ngsild-tenant")
         if tenant and route.ngsi_ld:
             answer.headers["NGSILD-Tenant"] = actor.tenant
-        return answer
+        version = versions.preferred(request.headers.get("prefer", "")) if route.ngsi_ld else None
+        return versions.conform(answer, version) if version is not None else answer
 
-    return endpoint
+    return _Endpoint(endpoint)
 
 
 def _check_caller(route: Route, request: Request, actor: Actor) -> None:

@@ -17,6 +17,7 @@ from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance
+from province.broker.land import Land
 from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
@@ -145,3 +146,5 @@ class Services:
     source_id: str = "urn:ngsi-ld:ContextSource:province"
     annex: Annex | None = None
     """None: the plan is not installed."""
+    territory: Land | None = None
+    """None: a door without orders."""

@@ -18,8 +18,8 @@ from province.adapters.pdf import Printer
 from province.app.annex_print import TEMPLATE, document
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
-from province.broker.broker import types_of
 from province.broker.database import LOST
+from province.broker.indicators import types_of
 from province.errors import NotFound, ProvinceError
 from province.identity import policy
 from province.model.actor import Actor, system

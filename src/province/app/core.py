@@ -41,7 +41,9 @@ from province.model.record import to_record
 from province.model.time import now
 from province.pack import Notice
 from province.settings import Settings
+from province.territory import store
 from province.territory.atlas import Atlas
+from province.territory.ledger import Ledger
 from province.vocab.area import Area
 
 log = logging.getLogger(__name__)
@@ -84,6 +86,9 @@ class Core:
     relay: Relay
     jobs: Jobs
     atlases: dict[str, Atlas]
+    ledgers: dict[str, Ledger]
+    areas: dict[str, Mapping[str, Area]]
+    """All areas of a tenant that ever held, by id, at most ATLAS_AGE_S old; as the atlases and ledgers are."""
     lake_of: Lakes
 
     async def read_atlas(self, tenant: str) -> None:
@@ -96,7 +101,14 @@ class Core:
             areas += [to_record(Area, entity) for entity in page.items]
             if not (after := page.next):
                 break
-        self.atlases[tenant] = Atlas(areas, now())
+        async with self.pool.acquire() as connection:
+            self.ledgers[tenant] = await store.read(connection, tenant)
+        self.areas[tenant] = {area.id: area for area in areas}
+        self.atlases[tenant] = Atlas(areas, now(), self.ledgers[tenant])
+
+    def locate(self, tenant: str, geometry: Geometry) -> str | None:
+        """The atom in which a place lies; None outside everything that is known."""
+        return _stamp(self.atlases, tenant, geometry)
 
     async def keep_atlases(self) -> None:
         """Read the areas of all tenants again and again, until cancelled."""
@@ -160,8 +172,7 @@ def _assemble(
     atlases: dict[str, Atlas] = {}
 
     def locate(tenant: str, geometry: Geometry) -> str | None:
-        atlas = atlases.get(tenant)
-        return atlas.locate(geometry) if atlas is not None else None
+        return _stamp(atlases, tenant, geometry)
 
     committer = Committer(pool, declared.types, locate)
     broker = Broker(
@@ -193,8 +204,15 @@ def _assemble(
         relay=Relay(pool, broker, declared.packs, parameters_at, _deliver, jobs.defer),
         jobs=jobs,
         atlases=atlases,
+        ledgers={},
+        areas={},
         lake_of=lake_of,
     )
+
+
+def _stamp(atlases: Mapping[str, Atlas], tenant: str, geometry: Geometry) -> str | None:
+    atlas = atlases.get(tenant)
+    return atlas.stamp(geometry) if atlas is not None else None
 
 
 async def _deliver(connection: Connection, tenant: str, notice: Mapping[str, Any], event: UUID) -> None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from province.app import annex_facts
 from province.app.core import Core
+from province.broker import restamp
 from province.errors import ConfigurationError
 from province.model.actor import system
 from province.model.change import Change
 from province.packs.atlas.example import figures
 from province.packs.devices.example import example as invented_sensors
-from province.territory.example import load as load_facts
-from province.territory.example import read_facts
+from province.territory import replay, store
+from province.territory.example import Facts, changes_of, read_facts
 from province.territory.rows import read_rows, read_sources, upsert, words
 
 log = logging.getLogger(__name__)
 _PART = 500
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+TO_COME = "9999-12-31"
+"""Everything that the facts record was known on this day."""
 
 
 def folder() -> Path:
@@ -31,16 +36,38 @@ def folder() -> Path:
     return found
 
 
+def known(asked: str) -> tuple[Facts, str]:
+    """The facts as `PROVINCE_EXAMPLE` asks for them, and the day on which they were known."""
+    day = asked if _DAY.fullmatch(asked) else TO_COME
+    return replay.as_known_on(read_facts(folder()), day), day
+
+
 async def load(core: Core) -> None:
-    """Bring the example in. What stands already and is the same is left as it is."""
+    """Bring the example in. What stands already and is the same is left as it is.
+
+    `PROVINCE_EXAMPLE` may be a civil day: then as it was known on that day, with the map and the agencies of then.
+    """
     tenant = core.settings.tenant
     path = folder()
-    await _apply(core, load_facts(path))
+    facts, day = known(core.settings.example)
+    await _apply(core, changes_of(facts))
+    async with core.pool.acquire() as connection, connection.transaction():
+        await store.add(connection, tenant, replay.pieces(facts), replay.known_belongings(facts, day))
+        await store.succeed(connection, tenant, replay.known_successions(facts, day))
     await core.read_atlas(tenant)  # the sensors are placed in the areas that have just come in
+    await _place(core, tenant)
     await _apply(core, load_figures(path))
-    facts = read_facts(path)
     await _apply(core, invented_sensors(facts.areas, facts.agencies, facts.positions))
-    await _apply(core, annex_facts.load(path, facts.agencies))
+    await _apply(core, annex_facts.load(path, read_facts(path).agencies))  # the plan names owners of all times
+
+
+async def _place(core: Core, tenant: str) -> None:
+    """Entities that came in before the atoms were known stand in their atoms."""
+    async with core.pool.acquire() as connection, connection.transaction():
+        stale = await restamp.coarse_stamps(connection, tenant)
+        if stale:
+            placed = await restamp.restamp(connection, tenant, stale, core.locate, core.broker.types)
+            log.info("entities placed in atoms", extra={"entities": placed})
 
 
 def load_figures(path: Path) -> list[Change]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -50,7 +51,7 @@ class Installation:
             return s.public_url.rstrip("/")
         return f"{'https' if s.tls_certificate else 'http'}://{s.host}:{s.port}"
 
-    def run(self, *, simulate: bool | None, example: bool) -> None:
+    def run(self, *, simulate: bool | None, example: bool, map_of: str = "") -> None:
         """Supervise engines and processes until a signal."""
         from province.adapters.restore import require_complete
 
@@ -61,7 +62,11 @@ class Installation:
         engines = Engines(s)
         commands = list(engines.commands())
         names = tuple(c.name for c in commands)
-        environment = {**os.environ, "PROVINCE_HOME": str(s.home), "PROVINCE_EXAMPLE": "yes" if example else ""}
+        environment = {
+            **os.environ,
+            "PROVINCE_HOME": str(s.home),
+            "PROVINCE_EXAMPLE": (map_of or "yes") if example else "",
+        }
         processes = (*_PROCESSES, "simulate") if simulate or (simulate is None and example) else _PROCESSES
         commands.extend(
             Command(
@@ -90,6 +95,10 @@ class Installation:
         from province.logs import configure
 
         configure(self.settings, name)
+        # What is imported lives as long as the process: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         main = {"serve": serve.main, "ingest": ingest.main, "work": work.main}[name]
         _run(main(self.settings))
 

@@ -17,7 +17,7 @@ from province.adapters.files import FileStore
 from province.adapters.photo import Photos
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
-from province.app import boards, inspection, keeping, letters
+from province.app import boards, inspection, keeping, letters, posts
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
@@ -25,6 +25,7 @@ from province.app.recent import Recent
 from province.broker import amendments
 from province.broker.broker import Acted
 from province.broker.history import Instance
+from province.broker.land import Land
 from province.broker.marks import Layers, Marks
 from province.broker.trends import Trends
 from province.console import services as console
@@ -111,6 +112,7 @@ class Desk:
     """Public reports and look-ups by secret, per address."""
     annex: Annex
     imports: Imports | None = None
+    land: Land | None = None
 
 
 def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callable[[Request], str]) -> console.Services:
@@ -164,6 +166,8 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
         boards=boards.build(core),
+        land=desk.land,
+        posts=posts.build(core, desk.authenticator),
         keeping=keeping.build(core),
         views=_views(core),
         inspecting=inspection.build(core, desk.authenticator.forget),
@@ -445,17 +449,22 @@ def _tokens(desk: Desk) -> console.Tokens:
             await tokens.revoke(connection, actor, token)
 
     async def credentials_of(actor: Actor, device: str) -> Sequence[console.CredentialRow]:
-        policy.require_somewhere(actor, "system.provision")
         async with pool.acquire() as connection:
             rows = await connection.fetch(
-                "SELECT login, device, created_at, revoked_at FROM device_credential WHERE tenant = $1"
-                " AND ($2 = '' OR device = $2) ORDER BY created_at DESC LIMIT 100",
+                "SELECT c.login, c.device, c.created_at, c.revoked_at, e.type, e.agency, e.area"
+                " FROM device_credential c JOIN entity e ON e.tenant = c.tenant AND e.id = c.device"
+                " WHERE c.tenant = $1 AND ($2 = '' OR c.device = $2) ORDER BY c.created_at DESC LIMIT 1000",
                 actor.tenant,
                 device,
             )
+        mine = [
+            r for r in rows
+            if policy.allows(actor, f"{r['type'].lower()}.provision", agency=r["agency"], area=r["area"],
+                             entity=r["device"])
+        ]  # fmt: skip
         return [
             console.CredentialRow(r["login"], r["device"], r["created_at"], None, r["revoked_at"] is not None)
-            for r in rows
+            for r in mine[:100]
         ]
 
     async def issue_credential(actor: Actor, device: str) -> tuple[str, str]:

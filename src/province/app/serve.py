@@ -22,7 +22,7 @@ from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
 from province.api.services import Annex as AnnexDoor
 from province.api.services import Services
-from province.app import anonymous, example, exchange, pages, subscribing, wellbeing
+from province.app import anonymous, example, exchange, pages, subscribing, territory, wellbeing
 from province.app.address import Callers
 from province.app.annex import Annex
 from province.app.core import Core, open_core
@@ -106,6 +106,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
 
     store = subscribing.context_store(core)
     annex = Annex(core)
+    land = territory.build(core)
     services = Services(
         broker=pages.Door(core),
         authenticate=authenticate,
@@ -124,6 +125,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         temporal_instances=settings.temporal_instances,
         public_url=settings.public_url,
         annex=AnnexDoor(annex.view, annex.report, annex.print),
+        territory=land,
     )
     desk = pages.Desk(
         core=core,
@@ -134,6 +136,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         reports=Limiter(rate=0.5, burst=30),
         annex=annex,
         imports=files,
+        land=land,
     )
     site = pages.build(desk, status=status_of, address=callers)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from province.app.core import Core, open_core
-from province.app.example import folder
+from province.app.example import known
 from province.errors import InvalidInput, NotFound
 from province.identity import secret_file
 from province.ingest.conduct import draw, flood
@@ -26,7 +26,6 @@ from province.model.change import Change
 from province.model.time import now
 from province.packs.devices.example import DOMAINS, RHYTHMS, falls_silent, gauges, register, sensors
 from province.settings import Settings
-from province.territory.example import read_facts
 from province.vocab.sensing import Sensor
 
 log = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ class Plan:
 
 async def main(settings: Settings, plan: Plan) -> None:
     """Pretend until cancelled."""
-    facts = read_facts(folder())
+    facts, _ = known(settings.example)
     _allow_files(plan.devices or 0)
     own = plan.devices is not None or bool(plan.scenario)
     async with open_core(settings, "simulate", connections=2) as core:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from uuid import UUID
@@ -29,7 +29,7 @@ from province.broker.subscriptions.message import Message, Reach, compose, compo
 from province.broker.subscriptions.sources import Sources
 from province.broker.subscriptions.store import Kept, Owner
 from province.errors import ConfigurationError, InvalidInput, Unavailable
-from province.identity import policy, roles
+from province.identity import reach, roles
 from province.model.actor import Actor
 from province.model.entity import Entity, Json
 from province.model.query import Query
@@ -97,6 +97,7 @@ class Subscribers:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._known: dict[tuple[str, str], tuple[float, Actor | None]] = {}
+        self._within: dict[tuple[str, str], Mapping[str | None, Sequence[tuple[str | None, reach.Land]]]] = {}
 
     async def __call__(self, tenant: str, owner: Owner) -> Actor | None:
         """The actor, or None when its account is gone or disabled."""
@@ -107,12 +108,24 @@ class Subscribers:
         key = (tenant, owner.id)
         known = self._known.get(key)
         if known is None or monotonic() - known[0] > RIGHTS_AGE_S:
-            known = self._known[key] = (monotonic(), await self._read(tenant, owner))
+            known = (monotonic(), await self._read(tenant, owner))
+            self._within[key] = await self._reached(tenant, owner)
+            self._known[key] = known
         actor = known[1]
         if actor is None:
             return None
-        grants = [g for then in owner.grants for g in policy.narrow(actor.grants, then.permissions, then.agency)]
-        return msgspec.structs.replace(actor, grants=tuple(grants))
+        within = self._within[key]
+        grants = [
+            g
+            for then in owner.grants
+            for g in reach.narrow(actor.grants, then.permissions, within.get(then.agency, ((then.agency, None),)))
+        ]
+        return msgspec.structs.replace(actor, grants=tuple(dict.fromkeys(grants)))
+
+    async def _reached(self, tenant: str, owner: Owner) -> Mapping[str | None, Sequence[tuple[str | None, reach.Land]]]:
+        """What each agency of the rights of then means today: a successor has what a dissolved one subscribed to."""
+        async with self._core.pool.acquire() as connection:
+            return {a: await reach.within(connection, tenant, a) for a in {g.agency for g in owner.grants}}
 
     async def _read(self, tenant: str, owner: Owner) -> Actor | None:
         if owner.kind == "system":

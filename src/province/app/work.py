@@ -7,6 +7,7 @@ import asyncio
 from province.adapters import notices
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
+from province.app import territory
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.app.readiness import announce
@@ -14,6 +15,7 @@ from province.app.subscribing import Subscriptions
 from province.broker.quality import Quality
 from province.broker.retention import Retention
 from province.broker.sealer import Sealer
+from province.broker.transient import Reaper
 from province.broker.trends import Trends
 from province.broker.upkeep import Upkeep
 from province.broker.watch import Watch
@@ -37,8 +39,10 @@ async def main(settings: Settings) -> None:
                 group.create_task(core.jobs.work())
                 group.create_task(Subscriptions(core, outbound).run())
                 group.create_task(upkeep.run())
+                group.create_task(Reaper(core.broker).run())
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
+                group.create_task(territory.keep(core))
         finally:
             await outbound.close()
             await core.jobs.close()

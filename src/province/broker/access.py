@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from province.errors import NotAllowed
 from province.identity import policy
 from province.identity.policy import Ground, Scope
 from province.model.actor import Actor
@@ -29,12 +30,14 @@ class Access:
 
     read, personal: where the caller may read entities, and their personal fields.
     public: the type has a public view: `public_where` must hold, and only public fields are shown.
+    own: it is the product's own access, which concealed fields are open to.
     """
 
     type: EntityType | None
     read: Scope
     personal: Scope
     public: bool = False
+    own: bool = False
 
     @property
     def everything(self) -> bool:
@@ -74,11 +77,17 @@ class Access:
         if self.type is None:
             return True
         spec = self.type.fields.get(name)
+        if self._conceals(name):
+            return False
         if not self.reads(entity):
             return spec is not None and spec.field.public
         if spec is None or not spec.field.personal:
             return True
         return self.personal.covers(agency=entity.agency, area=entity.area, entity=entity.id)
+
+    def _conceals(self, name: str) -> bool:
+        spec = self.type.fields.get(name) if self.type else None
+        return spec is not None and spec.field.concealed and not self.own
 
     def narrowed(self, names: Iterable[str]) -> Access:
         """For a question about attributes that the public view lacks, a reader's own entities are the whole answer."""
@@ -93,6 +102,8 @@ class Access:
         if self.type is None:
             return True
         spec = self.type.fields.get(name)
+        if self._conceals(name):
+            return False
         if self.read.nothing or (self.public and not self.read.all):
             return spec is not None and spec.field.public
         return spec is None or not spec.field.personal or self.personal.all or self.personal == self.read
@@ -139,7 +150,7 @@ class Rights:
         public = entity_type is not None and entity_type.info.public
         if read.nothing and not public:
             return None
-        return Access(entity_type, read, policy.scope(actor, f"{noun}.personal"), public)
+        return Access(entity_type, read, policy.scope(actor, f"{noun}.personal"), public, actor.kind == "system")
 
     def readable(self, actor: Actor, type_names: tuple[str, ...]) -> list[Access]:
         """Access to each of the types, or to all of them for an empty tuple. Undeclared types share one Access."""
@@ -154,6 +165,13 @@ class Rights:
         """Raises: NotSignedIn, NotAllowed. Both the present and the future owner must be within the caller's rights."""
         for agency in agencies:
             policy.require(actor, permission, agency=agency, area=area, entity=entity)
+
+    def require_open(self, entity_type: EntityType | None, names: Iterable[str]) -> None:
+        """Raises: NotAllowed when a caller writes a concealed field."""
+        for name in names:
+            spec = entity_type.fields.get(name) if entity_type else None
+            if spec is not None and spec.field.concealed:
+                raise NotAllowed(f"{name!r} is written by actions alone.", field=name, remedy="Leave it out.")
 
     def allows(self, actor: Actor, permission: str, entity: Entity) -> bool:
         """Whether the actor holds the permission over this entity."""

@@ -13,7 +13,7 @@ from province.broker.database import Connection, Pool
 from province.broker.history import Instance, read_instances
 from province.identity import audit
 from province.model.actor import Actor
-from province.model.entity import Attribute
+from province.model.entity import SCOPE, Attribute
 
 
 async def withdraw(pool: Pool, entity: str, instances: Sequence[Instance], actor: Actor) -> None:
@@ -40,7 +40,7 @@ async def instances_of(pool: Pool, tenant: str, entity: str, names: Sequence[str
     """The instances of record attributes as they are shown now, oldest first. names: empty for all."""
     async with pool.acquire() as connection:
         found = await read_instances(connection, tenant, entity, keys=names, limit=1_000_000)
-    return [i for i in found if i.attribute is not None]
+    return [i for i in found if i.attribute is not None and (names or i.key != SCOPE)]
 
 
 async def _put(connection: Connection, entity: str, rows: Sequence[tuple[int, Attribute | None]], actor: Actor) -> None:

@@ -60,9 +60,9 @@ class Boards:
             panel.domain: (pack, panel) for pack in broker.packs for panel in pack.panels if isinstance(panel, Board)
         }
 
-    async def figure(self, indicator: Indicator, actor: Actor) -> Figure | None:
-        """An indicator over what the caller may read; None when that is nothing."""
-        return await self._broker.figure(indicator, actor)
+    async def figure(self, indicator: Indicator, actor: Actor, day: str = "") -> Figure | None:
+        """An indicator over what the caller may read; None when that is nothing. day: of the map; empty: today."""
+        return await self._broker.figure(indicator, actor, day)
 
     async def ranked(self, board: Board, actor: Actor, *, limit: int = RANKED) -> list[Ranked]:
         """The sensors at the bad end of the board's field, by their latest values that are not too old."""

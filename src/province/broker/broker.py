@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import shapely
-import shapely.geometry
 
 from province.broker.access import UNDECLARED, Access, Explanation, Rights
 from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
-from province.broker.conditions import is_placed
 from province.broker.database import Connection, Pool
-from province.broker.figures import Figure, figure, from_figure, together
+from province.broker.indicators import Indicators
 from province.broker.plan import words_of
 from province.broker.reads import Reads
+from province.broker.refine import is_spatial, refine, says
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import compile_query, make_token, names_in
+from province.broker.transient import alive
 from province.broker.write import Write
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
 from province.model.change import Change, Changed
-from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS, Attribute, Entity, split_key
-from province.model.goal import Measured
-from province.model.qlanguage import Place
+from province.model.entity import Attribute, Entity, split_key
 from province.model.query import Page, Query, Where
 from province.model.record import to_record
 from province.model.schema import EntityType
-from province.model.text import fold
 from province.model.time import Instant, now
 from province.pack import Action, Context, Indicator, Notice, Pack, Parameters, Read
 
@@ -46,14 +41,6 @@ _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S6
 _COUNT_LIMIT = 100_000
 _ROUNDS = 50
 """Reads of the database behind one page of a geo-query."""
-_MEASURE_TIMEOUT_S = 300.0
-"""A value of the plan is computed in the background: a million entities take seconds, on a busy machine longer."""
-_DOES_NOT_COUNT = (
-    "jsonb_path_query_first(e.attrs, '$.*.origin ? ("
-    + " || ".join(f'@ == "{o}"' for o in ORIGINS if o not in COUNTS_TOWARDS_PLAN)
-    + ")') #>> '{}'"
-)
-"""The first origin among an entity's attributes that does not count towards a plan, or NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +82,10 @@ class Broker:
         self.reads = reads if reads is not None else Reads(pool)
         self._rights = Rights(types)
         self._many_typed: dict[str, tuple[float, bool]] = {}
+        computed = Indicators(pool, types, self._rights)
+        self._indicators = computed.all
+        self.figure = computed.figure
+        self.measured = computed.measured
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -105,6 +96,8 @@ class Broker:
         """
         if not changes:
             return ()
+        if any(len(c.types) + bool(c.type) > 1 for c in changes):  # what this process wrote it finds at once
+            self._many_typed[actor.tenant] = (asyncio.get_running_loop().time(), True)
         return await self._committer.submit(Write(tuple(changes), actor, self._checker(actor), key=_scoped(actor, key)))
 
     async def apply_each(
@@ -130,6 +123,7 @@ class Broker:
             agencies = dict.fromkeys((owner,) if before is None else (before.agency, owner))
             area = before.area if before else None
             self._rights.require(actor, f"{noun}.{verb}", tuple(agencies), area, change.id)
+            self._rights.require_open(entity_type, (split_key(key)[0] for key in change.attrs))
 
         return check
 
@@ -224,7 +218,7 @@ class Broker:
         """One entity as the caller may see it. Raises: NotFound, also when the caller may not know of it."""
         async with self.pool.acquire() as connection:
             row = await connection.fetchrow(_GET, actor.tenant, id)
-            entity = entity_of(row) if row is not None else None
+            entity = alive(entity_of(row), now()) if row is not None else None
             access = self._rights.to_read(actor, entity.type) if entity else None
             hidden = entity is None or access is None or not access.admits(entity)
             if entity is None or access is None or hidden or (type and type not in entity.types):
@@ -314,10 +308,10 @@ class Broker:
     ) -> tuple[list[Entity], str]:
         """The entities of a page and where the next begins. A geo-query looks on until the page is full."""
         found: list[Entity] = []
-        following = query.after
-        for _ in range(_ROUNDS if _is_spatial(query) and query.order != "any" else 1):
+        following, at = query.after, now()
+        for _ in range(_ROUNDS if is_spatial(query) and query.order != "any" else 1):
             asked = msgspec.structs.replace(query, after=following)
-            if _is_spatial(query):
+            if is_spatial(query):
                 asked = msgspec.structs.replace(asked, limit=min(1000, max(query.limit * 2, 100)))
             statement = compile_query(tenant, asked, access, self.types, many_typed=many)
             rows = await connection.fetch(statement.sql, *statement.parameters) if query.limit else []
@@ -326,7 +320,7 @@ class Broker:
                 if len(found) == query.limit:  # a match beyond the page: the next one begins here
                     following = make_token(rows[i - 1]["order_value"], rows[i - 1]["id"])
                     return found, following
-                found.extend(_refine([entity_of(row)], query, self.types))
+                found.extend(refine([one for one in (alive(entity_of(row), at),) if one], query, self.types))
             if len(rows) <= asked.limit or query.order == "any":
                 return found, ""
             following = make_token(rows[asked.limit - 1]["order_value"], rows[asked.limit - 1]["id"])
@@ -335,11 +329,11 @@ class Broker:
         return found, following
 
     async def _count(self, connection: Connection, query: Query, sql: str, parameters: list[Any]) -> int:
-        if not _is_spatial(query):
+        if not is_spatial(query):
             return int(await connection.fetchval(sql, *parameters))
         every = sql.replace("SELECT count(*)", "SELECT " + ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(",")), 1)
         rows = await connection.fetch(f"{every} LIMIT {_COUNT_LIMIT}", *parameters)
-        return len(_refine([entity_of(r) for r in rows], query, self.types))
+        return len(refine([entity_of(r) for r in rows], query, self.types))
 
     async def _has_many_typed(self, connection: Connection, tenant: str) -> bool:
         clock = asyncio.get_running_loop().time()
@@ -402,6 +396,10 @@ class Broker:
         kinds = {a.type for e in page.items for k, a in e.attrs.items() if split_key(k)[0] == name}
         return page.total or 0, set(kinds)
 
+    async def indicators(self, actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
+        """Every declared indicator over what the caller may read; None where there is nothing to compute it from."""
+        return await self._indicators(self.packs, actor)
+
     async def _attribute_names(self, connection: Connection, tenant: str, name: str, access: Access) -> tuple[str, ...]:
         entity_type = self.types.get(name)
         declared = tuple(n for n in entity_type.fields if access.shows(n)) if entity_type else ()
@@ -413,101 +411,6 @@ class Broker:
             name,
         )
         return tuple(dict.fromkeys((*declared, *sorted(r["name"] for r in rows if access.shows(r["name"])))))
-
-    async def indicators(self, actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
-        """Every declared indicator over what the caller may read; None where there is nothing to compute it from."""
-        at = now()
-        result: list[tuple[Indicator, float | None, Instant]] = []
-        for pack in self.packs:
-            for indicator in pack.indicators:
-                names = types_of(indicator)
-                access = self._rights.readable(actor, names)
-                if access:
-                    result.append((indicator, await self._indicator(indicator, names, access, actor), at))
-        return result
-
-    async def _indicator(
-        self, indicator: Indicator, names: tuple[str, ...], access: list[Access], actor: Actor
-    ) -> float | None:
-        """What counts of an indicator. Entities are counted whatever their origin; values of machines are not."""
-        found = await self._figure(indicator, names, access, actor)
-        if indicator.measure == "count":
-            return (found.counted.value or 0.0) + (found.uncounted.value or 0.0)
-        return found.counted.value
-
-    async def figure(self, indicator: Indicator, actor: Actor) -> Figure | None:
-        """An indicator over what the caller may read, what counts and what does not apart; None when it is nothing."""
-        names = types_of(indicator)
-        access = self._rights.readable(actor, names)
-        return await self._figure(indicator, names, access, actor) if access else None
-
-    async def _figure(self, indicator: Indicator, names: tuple[str, ...], access: list[Access], actor: Actor) -> Figure:
-        parts = []
-        for name in names:
-            query = Query(types=(name,), where=indicator.where, limit=0, count=True)
-            statement = compile_query(actor.tenant, query, access, self.types, many_typed=False)
-            parameters = statement.parameters[: statement.counted]
-            async with self.pool.acquire() as connection:
-                parts.append(
-                    await figure(
-                        connection, actor.tenant, indicator, self.types[name], statement.count_sql, parameters, now()
-                    )
-                )
-        return together(parts)
-
-    async def measured(self, indicator: Indicator, tenant: str) -> Measured:
-        """An indicator over everything, as a plan counts it: an entity with a simulated, estimated or forecast value
-        is left out whole. For the composition root: whose eyes the number is for, is decided there.
-        """
-        names = types_of(indicator)
-        actor = system(tenant, "plan")
-        at = now()
-        if indicator.measure not in ("count", "sum", "mean") or self._is_observed(indicator):
-            found = await self._figure(indicator, names, self._rights.readable(actor, names), actor)
-            return from_figure(found, at)
-        query = Query(types=names, where=indicator.where, limit=0, count=True)
-        async with self.pool.acquire() as connection:
-            many = await self._has_many_typed(connection, tenant)
-            statement = compile_query(tenant, query, self._rights.readable(actor, names), self.types, many_typed=many)
-            field = "'" + indicator.field.replace("'", "''") + "'"
-            total = "NULL" if indicator.measure == "count" else f"sum((e.attrs -> {field} ->> 'value')::float8)"
-            known = "count(*)" if indicator.measure == "count" else f"count(e.attrs -> {field} ->> 'value')"
-            columns = f"SELECT {_DOES_NOT_COUNT} AS origin, count(*) AS entities, {known} AS known, {total} AS total"
-            sql = statement.count_sql.replace("SELECT count(*)", columns, 1) + " GROUP BY 1"
-            rows = await connection.fetch(sql, *statement.parameters[: statement.counted], timeout=_MEASURE_TIMEOUT_S)
-        good = next((row for row in rows if row["origin"] is None), None)
-        return Measured(
-            indicator=indicator.name,
-            value=_value(indicator, good),
-            unit=indicator.unit,
-            at=at,
-            counted=good["known"] if good else 0,
-            excluded={row["origin"]: row["entities"] for row in rows if row["origin"] is not None},
-        )
-
-    def _is_observed(self, indicator: Indicator) -> bool:
-        spec = self.types[types_of(indicator)[0]].fields.get(indicator.field)
-        return spec is not None and spec.field.observed
-
-
-def says(folded: str, text: str) -> bool:
-    """Whether a folded text holds all words of a question, the last one as a beginning, as the search index would."""
-    known = re.findall(r"\w+", folded)
-    wanted = re.findall(r"\w+", fold(text))
-    return all(w in known for w in wanted[:-1]) and all(any(k.startswith(w) for k in known) for w in wanted[-1:])
-
-
-def types_of(indicator: Indicator) -> tuple[str, ...]:
-    """Names of the types that an indicator is computed from."""
-    return tuple(r.TYPE.name for r in (indicator.of, *indicator.also))  # type: ignore[attr-defined]
-
-
-def _value(indicator: Indicator, row: Any) -> float | None:
-    if indicator.measure == "count":
-        return float(row["entities"]) if row else 0.0
-    if row is None or row["total"] is None:
-        return None
-    return float(row["total"]) / row["known"] if indicator.measure == "mean" else float(row["total"])
 
 
 def _scoped(actor: Actor, key: str | None) -> str | None:
@@ -524,25 +427,3 @@ def _access_of(by_type: Mapping[str | None, Access], entity: Entity, types: Mapp
         if name in by_type:
             return by_type[name]
     return by_type[entity.type if entity.type in types else None]
-
-
-def _is_spatial(query: Query) -> bool:
-    return query.inside is not None or query.near is not None or query.box is not None
-
-
-def _refine(entities: list[Entity], query: Query, types: Mapping[str, EntityType]) -> list[Entity]:
-    """Exact geometry after the box test of the index; one matching instance of the GeoProperty is enough (4.10)."""
-    if not _is_spatial(query):
-        return entities
-    place = Place(near=query.near, inside=query.inside, relation=query.relation)
-    box = shapely.box(*query.box) if query.box is not None else None
-    result = []
-    for e in entities:
-        entity_type = types.get(e.type)
-        name = query.geoproperty or (entity_type.info.place if entity_type and entity_type.info.place else "location")
-        found = [a.value for k, a in e.attrs.items() if split_key(k)[0] == name and a.type == "GeoProperty"]
-        if box is not None:
-            found = [g for g in found if shapely.intersects(shapely.geometry.shape(g), box)]
-        if any(is_placed(g, place) for g in found):
-            result.append(e)
-    return result

@@ -1,6 +1,7 @@
 """Natural group commit: while one transaction is in flight, arriving writes queue; the next one takes them all.
 
-There is no timer. Every write keeps its own fate: one that is refused (rights, precondition, input) leaves the group
+There is no timer. Two transactions may be in flight, so that one group is worked out while the other is written.
+Every write keeps its own fate: one that is refused (rights, precondition, input) leaves the group
 before anything is written; one that breaks the transaction itself (a unique key taken in the same instant) makes the
 group fall apart, and each member is then committed alone.
 """
@@ -33,6 +34,8 @@ MAX_GROUP = 256
 """Writes per transaction; a change beyond MAX_CHANGES closes a group early."""
 MAX_CHANGES = 2_000
 MAX_QUEUE = 20_000
+IN_FLIGHT = 2
+"""Transactions at a time: what one group locks the other waits for in PostgreSQL, as it would of another process."""
 
 Locate = Callable[[str, Geometry], str | None]
 """locate(tenant, geometry) → code of the atom that it lies in, or None."""
@@ -47,22 +50,22 @@ class Committer:
         self._locate = locate
         self._queue: deque[Write] = deque()
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to commit."""
-        self._task = asyncio.create_task(self._run(), name="committer")
+        self._tasks = [asyncio.create_task(self._run(), name=f"committer {n}") for n in range(IN_FLIGHT)]
 
     async def stop(self) -> None:
         """Finish what is queued, then end."""
         waiting = [write.done for write in self._queue]
         if waiting:
             await asyncio.wait(waiting, timeout=30)
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+                await task
+        self._tasks.clear()
 
     @property
     def waiting(self) -> int:
@@ -73,7 +76,7 @@ class Committer:
         """Returns when the write is durable. Raises what refused it; Unavailable when the outcome is unknown."""
         if len(self._queue) >= MAX_QUEUE:
             raise Unavailable("too many writes are waiting.", remedy="Try again in a few seconds.")
-        if len(write.changes) > MAX_CHANGES:
+        if len(write.changes) > MAX_CHANGES and write.beside is None:
             raise TooLarge(
                 f"{len(write.changes)} changes in one call.", remedy=f"At most {MAX_CHANGES}; split the call."
             )
@@ -89,6 +92,9 @@ class Committer:
                 group = self._take()
                 try:
                     await self._commit(group)
+                except ProvinceError as refusal:  # of what is written beside the changes; such a write is alone
+                    for write in group:
+                        self._answer(write, refusal)
                 except _LOST as error:
                     log.warning("commit failed", extra={"error": repr(error), "writes": len(group)})
                     await self._fall_apart(group, error)
@@ -115,7 +121,7 @@ class Committer:
 
     async def _fall_apart(self, group: list[Write], error: Exception) -> None:
         """After a failed transaction: say that nobody knows, or find the member that is to blame."""
-        if isinstance(error, _LOST) and not isinstance(error, _BLAMED):
+        if isinstance(error, _LOST) and not isinstance(error, (*_BLAMED, *_ROLLED_BACK)):
             self._refuse(group, "the database did not answer")
         elif len(group) == 1:
             self._answer(group[0], _translate(error))
@@ -176,6 +182,9 @@ class Committer:
             await fill_counters(connection, accepted)
             if accepted:
                 await rows.store(connection, accepted, self._types, now)
+                for write, _ in accepted:
+                    if write.beside is not None:
+                        await write.beside(connection)
             answers.extend((write, rows.changed(steps)) for write, steps in accepted)
         for write, answer in answers:
             self._answer(write, answer)
@@ -213,7 +222,13 @@ _BLAMED = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 """Failures that one write of a group causes."""
 
 
+_ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""Two groups stood in each other's way; PostgreSQL undid this one: its writes are tried alone."""
+
+
 def _translate(error: Exception) -> ProvinceError:
+    if isinstance(error, _ROLLED_BACK):
+        return Conflict("others wrote the same records in the same instant; nothing was stored.", remedy="Try again.")
     if not isinstance(error, _BLAMED):
         return ProvinceError(
             "the change could not be stored because of a defect of this program; nothing was stored.",

@@ -35,6 +35,12 @@ _ORDERED: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
 }
 
 
+class _Object(str):
+    """The id that a relationship leads to: it equals or not, and has no order (4.9)."""
+
+    __slots__ = ()
+
+
 def meets(entity: Entity, terms: Sequence[Term]) -> bool:
     """Whether all terms hold. An attribute with several instances meets a term when one of them does."""
     return all(_holds(entity, term) for term in terms)
@@ -75,6 +81,10 @@ def _holds(entity: Entity, term: Term) -> bool:
     if isinstance(term, AnyOf):
         return any(meets(entity, group) for group in term.groups)
     values = list(_values(entity, term.name))
+    if term.op == "!=" and split_path(term.name)[1:] == ["*"]:
+        return bool(values) and all(compare(v, term) for v in values)
+    if term.op in _ORDERED:
+        values = [v for v in values if not isinstance(v, _Object)]
     if term.op == "absent":
         return not any(v is not None for v in values)
     return any(compare(v, term) for v in values if v is not None)
@@ -95,7 +105,10 @@ def _values(entity: Entity, path: str) -> list[Json]:
 def values_at(attribute: Attribute, steps: Sequence[str]) -> list[Json]:
     """The values where a path inside an attribute leads: into its structured value, or to a sub-attribute."""
     if not steps:
-        return [attribute.value]
+        related = attribute.type in ("Relationship", "ListRelationship") and isinstance(attribute.value, str)
+        return [_Object(attribute.value)] if related else [attribute.value]
+    if steps == ["*"]:
+        return list(attribute.value.values()) if attribute.type == "LanguageProperty" else []
     found = _dig(attribute.value, steps)
     if found is not None:
         return [found]

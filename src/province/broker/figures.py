@@ -1,12 +1,13 @@
-"""Indicators over what may be read: one number, or one per area, with what it rests on.
+"""An indicator over the entities of one type: one number, or one per area, with what it rests on.
 
 Values that count (measured, reported, imported) and values that do not (simulated, estimated, forecast) are computed
-apart and never added up. A record counts as simulated when its title is.
+apart and never added up. What machines measure is of the origin of the reading; a record is of the origin of its title,
+or, where a plan counts, of its first value that does not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,13 @@ from province.model.schema import EntityType
 from province.model.time import Instant
 from province.pack import Indicator
 
-_COUNTING = tuple(n for n, one in enumerate(ORIGINS) if one in COUNTS_TOWARDS_PLAN)
-_COUNTING_NAMES = ", ".join(f"'{one}'" for one in sorted(COUNTS_TOWARDS_PLAN))
+TIMEOUT_S = 300.0
+"""A value of the plan is computed in the background: a million entities take seconds, on a busy machine longer."""
+_UNREAL: Sequence[str] = tuple(one for one in ORIGINS if one not in COUNTS_TOWARDS_PLAN)
+_OF_READING = " ".join(f"WHEN {n} THEN '{one}'" for n, one in enumerate(ORIGINS) if one in _UNREAL)
+_PATH = "$.*.origin ? (" + " || ".join(f'@ == "{one}"' for one in _UNREAL) + ")"
+_OF_ANY = f"jsonb_path_query_first(m.attrs, '{_PATH}') #>> '{{}}'"
+"""The first origin among an entity's attributes that does not count, or NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,10 @@ class Part:
 NOTHING = Part(None, 0, 0)
 
 
+Under = Callable[[str | None, str | None], str | None]
+"""(area that an entity names, stamp of where it stands) → the area under which it is told, or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class AreaPart:
     """The same for one area. area: id of the Area, None where entities name none."""
@@ -50,13 +60,17 @@ class AreaPart:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """counted: of values that may count.  uncounted: of simulated, estimated and forecast ones."""
+    """counted: of values that may count.  uncounted: of simulated, estimated and forecast ones.
+
+    excluded: origin → entities whose values do not count.
+    """
 
     indicator: Indicator
     counted: Part
     uncounted: Part
     areas: tuple[AreaPart, ...]
     at: Instant
+    excluded: Mapping[str, int]
 
 
 async def figure(
@@ -67,11 +81,20 @@ async def figure(
     matching: str,
     parameters: Sequence[Any],
     at: Instant,
+    under: Under = lambda named, stamp: named,
+    *,
+    whole: bool = False,
 ) -> Figure:
-    """Compute an indicator. matching: SQL that counts the entities it is about, `SELECT count(*) FROM …`."""
-    chosen = matching.replace("SELECT count(*)", "SELECT e.id, e.attrs", 1)
+    """Compute an indicator. matching: SQL that counts the entities it is about, `SELECT count(*) FROM …`.
+
+    under: from the area that an entity names and the stamp of where it stands to the area under which it is told.
+    whole: a record counts only when all of its values do.
+    """
+    chosen = matching.replace("SELECT count(*)", "SELECT e.id, e.attrs, e.area AS stamp", 1)
     title = entity_type.info.title.replace("'", "''")
-    unreal = f"coalesce(m.attrs -> '{title}' ->> 'origin', 'reported') NOT IN ({_COUNTING_NAMES})"
+    unreal_ones = ", ".join(f"'{one}'" for one in _UNREAL)
+    of_title = f"(m.attrs -> '{title}' ->> 'origin')"
+    unreal = _OF_ANY if whole else f"CASE WHEN {of_title} IN ({unreal_ones}) THEN {of_title} END"
     measured, value = "NULL::timestamptz", "1.0::float8"
     fresh = "true"
     first = len(parameters) + 1
@@ -89,7 +112,8 @@ async def figure(
         elif spec is not None:
             measured = f'l."{spec.name}_at"'
             value = f'CASE WHEN {fresh.format(at=measured)} THEN l."{spec.name}" END'
-            unreal = f'CASE WHEN {measured} IS NULL THEN {unreal} ELSE l."{spec.name}_origin" NOT IN {_COUNTING} END'
+            read = f'CASE l."{spec.name}_origin" {_OF_READING} END'
+            unreal = f"CASE WHEN {measured} IS NULL THEN {unreal} ELSE {read} END"
     elif spec is not None:
         value = f"(m.attrs -> '{spec.name}' ->> 'value')::float8"
     if not join:
@@ -100,28 +124,33 @@ async def figure(
     limit = indicator.limit.replace("'", "''")
     ceiling = f"(m.attrs -> '{limit}' ->> 'value')::float8" if limit else "NULL::float8"
     rows = await connection.fetch(
-        f"WITH m AS MATERIALIZED ({chosen}), x AS (SELECT m.attrs -> 'area' ->> 'value' AS area, {unreal} AS unreal,"  # noqa: S608 - names of declarations and placeholders
-        f" {value} AS v, {measured} AS at, {ceiling} AS ceiling FROM m{join})"
-        f" SELECT area, unreal, count(*) AS total, count(*) FILTER (WHERE v IS NOT NULL) AS sources,"
+        f"WITH m AS MATERIALIZED ({chosen}), x AS (SELECT m.attrs -> 'area' ->> 'value' AS area, stamp,"  # noqa: S608 - names of declarations and placeholders
+        f" {unreal} AS unreal, {value} AS v, {measured} AS at, {ceiling} AS ceiling FROM m{join})"
+        f" SELECT area, stamp, unreal, count(*) AS total, count(*) FILTER (WHERE v IS NOT NULL) AS sources,"
         f" count(*) FILTER (WHERE {hit}) AS hits, sum(v) AS sum, min(v) AS min, max(v) AS max,"
         " min(at) FILTER (WHERE v IS NOT NULL) AS oldest, max(at) FILTER (WHERE v IS NOT NULL) AS newest"
-        " FROM x GROUP BY area, unreal",
+        " FROM x GROUP BY area, stamp, unreal",
         *parameters,
         *extra,
+        timeout=TIMEOUT_S if whole else None,
     )
     areas: tuple[AreaPart, ...] = ()
     if indicator.by == "area":
-        names = sorted({row["area"] for row in rows}, key=lambda a: (a is None, a or ""))
+        told: dict[str | None, list[Any]] = {}
+        for row in rows:
+            told.setdefault(under(row["area"], row["stamp"]), []).append(row)
+        names = sorted(told, key=lambda a: (a is None, a or ""))
         areas = tuple(
             AreaPart(
                 name,
-                _part(indicator, [r for r in rows if r["area"] == name and not r["unreal"]]),
-                _part(indicator, [r for r in rows if r["area"] == name and r["unreal"]]),
+                _part(indicator, [r for r in told[name] if not r["unreal"]]),
+                _part(indicator, [r for r in told[name] if r["unreal"]]),
             )
             for name in names
         )
     counted = _part(indicator, [r for r in rows if not r["unreal"]])
-    return Figure(indicator, counted, _part(indicator, [r for r in rows if r["unreal"]]), areas, at)
+    excluded = {o: n for o in _UNREAL if (n := sum(r["total"] for r in rows if r["unreal"] == o))}
+    return Figure(indicator, counted, _part(indicator, [r for r in rows if r["unreal"]]), areas, at, excluded)
 
 
 def together(figures: Sequence[Figure]) -> Figure:
@@ -138,9 +167,11 @@ def together(figures: Sequence[Figure]) -> Figure:
         )
         for name in names
     )
+    excluded = {o: n for o in _UNREAL if (n := sum(f.excluded.get(o, 0) for f in figures))}
     return Figure(
-        first.indicator, _sum([f.counted for f in figures]), _sum([f.uncounted for f in figures]), areas, first.at
-    )
+        first.indicator, _sum([f.counted for f in figures]), _sum([f.uncounted for f in figures]), areas, first.at,
+        excluded,
+    )  # fmt: skip
 
 
 def _sum(parts: Sequence[Part]) -> Part:
@@ -154,16 +185,15 @@ def _sum(parts: Sequence[Part]) -> Part:
     )
 
 
-def from_figure(figure: Figure, at: Instant) -> Measured:
+def from_figure(figure: Figure) -> Measured:
     """A figure as a plan counts it: what does not count is told beside it."""
-    excluded = figure.uncounted.total
     return Measured(
         indicator=figure.indicator.name,
         value=figure.counted.value,
         unit=figure.indicator.unit,
-        at=at,
+        at=figure.at,
         counted=figure.counted.sources,
-        excluded={"simulated": excluded} if excluded else {},
+        excluded=figure.excluded,
     )
 
 

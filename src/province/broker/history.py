@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from province.broker.database import Connection
 from province.broker.rows import decode_attribute
-from province.model.entity import Attribute
+from province.model.entity import SCOPE, Attribute
 from province.model.time import Instant
 
 
@@ -27,10 +27,18 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """records: oldest first.  readings: columns of `model.observation.SCHEMA`, oldest first."""
+    """records, and the scope among them apart: oldest first.  readings: columns of `model.observation.SCHEMA`."""
 
     records: tuple[Instance, ...]
     readings: pa.Table
+    scopes: tuple[Instance, ...] = ()
+
+    @classmethod
+    def of(cls, instances: Sequence[Instance], readings: pa.Table) -> History:
+        """From instances as they were read."""
+        return cls(
+            tuple(i for i in instances if i.key != SCOPE), readings, tuple(i for i in instances if i.key == SCOPE)
+        )
 
 
 async def read_instances(
@@ -43,7 +51,10 @@ async def read_instances(
     end: Instant | None = None,
     limit: int = 10_000,
 ) -> tuple[Instance, ...]:
-    """The newest `limit` instances of an entity's attributes, oldest first. keys: attribute names; empty for all."""
+    """The newest `limit` instances of an entity's attributes, and of its scope under the name `scope`, oldest first.
+
+    keys: attribute names; empty for all.
+    """
     # An instance that was withdrawn leaves no trace; the row that tells of a removal has no attribute of its own.
     found = await connection.fetch(
         "SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at, h.actor,"

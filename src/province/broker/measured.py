@@ -130,7 +130,7 @@ class Measured:
         observed = [s.name for s in entity_type.observed] if entity_type else []
         asked = [n for n in observed if (not wanted or n in wanted) and visible(n)]
         if not asked:
-            return History(records, _empty())
+            return History.of(records, _empty())
         span = Span(entities=[id], attributes=asked, start=start, end=end)
         lake = self._lake_of(actor.tenant)
         said = await self._corrections(actor.tenant, [id], start, end)
@@ -138,7 +138,7 @@ class Measured:
             readings = await asyncio.to_thread(lake.last, span, last, corrections=said)
         else:
             readings = await asyncio.to_thread(lake.read, span, limit=limit, corrections=said)
-        return History(records, readings)
+        return History.of(records, readings)
 
     async def _corrections(
         self, tenant: str, entities: Sequence[str] | None, start: Instant | None, end: Instant | None

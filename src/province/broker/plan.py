@@ -16,6 +16,7 @@ from province.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from province.model.change import Change
 from province.model.entity import Attribute, Entity, split_key
 from province.model.geometry import bounds
+from province.model.jsonld import is_iri
 from province.model.schema import EntityType
 from province.model.text import fold, nfc, sort_key
 from province.model.time import Instant
@@ -49,6 +50,13 @@ class Step:
         return entity
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        """Attribute instances that style `fill` found there, and left."""
+        if self.before is None or self.change.style != "fill":
+            return ()
+        return tuple(k for k, a in self.change.attrs.items() if a is not None and k in self.before.attrs)
+
+    @property
     def version(self) -> int:
         """The version that this step makes; a deletion counts as one."""
         return self.entity.version + (self.after is None)
@@ -56,7 +64,7 @@ class Step:
 
 def step(tenant: str, change: Change, before: Entity | None, entity_type: EntityType | None, now: Instant) -> Step:
     """Work out one change. Raises: NotFound, AlreadyExists, Conflict, InvalidInput."""
-    if ":" not in change.id or len(change.id) > 500 or any(c.isspace() for c in change.id):
+    if len(change.id) > 500 or not is_iri(change.id):
         raise InvalidInput(
             f"{change.id[:80]!r} is not a URI.", field="id", remedy="Use an id such as urn:ngsi-ld:Type:1."
         )
@@ -176,6 +184,7 @@ def _deep(old: Attribute, new: Attribute, *, whole: bool = False) -> Attribute:
         value=value,
         unit_code=new.unit_code or old.unit_code,
         observed_at=new.observed_at or old.observed_at,
+        expires_at=new.expires_at or old.expires_at,
         meta=meta,
     )
 
@@ -236,6 +245,7 @@ def _same(a: Attribute, b: Attribute) -> bool:
         and a.unit_code == b.unit_code
         and a.observed_at == b.observed_at
         and a.origin == b.origin
+        and a.expires_at == b.expires_at
         and a.meta == b.meta
     )
 

@@ -33,6 +33,11 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Instant
     modified_at: Instant
 
+    def holds(self, at: Instant) -> bool:
+        """Whether it has not expired."""
+        ends = self.document.get("expiresAt")
+        return ends is None or parse_instant(ends) > at
+
 
 class Registrations:
     """The registrations of all tenants. `registration.<verb>` is the right."""
@@ -66,7 +71,10 @@ class Registrations:
         """One registration. Raises: NotFound, NotAllowed."""
         policy.require_somewhere(actor, f"registration.{verb}")
         async with self._pool.acquire() as connection:
-            return await self._find(connection, id, actor)
+            found = await self._find(connection, id, actor)
+        if not found.holds(datetime.now(UTC)):
+            raise NotFound(f"the registration {id} has expired.", field="id")
+        return found
 
     async def all(self, actor: Actor) -> list[Registered]:
         """All registrations that have not expired, in the order of creation. Raises: NotAllowed."""
@@ -161,8 +169,7 @@ async def read_all(connection: Connection, tenant: str) -> list[Registered]:
         tenant,
     )
     now = datetime.now(UTC)
-    found = [_registered(row) for row in rows]
-    return [r for r in found if "expiresAt" not in r.document or parse_instant(r.document["expiresAt"]) > now]
+    return [found for row in rows if (found := _registered(row)).holds(now)]
 
 
 def _registered(row: asyncpg.Record) -> Registered:

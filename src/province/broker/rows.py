@@ -18,7 +18,7 @@ from province.broker.plan import Step, bounds_of, keys_of, sort_key_of, words_of
 from province.broker.write import Write
 from province.identity import commitment
 from province.model.change import Changed
-from province.model.entity import Attribute, Entity
+from province.model.entity import SCOPE, Attribute, Entity
 from province.model.schema import EntityType
 
 replace = msgspec.structs.replace
@@ -29,9 +29,10 @@ _answer = msgspec.json.Decoder(tuple[Changed, ...])
 COLUMNS = "tenant, id, type, types, attrs, scope, agency, area, version, created_at, modified_at"
 
 _LOCK = f"""
-SELECT {COLUMNS} FROM entity WHERE (tenant, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-ORDER BY tenant, id FOR UPDATE
+SELECT e.* FROM unnest($1::text[], $2::text[]) AS w (tenant, id),
+    LATERAL (SELECT {COLUMNS} FROM entity WHERE tenant = w.tenant AND id = w.id FOR UPDATE) AS e
 """  # noqa: S608 - composed of constants
+"""One look into the primary key for each, in the order given, whatever the planner believes of the table's size."""
 
 
 def entity_of(row: asyncpg.Record) -> Entity:
@@ -70,6 +71,7 @@ def changed(steps: Sequence[Step]) -> tuple[Changed, ...]:
             created=one.before is None,
             deleted=one.after is None,
             filled={c.attribute: str(one.after.value(c.attribute)) for c in one.change.counters} if one.after else {},
+            kept=one.kept,
         )
         for one in steps
     )
@@ -274,8 +276,17 @@ def _history(effective: Sequence[tuple[Write, Step]], salts: Sequence[bytes], no
         (write.actor.tenant, one.entity.id, one.version, key, one.entity.type,
          None if attribute is None else commitment.text_of(attribute).decode(), now, write.actor.id, salt)
         for (write, one), salt in zip(effective, salts, strict=True)
-        for key, attribute in (*one.past, *one.written.items())
+        for key, attribute in (*one.past, *one.written.items(), *_scopes(one, now))
     ]  # fmt: skip
+
+
+def _scopes(one: Step, now: datetime) -> list[tuple[str, Attribute | None]]:
+    """The scope in the history, as the temporal representation has it (4.18): one instance, None when it is removed."""
+    before = one.before.scope if one.before else ()
+    after = one.after.scope if one.after else ()
+    if before == after:
+        return []
+    return [(SCOPE, Attribute(value=list(after), created_at=now, modified_at=now) if after else None)]
 
 
 def _outbox(accepted: Sequence[tuple[Write, list[Step]]], now: datetime) -> list[tuple[Any, ...]]:

@@ -27,6 +27,8 @@ from province.model.text import fold
 
 MAX_LIMIT = 1_000
 MAX_TERMS = 100
+_FIRST = 1_000
+"""Matches of a look at every type that are read before types are asked one by one: a common word matches very many."""
 
 
 @dataclass(slots=True)
@@ -91,6 +93,9 @@ def compile_query(
     counted = len(b.parameters)
     keyset = _keyset(b, query, order, descending, cast)
     columns = ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(","))
+    if query.each:
+        sql = _of_each(b, query, conditions, words)
+        return Statement(sql, count_sql, b.parameters, counted)
     if query.order == "any":
         base = _from(b, conditions, words, materialized=False)
         sql = f"SELECT {columns}, e.id AS order_value FROM {base} LIMIT {b.bind(query.limit + 1)}"  # noqa: S608 - as above
@@ -194,7 +199,29 @@ def _term(b: _Builder, term: Where | AnyOf, access: Sequence[Access], depth: int
     spec = b.spec(name)
     if spec is not None and spec.field.observed:
         return _observed(b, spec, term)
-    return _compare(b, _expression(b, name, path, spec), term, spec)
+    if path == [ANY_LANGUAGE]:
+        return _any_language(b, name, term)
+    found = _compare(b, _expression(b, name, path, spec), term, spec)
+    if spec is None and not path and term.op in ("<", "<=", ">", ">="):  # what a relationship leads to has no order
+        kind = f"coalesce(e.attrs -> {b.bind(name)} ->> 'type', 'Property')"
+        return f"({kind} NOT IN ('Relationship', 'ListRelationship') AND {found})"
+    return found
+
+
+ANY_LANGUAGE = "*"
+"""The step of `q` that asks for a text in whatever language (4.9)."""
+
+
+def _any_language(b: _Builder, name: str, term: Where) -> str:
+    """A term over the texts of a language property: one of them meets it; with `!=`, all of them."""
+    value = f"(e.attrs -> {b.bind(name)} -> 'value')"
+    texts = f"jsonb_each(CASE jsonb_typeof({value}) WHEN 'object' THEN {value} ELSE '{{}}' END) AS t (tag, text)"
+    if term.op == "absent":
+        return f"NOT EXISTS (SELECT 1 FROM {texts})"  # noqa: S608 - placeholders
+    if term.op == "!=":
+        same = _compare(b, "t.text", Where(term.name, "==", term.value), None)
+        return f"(jsonb_typeof({value}) = 'object' AND NOT EXISTS (SELECT 1 FROM {texts} WHERE {same}))"  # noqa: S608
+    return f"EXISTS (SELECT 1 FROM {texts} WHERE {_compare(b, 't.text', term, None)})"  # noqa: S608
 
 
 def _expression(b: _Builder, name: str, path: Sequence[str], spec: FieldSpec | None) -> str:
@@ -215,7 +242,10 @@ def _compare(b: _Builder, expression: str, term: Where, spec: FieldSpec | None) 
         return f"{expression} IS NULL"
     if term.op == "~":
         pattern = _regex(term.value)
-        return f"({expression} #>> '{{}}') ~ {b.bind(pattern)}"
+        text = f"({expression} #>> '{{}}') ~ {b.bind(pattern)}"
+        return (
+            text if spec is not None and spec.value == "text" else f"(jsonb_typeof({expression}) = 'string' AND {text})"
+        )
     if term.op == "in":
         values = b.bind([_encode(v) for v in term.value])
         if spec is not None and not spec.many:
@@ -227,7 +257,10 @@ def _compare(b: _Builder, expression: str, term: Where, spec: FieldSpec | None) 
             return f"{expression} = {value}"
         return f"({expression} = {value} OR (jsonb_typeof({expression}) = 'array' AND {expression} @> {value}))"
     if term.op == "!=":
-        return f"({expression} IS NOT NULL AND {expression} <> {value})"
+        other = f"{expression} IS NOT NULL AND {expression} <> {value}"
+        if spec is not None and not spec.many:
+            return f"({other})"
+        return f"({other} AND NOT (jsonb_typeof({expression}) = 'array' AND {expression} @> {value}))"
     if term.op not in ("<", "<=", ">", ">="):
         raise Unsupported(f"the operator {term.op!r} is not offered.", field="q")
     # jsonb orders different kinds among each other; a comparison is only meant within one kind.
@@ -325,6 +358,27 @@ def _from(b: _Builder, conditions: Sequence[str], words: str, *, materialized: b
         matching = f"SELECT * FROM entity e WHERE {where} AND e.words @@ to_tsquery('simple', {words})"  # noqa: S608
         return f"(WITH found AS MATERIALIZED ({matching}) SELECT * FROM found) e WHERE true"  # noqa: S608
     return f"entity e WHERE {where}"
+
+
+def _of_each(b: _Builder, query: Query, conditions: Sequence[str], words: str) -> str:
+    """A few of every type. Types that the first matches leave out, since there are too many, are asked one by one."""
+    if query.order != "any" or not words or not query.types:
+        raise InvalidInput("a few of each type are found by words, in no order.", field="each")
+    base = _from(b, conditions, words, materialized=False)
+    columns = f"{COLUMNS}, sort_key"
+    each, first = b.bind(query.each), b.bind(_FIRST)
+    return (
+        f"WITH first AS MATERIALIZED (SELECT {columns} FROM {base} LIMIT {first}),"  # noqa: S608 - constants and placeholders
+        f" short AS MATERIALIZED (SELECT t AS type FROM unnest({b.bind(list(query.types))}::text[]) t"
+        f"  WHERE (SELECT count(*) FROM first) = {first}"
+        f"  AND (SELECT count(*) FROM first f WHERE f.type = t) < {each}),"
+        f" found AS (SELECT * FROM first WHERE type NOT IN (SELECT type FROM short) UNION ALL"
+        f"  SELECT more.* FROM short s CROSS JOIN LATERAL"
+        f"  (SELECT {columns} FROM {base} AND e.type = s.type LIMIT {each}) more),"
+        " placed AS (SELECT *, row_number() OVER (PARTITION BY type ORDER BY length(sort_key), id) AS place"
+        " FROM found)"
+        f" SELECT {COLUMNS}, id AS order_value FROM placed WHERE place <= {each} LIMIT {b.bind(query.limit + 1)}"
+    )
 
 
 def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bool, str]:

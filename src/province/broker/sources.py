@@ -1,7 +1,8 @@
 """What a streaming rule knows of its sources: kept in memory in columns, loaded when first seen, saved when changed.
 
 A source that was never near a limit has no row in PostgreSQL. What is then needed after a restart, the time of the
-newest reading, stands in the latest values, which are written in the same transaction.
+newest reading, stands in the latest values, which are written in the same transaction. Of the window of a moving mean
+only the buckets that a batch touched are written: as a rule one row per source and batch.
 """
 
 from __future__ import annotations
@@ -39,8 +40,19 @@ class Saved:
     entities: list[str]
     levels: list[int]
     latches: list[bytes]
-    buckets: list[bytes | None]
     at: list[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedBuckets:
+    """Rows of `streaming_bucket` to write, in columns."""
+
+    rule: str
+    entities: list[str]
+    places: list[int]
+    numbers: list[int]
+    totals: list[float]
+    counts: list[int]
 
 
 class Sources:
@@ -99,6 +111,8 @@ class Sources:
             n = place[row["entity"]]
             last[n] = max(last[n], micros(row["at"]))
             _unpack(row["latches"], row["buckets"], latches, buckets, n)
+        if self._width:
+            await self._load_buckets(connection, place, buckets)
         self.ids += ids
         self._row |= {one: first + n for one, n in place.items()}
         self.last_us = np.concatenate((self.last_us, last))
@@ -108,6 +122,21 @@ class Sources:
         )
         self.own_limits = np.concatenate((self.own_limits, np.full((len(ids), self._limits), np.nan)))
         self._read_at = np.concatenate((self._read_at, np.full(len(ids), -np.inf)))
+
+    async def _load_buckets(self, connection: Connection, place: dict[str, int], window: Buckets) -> None:
+        rows = await connection.fetch(
+            "SELECT entity, place, number, total, count FROM streaming_bucket"
+            " WHERE tenant = $1 AND rule = $2 AND entity = ANY($3::text[])",
+            self.tenant,
+            self.rule,
+            list(place),
+        )
+        for row in rows:
+            n, column = place[row["entity"]], row["place"]
+            # Of a window of another width (the rule was declared anew) nothing fits.
+            if row["number"] % self._width == column and row["number"] >= window.number[n, column]:
+                window.number[n, column], window.total[n, column] = row["number"], row["total"]
+                window.count[n, column] = row["count"]
 
     async def _read_limits(self, connection: Connection, rows: Ints) -> None:
         names = [name for name in self._fields if name]
@@ -129,7 +158,7 @@ class Sources:
 
     def saved(self, rows: Ints) -> Saved:
         """What to write of some sources."""
-        latches, buckets = self.latches.take(rows), self.buckets.take(rows)
+        latches = self.latches.take(rows)
         packed = np.stack(
             [getattr(latches, name).astype(np.int64) for name in Latches.__slots__], axis=-1
         )  # (sources, limits, 5)
@@ -138,28 +167,52 @@ class Sources:
             entities=[self.ids[row] for row in rows],
             levels=latches.level.tolist(),
             latches=[one.tobytes() for one in packed],
-            buckets=[
-                number.tobytes() + total.tobytes() + count.tobytes() if self._width else None
-                for number, total, count in zip(buckets.number, buckets.total, buckets.count, strict=True)
-            ],
             at=[instant(int(us)) for us in self.last_us[rows]],
+        )
+
+    def saved_buckets(self, rows: Ints, columns: Ints) -> SavedBuckets:
+        """What to write of some buckets."""
+        one = self.buckets
+        return SavedBuckets(
+            rule=self.rule,
+            entities=[self.ids[row] for row in rows],
+            places=columns.tolist(),
+            numbers=one.number[rows, columns].tolist(),
+            totals=one.total[rows, columns].tolist(),
+            counts=one.count[rows, columns].tolist(),
         )
 
 
 async def save(connection: Connection, tenant: str, saved: Saved) -> None:
     """Write the states of some sources."""
     await connection.execute(
-        "INSERT INTO streaming_state (tenant, rule, entity, level, latches, buckets, at)"
-        " SELECT $1, $2, * FROM unnest($3::text[], $4::smallint[], $5::bytea[], $6::bytea[], $7::timestamptz[])"
+        "INSERT INTO streaming_state (tenant, rule, entity, level, latches, at)"
+        " SELECT $1, $2, * FROM unnest($3::text[], $4::smallint[], $5::bytea[], $6::timestamptz[])"
         " ON CONFLICT (tenant, rule, entity) DO UPDATE SET level = EXCLUDED.level, latches = EXCLUDED.latches,"
-        " buckets = EXCLUDED.buckets, at = EXCLUDED.at",
+        " at = EXCLUDED.at",
         tenant,
         saved.rule,
         saved.entities,
         saved.levels,
         saved.latches,
-        saved.buckets,
         saved.at,
+    )
+
+
+async def save_buckets(connection: Connection, tenant: str, saved: SavedBuckets) -> None:
+    """Write some buckets of moving means."""
+    await connection.execute(
+        "INSERT INTO streaming_bucket (tenant, rule, entity, place, number, total, count)"
+        " SELECT $1, $2, * FROM unnest($3::text[], $4::smallint[], $5::bigint[], $6::float8[], $7::bigint[])"
+        " ON CONFLICT (tenant, rule, entity, place) DO UPDATE SET number = EXCLUDED.number, total = EXCLUDED.total,"
+        " count = EXCLUDED.count",
+        tenant,
+        saved.rule,
+        saved.entities,
+        saved.places,
+        saved.numbers,
+        saved.totals,
+        saved.counts,
     )
 
 
@@ -179,7 +232,10 @@ def _joined(a: Latches, b: Latches) -> Latches:
 
 
 def _unpack(latches: bytes, buckets: bytes | None, into: Latches, window: Buckets, n: int) -> None:
-    """A state whose shape is another (the rule was declared anew) is left aside: the source begins as normal."""
+    """A state whose shape is another (the rule was declared anew) is left aside: the source begins as normal.
+
+    buckets: the whole window, as it was once stored.
+    """
     packed = np.frombuffer(latches, np.int64)
     if packed.size == into.closed.shape[1] * len(Latches.__slots__):
         for k, name in enumerate(Latches.__slots__):

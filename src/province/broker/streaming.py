@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from province.broker.database import Connection, Pool
-from province.broker.sources import Saved, Sources, instant, save
+from province.broker.sources import Saved, SavedBuckets, Sources, instant, save, save_buckets
 from province.compute.moving import means
 from province.compute.threshold import evaluate
 from province.model.actor import system
@@ -79,6 +79,7 @@ class Outcome:
 
     tenant: str
     states: list[Saved] = field(default_factory=list)
+    buckets: list[SavedBuckets] = field(default_factory=list)
     crossings: list[tuple[str, str, Crossing]] = field(default_factory=list)
     """(entity, type, crossing), in order of time per entity."""
 
@@ -86,6 +87,8 @@ class Outcome:
         """Write states and events, inside the caller's transaction."""
         for one in self.states:
             await save(connection, self.tenant, one)
+        for part in self.buckets:
+            await save_buckets(connection, self.tenant, part)
         if self.crossings:
             actor = system(self.tenant, "streaming").id
             await connection.execute(
@@ -194,8 +197,6 @@ class Watcher:
         newest = sources.last_us[known].copy()
         np.maximum.at(newest, local, at)
         changed = after.differs(state)
-        if threshold.mean is not None:
-            changed = np.ones(len(known), np.bool_)
         for n in np.flatnonzero(found.before != found.after):
             crossing = Crossing(
                 rule=rule.name,
@@ -214,9 +215,12 @@ class Watcher:
             outcome.crossings.append((sources.ids[int(place[n])], rule.type.name, crossing))
         sources.last_us[known] = newest
         sources.latches.put(known, after)
-        sources.buckets.put(known, window)
         if changed.any():
             outcome.states.append(sources.saved(known[changed]))
+        if threshold.mean is not None:
+            moved, columns = window.changed(sources.buckets.take(known))
+            sources.buckets.put(known, window)
+            outcome.buckets.append(sources.saved_buckets(known[moved], columns))
 
     def _limits(self, rule: _Rule, sources: Sources, place: Ints, at: Ints) -> tuple[Floats, Floats]:
         """Limits and hysteresis of each reading: the constants of its civil day, or the entity's own fields."""

@@ -14,8 +14,9 @@ from typing import Final
 
 import asyncpg
 
-from province.broker.broker import Broker, types_of
+from province.broker.broker import Broker
 from province.broker.database import LOST
+from province.broker.indicators import types_of
 from province.errors import Unavailable
 from province.model.actor import Actor, system
 from province.model.time import Instant, now

@@ -10,6 +10,7 @@ import msgspec
 from province.errors import InvalidInput
 from province.model.entity import Attribute, split_key
 from province.model.geometry import validate
+from province.model.jsonld import is_iri
 from province.model.schema import EntityType, FieldSpec, ValueKind
 from province.model.text import nfc
 from province.model.time import format_instant, parse_instant
@@ -135,7 +136,7 @@ def _geometry(value: Any, field: str) -> Any:
 
 
 def _relationship(value: Any, field: str) -> str:
-    if not isinstance(value, str) or ":" not in value:
+    if not isinstance(value, str) or not is_iri(value):
         raise InvalidInput(f"{_shown(value)} is not a URI.", field=field, remedy="Name the entity by its id (urn:…).")
     return value
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from province.broker.database import Connection
 from province.model.actor import Actor
 from province.model.change import Change, Changed
 from province.model.entity import Entity
@@ -27,9 +28,16 @@ Check = Callable[[Change, Entity | None, str | None], None]
 row as locked, so that a right cannot be outrun by a concurrent change of owner."""
 
 
+Beside = Callable[[Connection], Awaitable[None]]
+"""What the core writes to its own tables in the same transaction, after the changes."""
+
+
 @dataclass(slots=True, eq=False)
 class Write:
-    """changes, in order; check: the policy door.  key: idempotency key.  depth: how many rules led here."""
+    """changes, in order; check: the policy door.  key: idempotency key.  depth: how many rules led here.
+
+    beside: for operations of the core that are more than entities; such a write may have any number of changes.
+    """
 
     changes: tuple[Change, ...]
     actor: Actor
@@ -38,11 +46,12 @@ class Write:
     messages: tuple[Message, ...] = ()
     action: str = ""
     depth: int = 0
+    beside: Beside | None = None
     done: asyncio.Future[tuple[Changed, ...]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
     @property
     def alone(self) -> bool:
-        """Needs locks of its own (holds, limits): not grouped with others."""
-        return any(c.holds or c.limits for c in self.changes)
+        """Needs locks or statements of its own: not grouped with others."""
+        return self.beside is not None or any(c.holds or c.limits for c in self.changes)

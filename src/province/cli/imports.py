@@ -124,6 +124,8 @@ def add(group: click.Group, client_of: ClientOf) -> None:
                 f" {done['created']} units {would}created, {len(done['repaired'])} repaired,"
                 f" {len(done['unmatched'])} without a unit in force, {len(done['refused'])} refused"
             )
+            if done["id"]:
+                click.echo(f"  in the register as {done['id']}")
             for one in done["refused"][:20]:
                 click.echo(f"  row {one['row']} {one['code']}: {one['en']} {one['remedyEn']}")
             for text in done["remarks"][:20]:
@@ -139,7 +141,10 @@ def add(group: click.Group, client_of: ClientOf) -> None:
     @click.argument("id")
     @click.pass_context
     def undo(ctx: click.Context, id: str) -> None:
-        """Take back the records that the import ID wrote, where nobody has changed them since. Readings stay."""
+        """Take back the records that the import ID wrote, where nobody has changed them since.
+
+        Readings stay: what a correction deletes stays deleted, so the right file could not be imported any more.
+        """
         done = client_of(ctx).post(f"/api/imports/{id}/undo", {})
         click.echo(f"removed {done['removed']}, restored {done['restored']}, kept {len(done['kept'])} changed since")
 

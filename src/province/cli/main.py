@@ -18,7 +18,9 @@ from province.cli.annex import add_annex
 from province.cli.audit import add_audit
 from province.cli.client import Client
 from province.cli.operations import Operations
+from province.cli.territory import add_territory
 from province.errors import ProvinceError
+from province.vocab.area import parse_day
 
 EXIT_REFUSED = 1
 """The request was refused: input, rights, state."""
@@ -32,9 +34,10 @@ Examples:
   province status                                     what runs, and is it healthy
   province list Report --where status==new            entities of a type
   province act report.resolve ID --set note="Đã vá"   carry out an action
-  province observe readings.csv --type AirQualityObserved
+  province observe readings.json                      a batch of readings
   province import parks.csv --mapping parks.yaml      a file, refused rows beside it
   province annex verify                               one acceptance check per line of the plan
+  province territory preview --file order.yaml        what a merger touches, before anything is written
   province backup /srv/backups                        one consistent cut
 """
 
@@ -75,6 +78,7 @@ def build(open_operations: Callable[[], Operations]) -> click.Group:
     exports.add(province, _client)
     add_annex(province, _client)
     add_audit(province, _operations)
+    add_territory(province, _client)
     return province
 
 
@@ -89,10 +93,13 @@ def _add_server(group: click.Group) -> None:
         "--simulate/--no-simulate", default=None, help="Run the simulator of field devices beside the server."
     )
     @click.option("--example/--no-example", default=True, show_default=True, help="Load the Bình Dương example.")
+    @click.option("--map-of", metavar="DAY", help="Load the example as it was known on a day, to replay a reform.")
     @click.pass_context
-    def run(ctx: click.Context, simulate: bool | None, example: bool) -> None:
+    def run(ctx: click.Context, simulate: bool | None, example: bool, map_of: str | None) -> None:
         """Start engines and server, and keep them running until Ctrl-C."""
-        _operations(ctx).run(simulate=simulate, example=example)
+        _operations(ctx).run(
+            simulate=simulate, example=example, map_of=parse_day(map_of, field="map-of") if map_of else ""
+        )
 
     for name, text in (
         ("serve", "Serve HTTP (the supervisor starts this)."),

@@ -14,8 +14,8 @@ from province.identity.checking import Report
 class Operations(Protocol):
     """The operations of one installation. Each raises errors of `province.errors`."""
 
-    def run(self, *, simulate: bool | None, example: bool) -> None:
-        """Supervise everything until a signal."""
+    def run(self, *, simulate: bool | None, example: bool, map_of: str = "") -> None:
+        """Supervise everything until a signal. map_of: the example as known on that civil day."""
         ...
 
     def process(self, name: str) -> None:

@@ -35,6 +35,12 @@ class Buckets:
         """The states of some sources, copied."""
         return Buckets(self.number[rows], self.total[rows], self.count[rows])
 
+    def changed(self, former: Buckets) -> tuple[Ints, Ints]:
+        """(sources, columns) of the buckets that are not what they were."""
+        differs = (self.number != former.number) | (self.count != former.count) | (self.total != former.total)
+        rows, columns = np.nonzero(differs)
+        return rows, columns
+
     def put(self, rows: Ints, other: Buckets) -> None:
         """Set the states of some sources."""
         self.number[rows], self.total[rows], self.count[rows] = other.number, other.total, other.count

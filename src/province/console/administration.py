@@ -85,9 +85,10 @@ async def change_account(visit: Visit) -> Response:
 
 
 async def tokens(visit: Visit, **extra: Any) -> Response:
-    """One's own tokens, and the credentials of devices for those who may see them."""
+    """One's own tokens, and the credentials of devices for those who may issue them."""
     device = visit.request.query_params.get("device", "").strip()
-    manage = visit.services.may(visit.actor, "credential.read")
+    measured = (t for t in visit.services.broker.types.values() if t.observed)
+    manage = any(visit.services.may(visit.actor, f"{t.noun}.provision") for t in measured)
     values = {
         "tokens": await visit.services.tokens.list(visit.actor),
         "manage": manage,

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from province.broker.boards import Indexed
 from province.broker.figures import Figure, Part
 from province.console.display import Shown, entity_href, show, title_of, unit_symbol
-from province.console.maps import described, texts
+from province.console.maps import day_of, described, texts
 from province.console.overview import formula
 from province.console.services import Boards
 from province.console.visit import Visit
@@ -103,8 +103,9 @@ async def board(visit: Visit) -> Response:
             field="domain",
             remedy=f"One of: {', '.join(desk.all)}.",
         )
+    day = day_of(visit)
     figures, ranked, indexed, alerts = await asyncio.gather(
-        asyncio.gather(*(desk.figure(t, visit.actor) for t in found.tiles)),
+        asyncio.gather(*(desk.figure(t, visit.actor, *((day,) if day else ())) for t in found.tiles)),
         desk.ranked(found, visit.actor),
         desk.index(found, visit.actor),
         _alerts(visit, desk, found),
@@ -123,12 +124,13 @@ async def board(visit: Visit) -> Response:
     values = {
         "title": words.label(found.title),
         "domain": found.domain,
+        "on": day,
         "tiles": [_tile(visit, f, t) for f, t in zip(figures, found.tiles, strict=True) if f],
         "field": words.label(spec.field.label),
         "worst": found.worst,
         "ranked": [_sensor(visit, e, show(e.attrs.get(found.field), words, spec=spec), titles) for e in ranked],
         "charts": [{"id": e.id, "title": title_of(e, kind), "field": found.field} for e in ranked[:CHARTS]],
-        "areas": _area_lines(visit, by_area, titles) if by_area else [],
+        "areas": _area_lines(visit, by_area, titles, day) if by_area else [],
         "area_title": words.label(by_area.indicator.title) if by_area else "",
         "index": _index(visit, found, indexed, titles),
         "silent": silent,
@@ -207,7 +209,7 @@ def _areas(figures: Sequence[Figure | None]) -> list[str]:
     return [a.area for f in figures if f for a in f.areas if a.area]
 
 
-def _area_lines(visit: Visit, figure: Figure, titles: dict[str, str]) -> list[Line]:
+def _area_lines(visit: Visit, figure: Figure, titles: dict[str, str], day: str) -> list[Line]:
     words, indicator = visit.words, figure.indicator
     name = describe(indicator.of).name
     result = []
@@ -216,7 +218,7 @@ def _area_lines(visit: Visit, figure: Figure, titles: dict[str, str]) -> list[Li
             if not part.total:
                 continue
             text = "" if part.value is None else words.number(part.value, 2)
-            query = urlencode({"area": area.area}) if area.area else ""
+            query = urlencode({"within": area.area, **({"map": day} if day else {})}) if area.area else ""
             result.append(
                 (
                     part.value,

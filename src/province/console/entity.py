@@ -14,10 +14,10 @@ from starlette.responses import Response
 from province.broker.actions import inputs_of
 from province.console import forms, uploads
 from province.console.display import FLAGGED, Shown, entity_href, file_hashes, plain, show, title_of
+from province.console.door import Instance
 from province.console.lists import names_of, targets
 from province.console.navigation import readable
 from province.console.series import RANGES
-from province.console.services import Instance
 from province.console.signin import Problem, problem
 from province.console.visit import Visit
 from province.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn, TooLarge
@@ -92,7 +92,7 @@ async def render(
     records, titles, related = await asyncio.gather(
         _past(visit, found, entity_type, only), _titles(visit, found, specs), related_to(visit, found)
     )
-    names = await services.people(visit.actor, sorted({r.actor for r in records}))
+    names = await writers_of(visit, found, entity_type, records)
     workflow = entity_type.info.workflow if entity_type else None
     state = found.value(workflow.attribute) if workflow else None
     place = found.value(entity_type.info.place if entity_type and entity_type.info.place else "location")
@@ -125,6 +125,7 @@ async def render(
         "place": place,
         "bounds": services.bounds,
         "steps": steps_of(visit, entity_type, records, names, titles),
+        "knows_who": bool(names),
         "only": next((x.label for x in lines if x.name == only), ""),
         "truncated": len(records) >= HISTORY,
         "forms": [
@@ -142,6 +143,20 @@ async def render(
         "href": entity_href(found.id),
     }
     return visit.page("entity.html", values, status=status)
+
+
+async def writers_of(
+    visit: Visit, found: Entity, entity_type: EntityType | None, records: Sequence[Instance]
+) -> Mapping[str, str]:
+    """Names, or else ids, of those who wrote: for who reads the entity by right.
+
+    The public sees whose record it is, not which account wrote it.
+    """
+    noun = entity_type.noun if entity_type else "entity"
+    if not visit.services.may(visit.actor, f"{noun}.read"):
+        return {}
+    ids = sorted({r.actor for r in records})
+    return {id: id for id in ids} | dict(await visit.services.people(visit.actor, ids))
 
 
 async def _past(visit: Visit, found: Entity, entity_type: EntityType | None, only: str) -> list[Instance]:
@@ -305,7 +320,7 @@ def lines_of(
         shown = show(found.attrs.get(key), visit.words, spec=spec, type=entity_type, titles=titles)
         label = visit.words.label(spec.field.label) if spec else name
         observed = spec is not None and spec.field.observed
-        writer = "" if observed else names.get(writers.get(key, ""), writers.get(key, ""))
+        writer = "" if observed else names.get(writers.get(key, ""), "")
         link = bool(spec and spec.kind == "Relationship")
         hint = visit.words.label(spec.field.hint) if spec and spec.field.hint else ""
         result.append(Line(name, label, shown, writer, observed, dataset or "", link, hint))
@@ -332,7 +347,7 @@ def steps_of(
         if name in visit.services.file_fields and record.attribute is not None:
             text = str(len(record.attribute.value) if isinstance(record.attribute.value, list) else 1)
         label = visit.words.label(spec.field.label) if spec else name
-        who = names.get(record.actor, record.actor)
+        who = names.get(record.actor, "")
         result.append(Step(record.at, who, label, text, record.attribute is None, said))
     return result
 

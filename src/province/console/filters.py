@@ -18,6 +18,10 @@ from province.vocab.area import parse_day
 
 ON: Final = "on"
 """Name in the address: the day on which areas or agencies were in force."""
+WITHIN: Final = "within"
+"""Name in the address: the unit inside which entities stand, by their land."""
+MAP: Final = "map"
+"""Name in the address: the day whose map says what lies inside that unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ def controls(entity_type: EntityType, params: QueryParams, words: Words) -> list
     found = []
     if is_dated(entity_type):
         found.append(Control(ON, words(mark("In force on the day")), "day", value=params.get(ON, "").strip()))
+    elif entity_type.info.place:
+        found.append(Control(WITHIN, words(mark("Within the unit")), "text", value=params.get(WITHIN, "").strip(),
+                             ref="Area"))  # fmt: skip
+        found.append(Control(MAP, words(mark("On the map of the day")), "day", value=params.get(MAP, "").strip()))
     for spec in entity_type.fields.values():
         if not spec.field.indexed or spec.field.observed or spec.field.personal or spec.many:
             continue
@@ -82,6 +90,8 @@ def terms(entity_type: EntityType, given: list[Control]) -> tuple[Where | AnyOf,
     """The conditions that the controls ask for. Raises: InvalidInput naming the field."""
     result: list[Where | AnyOf] = []
     for control in given:
+        if control.name in (WITHIN, MAP):
+            continue
         if control.kind == "day":
             result += held_on(parse_day(control.value, field=ON)) if control.value else ()
             continue

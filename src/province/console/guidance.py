@@ -139,7 +139,8 @@ def explain(visit: Visit, spec: FieldSpec, entity_type: EntityType) -> Explained
     marks = [
         words(text)
         for on, text in (
-            (field.personal, mark("personal: seen only with that right")),
+            (field.personal and not field.concealed, mark("personal: seen only with that right")),
+            (field.concealed, mark("shown to nobody")),
             (field.public, mark("public")),
             (field.search, mark("searched")),
             (field.indexed, mark("filter and order")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,11 +12,12 @@ import yaml
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from province.adapters.tables import rejects
 from province.adapters.tables.imports import Imports
 from province.adapters.tables.raw import Options
+from province.console.display import Words
 from province.console.visit import Visit
 from province.errors import InvalidInput, NotFound, ProvinceError, Unsupported
+from province.model.label import Label
 from province.model.mapping import ID, fingerprint, load_yaml, read_mapping, used_by_time
 from province.model.mapping import Mapping as FileMapping
 from province.model.query import Query
@@ -88,6 +88,8 @@ async def one(visit: Visit) -> Response:
 
 async def _describe(visit: Visit, service: Imports, record: DataImport, values: dict[str, Any]) -> None:
     """What the editor of the mapping shows."""
+    if record.mapping is None:  # boundaries have none
+        return
     try:
         mapping = read_mapping(record.mapping, visit.services.broker.types)
     except ProvinceError as error:
@@ -105,7 +107,7 @@ async def _describe(visit: Visit, service: Imports, record: DataImport, values: 
     if entity_type is None or len(look.found.columns) > _MOST_COLUMNS or mapping.wide is not None:
         values["wide"] = True
         return
-    values["lines"] = [_line(name, mapping, look.rows, entity_type) for name in look.found.columns]
+    values["lines"] = [_line(name, mapping, look.rows, entity_type, visit.words) for name in look.found.columns]
     words = visit.words
     values["fields"] = [
         (s.name, words.label(s.field.label) + (f" ({CODES[s.unit].symbol})" if s.unit and CODES[s.unit].symbol else ""))
@@ -114,7 +116,7 @@ async def _describe(visit: Visit, service: Imports, record: DataImport, values: 
     ]
 
 
-def _line(name: str, mapping: FileMapping, rows: list[dict[str, Any]], entity_type: EntityType) -> Line:
+def _line(name: str, mapping: FileMapping, rows: list[dict[str, Any]], entity_type: EntityType, words: Words) -> Line:
     column = mapping.columns.get(name)
     samples = [str(r[name]) for r in rows if r.get(name) not in (None, "")]
     place = mapping.place
@@ -126,9 +128,10 @@ def _line(name: str, mapping: FileMapping, rows: list[dict[str, Any]], entity_ty
     elif column is None and "{" + name + "}" in mapping.id:
         role = "id"
     sure = None if column is None or column.confidence is None else round(column.confidence * 100)
+    why = "" if column is None else words.label(Label(column.reason_vi or column.reason, column.reason))
     return Line(
         name, ", ".join(dict.fromkeys(samples))[:80], column.field if column else "", column.unit if column else "",
-        sure, column.reason if column else "", role,
+        sure, why, role,
     )  # fmt: skip
 
 
@@ -193,9 +196,7 @@ async def undo(visit: Visit) -> Response:
 
 async def refused(visit: Visit) -> Response:
     """The refused rows as a file."""
-    record, chunks = await _service(visit).refused(visit.request.path_params["id"], visit.actor)
-    mapping = read_mapping(record.mapping, visit.services.broker.types)
-    content, name, media = await asyncio.to_thread(rejects.write, chunks, record.format, mapping, record.fileName)
+    content, name, media = await _service(visit).refused(visit.request.path_params["id"], visit.actor)
     return Response(
         content, 200, {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}, media
     )

@@ -18,6 +18,7 @@ from province.model.entity import Entity
 from province.model.query import AnyOf, Query, Where
 from province.model.schema import EntityType, FieldSpec
 from province.pack import Table
+from province.vocab.area import parse_day
 
 PAGE_SIZE: Final = 50
 
@@ -101,6 +102,7 @@ async def entities(visit: Visit) -> Response:
     order = params.get("sort", "") or "-modified"
     query = Query(
         types=(name,),
+        area=await _inside(visit, given),
         where=(*panel.where, *filters.terms(entity_type, given)),
         text=params.get("q", "").strip(),
         order=order,
@@ -143,6 +145,16 @@ async def entities(visit: Visit) -> Response:
         "has_map": bool(entity_type.info.place),
     }
     return visit.page("list.html", values)
+
+
+async def _inside(visit: Visit, given: Sequence[filters.Control]) -> tuple[str, ...]:
+    """What entities inside the asked unit are stamped with, on the map of the asked day; nothing: everywhere."""
+    asked = {c.name: c.value for c in given}
+    area, day = asked.get(filters.WITHIN, ""), asked.get(filters.MAP, "")
+    if not area or visit.services.land is None:
+        return ()
+    on = parse_day(day, field=filters.MAP) if day else ""
+    return tuple(await visit.services.land.stamps(area, on, visit.actor)) or (area,)
 
 
 async def titles_of(visit: Visit, items: tuple[Entity, ...], specs: list[FieldSpec]) -> dict[str, str]:

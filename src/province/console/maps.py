@@ -22,10 +22,10 @@ from starlette.responses import Response
 
 from province.compute.cells import gather
 from province.console.display import FLAGGED, entity_href, show, title_of, unit_symbol
+from province.console.door import Marks
 from province.console.filters import ON, held_on, options_of
 from province.console.navigation import panels, readable
 from province.console.search import note, rank
-from province.console.services import Marks
 from province.console.visit import Visit
 from province.errors import InvalidInput, NotFound
 from province.model.entity import Entity

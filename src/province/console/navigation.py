@@ -46,6 +46,8 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
     if services.annex is not None:
         found.append(("/phu-luc-xiv", mark("The plan (Annex XIV)"), "", "plan"))
     found.append(("/map", mark("Map"), "", "map"))
+    if services.land is not None:
+        found.append(("/addresses", mark("Addresses, old and new"), "", "search"))
     if person and services.boards is not None:
         found.append(("/boards", mark("Domain boards"), "", "chart"))
         if services.may(actor, "alert.read"):
@@ -69,6 +71,11 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
         administration = mark("Administration")
         if services.may(actor, "account.read"):
             found.append(("/admin/accounts", mark("Accounts"), administration, "people"))
+        if services.posts is not None:
+            found.append(("/admin/organisations", mark("Organisations"), administration, "agency"))
+            found.append(("/admin/people", mark("Posts and delegations"), administration, "people"))
+        if services.land is not None and services.may(actor, "reorganisation.read"):
+            found.append(("/admin/territory", mark("Mergers and splits"), administration, "area"))
         found.append(("/admin/tokens", mark("Tokens and devices"), administration, "key"))
     if public_action(services) is not None:
         found.append(("/report", mark("Send a report"), mark("For residents"), "report"))

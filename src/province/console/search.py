@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
@@ -24,6 +23,8 @@ SHOWN: Final = 6
 """Finds of one type; the register shows the rest."""
 LOOKED_AT: Final = 40
 """Matches of one type that are compared for the best: a common word matches very many."""
+LOOKED_AT_EACH: Final = 12
+"""The same where every type is asked at once."""
 PICKED: Final = 20
 
 
@@ -78,17 +79,20 @@ async def finds(visit: Visit, text: str) -> list[Finds]:
         for t in visit.services.broker.types.values()
         if any(s.field.search for s in t.fields.values()) and readable(visit.services, visit.actor, t.name)
     ]
-    answers = await asyncio.gather(*(_of_type(visit, t, text) for t in types))
-    ranked = sorted((a for a in answers if a is not None), key=lambda a: a[0])
+    query = Query(
+        types=tuple(t.name for t in types), text=text, order="any", each=LOOKED_AT_EACH, limit=1_000, latest=False
+    )
+    page = await visit.services.broker.query(query, visit.actor)
+    by_type: dict[str, list[Entity]] = {}
+    for entity in page.items:
+        if name := next((n for n in entity.types if n in query.types), ""):
+            by_type.setdefault(name, []).append(entity)
+    ranked = sorted((_of_type(visit, t, by_type[t.name], text) for t in types if t.name in by_type), key=lambda a: a[0])
     return [found for _, found in ranked]
 
 
-async def _of_type(visit: Visit, entity_type: EntityType, text: str) -> tuple[tuple[int, int], Finds] | None:
-    query = Query(types=(entity_type.name,), text=text, order="any", limit=LOOKED_AT, latest=False)
-    page = await visit.services.broker.query(query, visit.actor)
-    if not page.items:
-        return None
-    best = sorted(page.items, key=lambda e: rank(title_of(e, entity_type), text))
+def _of_type(visit: Visit, entity_type: EntityType, found: list[Entity], text: str) -> tuple[tuple[int, int], Finds]:
+    best = sorted(found, key=lambda e: rank(title_of(e, entity_type), text))
     shown = tuple(Find(entity_href(e.id), title_of(e, entity_type), note(visit, e, entity_type)) for e in best[:SHOWN])
     more = ""
     if len(best) > SHOWN:

@@ -10,149 +10,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
 from starlette.requests import Request
 
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.broker.boards import Indexed
-from province.broker.broker import Acted
 from province.broker.figures import Figure
+from province.broker.land import Land
+from province.console.appointing import Posts
+from province.console.door import Door
 from province.console.inspecting import Inspecting
 from province.console.keeping import Keeping
 from province.errors import ProvinceError
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
-from province.model.entity import Attribute, Entity
+from province.model.entity import Entity
 from province.model.label import Label
-from province.model.query import Page, Query, Where
-from province.model.schema import EntityType
 from province.model.time import Instant
-from province.pack import Board, Indicator, Pack, Silent
-
-
-class Instance(Protocol):
-    """One instance of an attribute: what was written (None: removed), when, and by whom."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def attribute(self) -> Attribute | None: ...
-    @property
-    def at(self) -> Instant: ...
-    @property
-    def actor(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-
-
-class History(Protocol):
-    """records: instances of record attributes, oldest first."""
-
-    @property
-    def records(self) -> Sequence[Instance]: ...
-
-
-class Series(Protocol):
-    """A pyarrow Table with columns t (timestamp, UTC), avg, min, max (float64) and count (int64), by time."""
-
-    def to_pydict(self) -> dict[str, list[Any]]: ...
-
-
-class SilentGroup(Protocol):
-    """Silent entities that share a value. members: the longest silent first.
-
-    values: one per field of `Silent.by`, None where it is not the field that they share.
-    silent, total: how many of those that share the value are silent, and how many there are.
-    """
-
-    @property
-    def values(self) -> tuple[Any, ...]: ...
-    @property
-    def silent(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-    @property
-    def members(self) -> Sequence[SilentMember]: ...
-
-
-class SilentMember(Protocol):
-    """One silent entity. last: its last reading, None when it never sent one."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def last(self) -> Instant | None: ...
-
-
-class Marks(Protocol):
-    """The marks of a map layer as numpy columns of equal length; see `broker.marks.Marks`."""
-
-    @property
-    def ids(self) -> tuple[str, ...]: ...
-    @property
-    def lon(self) -> npt.NDArray[np.float64]: ...
-    @property
-    def lat(self) -> npt.NDArray[np.float64]: ...
-    @property
-    def extended(self) -> npt.NDArray[np.bool_]: ...
-    @property
-    def code(self) -> npt.NDArray[np.int64]: ...
-    @property
-    def names(self) -> tuple[str, ...]: ...
-    @property
-    def number(self) -> npt.NDArray[np.float64]: ...
-    @property
-    def at(self) -> npt.NDArray[np.float64]: ...
-    @property
-    def flagged(self) -> npt.NDArray[np.bool_]: ...
-    @property
-    def field(self) -> str: ...
-    @property
-    def read_at(self) -> float: ...
-
-
-class Door(Protocol):
-    """The part of the broker that the pages use."""
-
-    @property
-    def types(self) -> Mapping[str, EntityType]: ...
-    @property
-    def packs(self) -> tuple[Pack, ...]: ...
-    async def act(
-        self,
-        name: str,
-        actor: Actor,
-        *,
-        id: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        files: tuple[str, ...] = (),
-        key: str | None = None,
-    ) -> Acted: ...
-    async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
-    async def query(self, query: Query, actor: Actor) -> Page: ...
-    async def history(
-        self,
-        id: str,
-        actor: Actor,
-        *,
-        attrs: Sequence[str] = (),
-        start: Instant | None = None,
-        end: Instant | None = None,
-        last: int | None = None,
-        limit: int = 10_000,
-    ) -> History: ...
-    async def series(
-        self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, points: int = 800
-    ) -> Series: ...
-    async def silent(self, panel: Silent, actor: Actor) -> Sequence[SilentGroup]: ...
-    async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks: ...
-    async def counts(self, actor: Actor) -> Sequence[tuple[str, int, tuple[str, ...]]]: ...
-    async def trends(self, actor: Actor, start: Instant) -> Mapping[str, Sequence[tuple[Instant, float]]]: ...
-    async def indicators(self, actor: Actor) -> Sequence[tuple[Indicator, float | None, Instant]]: ...
+from province.pack import Board
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,8 +245,9 @@ class Boards:
     """Boards of the domains, and why an alert was raised."""
 
     all: Mapping[str, Board]
-    figure: Callable[[Indicator, Actor], Awaitable[Figure | None]]
-    """(indicator, actor) → over what the actor may read, what counts and what does not apart; None: nothing."""
+    figure: Callable[..., Awaitable[Figure | None]]
+    """(indicator, actor, day of the map by whose areas it is told, left out for today) → over what the actor may read,
+    what counts and what does not apart; None: nothing."""
     ranked: Callable[[Board, Actor], Awaitable[Sequence[Entity]]]
     """(board, actor) → sensors at the bad end of its field, with their latest values."""
     index: Callable[[Board, Actor], Awaitable[Sequence[Indexed]]]
@@ -458,6 +334,9 @@ class Services:
     exports: Exports | None = None
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
+    land: Land | None = None
+    """None: an installation without orders and addresses."""
+    posts: Posts | None = None
     boards: Boards | None = None
     """None: an installation without boards."""
     max_upload_bytes: int = 12 * 1024**2

@@ -8,8 +8,8 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from province.console.display import Words, entity_href, plain, title_of
+from province.console.door import SilentGroup
 from province.console.navigation import readable
-from province.console.services import SilentGroup
 from province.console.visit import Visit
 from province.model.query import Query
 from province.model.schema import FieldSpec

@@ -7,13 +7,15 @@ fetches them again, so that a wall runs for weeks on one page.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
 from province.console import maps, overview
+from province.console.display import show, title_of
 from province.console.visit import Visit
 from province.errors import InvalidInput
+from province.model.schema import describe
 from province.model.time import now
 
 SECONDS: Final = 20
@@ -27,11 +29,17 @@ async def wall(visit: Visit) -> Response:
     given = params.get("seconds", str(SECONDS))
     if not given.isdecimal() or not 5 <= int(given) <= 3600:
         raise InvalidInput(f"{given[:20]!r} is no time for a board.", field="seconds", remedy="From 5 to 3600 seconds.")
-    indicators, duties, alerts = await asyncio.gather(
-        visit.services.broker.indicators(visit.actor), _duties(visit), overview.alerts_of(visit)
+    indicators, trends, duties, alerts, charts = await asyncio.gather(
+        visit.services.broker.indicators(visit.actor),
+        visit.services.broker.trends(visit.actor, now() - overview.WEEK),
+        _duties(visit),
+        overview.alerts_of(visit),
+        _charts(visit),
     )
     boards = ["alerts"] if alerts is not None else []
     boards += ["map", "numbers"]
+    if charts:
+        boards.append("charts")
     if visit.session is not None:
         boards.append("work")
     wanted = params.getlist("board")
@@ -41,7 +49,9 @@ async def wall(visit: Visit) -> Response:
         "boards": boards,
         "pages": [p for p in PAGES if p in menu and not wanted],
         "seconds": int(given),
-        "sections": overview.sections(visit, indicators),
+        "sections": overview.sections(visit, indicators, trends),
+        "charts": charts,
+        "words_of": visit.words,
         "duties": duties,
         "alerts": alerts,
         "layers": [x for x in maps.described(visit) if x["checked"]],
@@ -50,6 +60,25 @@ async def wall(visit: Visit) -> Response:
         **maps.texts(visit),
     }
     return visit.page("wall.html", values)
+
+
+async def _charts(visit: Visit) -> list[dict[str, Any]]:
+    """The day of the sensor at the bad end of every domain."""
+    desk = visit.services.boards
+    if visit.session is None or desk is None:
+        return []
+    ranked = await asyncio.gather(*(desk.ranked(board, visit.actor) for board in desk.all.values()))
+    charts = []
+    for board, found in zip(desk.all.values(), ranked, strict=True):
+        kind = describe(board.of)
+        spec = kind.fields[board.field]
+        for entity in found[:1]:
+            shown = show(entity.attrs.get(spec.name), visit.words, spec=spec)
+            charts.append(
+                {"board": visit.words.label(board.title), "id": entity.id, "title": title_of(entity, kind),
+                 "field": spec.name, "field_label": visit.words.label(spec.field.label), "shown": shown}
+            )  # fmt: skip
+    return charts
 
 
 async def _duties(visit: Visit) -> list[overview.Duty]:

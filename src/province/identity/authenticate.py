@@ -17,7 +17,7 @@ import asyncpg
 import msgspec
 
 from province.errors import InvalidInput, NotSignedIn, Unavailable
-from province.identity import accounts, attempts, audit, breakglass, policy, roles, sessions, tokens
+from province.identity import accounts, attempts, audit, breakglass, reach, roles, sessions, tokens
 from province.identity.audit import Connection, Pool
 from province.identity.limits import Limiter, address_key
 from province.identity.passwords import LONGEST, Passwords
@@ -249,12 +249,13 @@ class Authenticator:
             if row["stale"]:
                 await conn.execute("UPDATE token SET last_used = now() WHERE tenant = $1 AND id = $2", tenant, name)
             grants = await roles.grants_of(conn, tenant, row["account"])
+            within = await reach.within(conn, tenant, row["agency"])
         actor = Actor(
             tenant=tenant,
             id=row["account"],
             kind=row["kind"],
             name=row["name"],
-            grants=policy.narrow(grants, row["permissions"], row["agency"]),
+            grants=reach.narrow(grants, row["permissions"], within),
             purpose=row["purpose"],
         )
         return self._remember(key, Caller(actor, token=name))

@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from province.errors import ConfigurationError, InvalidInput, NotAllowed
-from province.identity import audit, policy
+from province.identity import audit, policy, reach
 from province.identity.audit import Connection
 from province.identity.line import absent, check_line, parse_id
 from province.model.actor import Actor, Grant
@@ -28,6 +28,10 @@ CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
             "*.change",
             "*.delete",
             "*.correct",
+            # Brings in what was measured, by file or by a source that was registered and given its credential.
+            "*.observe",
+            "*.provision",
+            "file.create",
             "subscription.create",
             "context.create",
             "registration.*",
@@ -132,7 +136,9 @@ async def grant(
     )
     if permissions is None:
         raise absent(role, what="role")
-    _require_holding(actor, (Grant(role, frozenset(permissions), agency, kept),))
+    land = await reach.land_of(conn, actor.tenant, kept)
+    there: frozenset[str] = frozenset().union(*land.values()) if kept else frozenset()
+    _require_holding(actor, (Grant(role, frozenset(permissions), agency, there),))
     made = uuid4()
     async with conn.transaction():
         found = await conn.fetchval(
@@ -182,15 +188,22 @@ async def withdraw(conn: Connection, actor: Actor, grant_id: str) -> None:
 
 
 async def grants_of(conn: Connection, tenant: str, account: str) -> tuple[Grant, ...]:
-    """The grants that hold now, with the permissions of their roles as they are now."""
+    """The grants that hold now, with the permissions of their roles, and the map, as they are now.
+
+    A delegated one holds only while the grant that it is of holds, and its giver's account is not disabled.
+    """
     rows = await conn.fetch(
         """SELECT g.role, r.permissions, g.agency, g.areas
            FROM grant_ g JOIN role r ON r.tenant = g.tenant AND r.name = g.role
-           WHERE g.tenant = $1 AND g.account = $2 AND g.valid @> now() ORDER BY g.role, g.agency""",
+           WHERE g.tenant = $1 AND g.account = $2 AND g.valid @> now() AND (g.delegated_from IS NULL OR EXISTS (
+               SELECT FROM grant_ o JOIN account a ON a.tenant = o.tenant AND a.id = o.account
+               WHERE o.tenant = g.tenant AND o.id = g.delegated_from AND o.valid @> now() AND a.disabled_at IS NULL))
+           ORDER BY g.role, g.agency""",
         tenant,
         parse_id(account, what="account"),
     )
-    return tuple(Grant(r["role"], frozenset(r["permissions"]), r["agency"], frozenset(r["areas"])) for r in rows)
+    given = [Grant(r["role"], frozenset(r["permissions"]), r["agency"], frozenset(r["areas"])) for r in rows]
+    return await reach.expand(conn, tenant, given)
 
 
 async def granted(conn: Connection, actor: Actor, account: str) -> tuple[Granted, ...]:

@@ -76,11 +76,15 @@ class Counters:
 
 @dataclass(slots=True)
 class Limits:
-    """Size of a batch, and how long a small one waits for more (it is the age of the newest reading in the lake)."""
+    """Size of a batch, and how long a small one waits for more (it is the age of the newest reading in the lake).
+
+    wait_s: for the first message of a batch; a stop is noticed after it.
+    """
 
     messages: int = 512
     max_bytes: int = 64 * 1024**2
     linger_s: float = 1.0
+    wait_s: float = 1.0
 
 
 @dataclass(slots=True)
@@ -204,7 +208,9 @@ class Writer:
         limits = self._limits
         while not stop.is_set():
             linger_s = 0.0 if reader.pending > limits.messages else limits.linger_s
-            envelopes = await reader.fetch(limits.messages, wait_s=1.0, linger_s=linger_s, max_bytes=limits.max_bytes)
+            envelopes = await reader.fetch(
+                limits.messages, wait_s=limits.wait_s, linger_s=linger_s, max_bytes=limits.max_bytes
+            )
             self.counters.pending = reader.pending
             self.counters.lost = reader.anomalies.lost
             if envelopes:

@@ -91,3 +91,5 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool = False
     filled: Mapping[str, str] = {}
     """Attributes that counters filled."""
+    kept: tuple[str, ...] = ()
+    """Attributes that style `fill` was to write and that existed."""

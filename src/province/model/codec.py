@@ -8,10 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final
 
+import msgspec
+
 from province.errors import InvalidInput, InvalidRequest, TooLarge
-from province.model.entity import KINDS, NULL, ORIGINS, Attribute, Entity, Json, Kind, Origin, attribute_key
+from province.model.entity import (
+    EXPIRY,
+    KINDS,
+    NULL,
+    ORIGINS,
+    Attribute,
+    Entity,
+    Json,
+    Kind,
+    Origin,
+    attribute_key,
+)
 from province.model.geometry import validate
 from province.model.jsonld import CORE, Context, is_iri
 from province.model.jsonvalue import check_json
@@ -47,8 +61,16 @@ GEOMETRIES: Final = frozenset(
 _OURS = frozenset(("createdAt", "modifiedAt", "deletedAt", "instanceId", "entity", "entityList", "lang"))
 """Members that only we write: ignored when they come back to us."""
 RESERVED: Final = frozenset(
-    ("type", "unitCode", "observedAt", "datasetId", "objectType", "origin", *MEMBER.values(), *_OURS)
+    ("type", "unitCode", "observedAt", "datasetId", "objectType", "origin", EXPIRY, *MEMBER.values(), *_OURS)
 )
+_NOT_NAMES = frozenset(("datasetId", "instanceId", "observedAt", "unitCode"))
+"""Terms of the core context that say something of an attribute, and are none (4.5.1)."""
+_OUTPUT = frozenset(
+    ("previousValue", "previousObject", "previousLanguageMap", "previousVocab", "previousJson", "previousValueList",
+     "previousObjectList", "entityIdSealed", "entityTypeSealed")
+)  # fmt: skip
+"""Members that no attribute brings: of notifications (4.5.2), and of proofs, which are not offered (4.5.2.3)."""
+_PLACES = frozenset(("location", "observationSpace", "operationSpace"))
 _UNIT = re.compile(r"\S{1,32}")
 _SCOPE = re.compile(r"/?[^\W\d_]\w*(/[^\W\d_]\w*)*")
 
@@ -87,7 +109,7 @@ def decode(
     check_json(data)
     body = members(data, context)
     found_id = body.pop("id", None) or id
-    if not is_iri(found_id):
+    if not is_iri(found_id) or found_id == NULL:
         raise InvalidInput(
             f"{str(found_id)[:80]!r} is not a URI.", field="id", remedy="Give an id such as urn:ngsi-ld:Device:001."
         )
@@ -100,7 +122,11 @@ def decode(
     reading = Reading(context, {t: types[t] for t in type_names if types and t in types})
     attrs: dict[str, Attribute] = {}
     for name, value in body.items():
-        if name not in _OURS:
+        if name in _NOT_NAMES:
+            raise InvalidInput(f"{name!r} is no attribute.", field=name, remedy="It stands inside an attribute.")
+        if name == EXPIRY:
+            attrs[EXPIRY] = read_expiry(value)
+        elif name not in _OURS:
             _add(attrs, read_instances(name, value, reading))
     return Entity(tenant=tenant, id=found_id, types=type_names, attrs=attrs, scope=scope)
 
@@ -133,6 +159,8 @@ def read_types(value: Json, context: Context) -> tuple[str, ...]:
     for one in given:
         if context.aliases.get(one, one) in ("id", "type"):
             raise InvalidInput(f"{one!r} is a keyword and no type.", field="type", remedy="Give a name such as Device.")
+        if one[0].isdigit():  # 4.6.2
+            raise InvalidInput(f"{one[:80]!r} begins with a digit.", field="type", remedy="Begin it with a letter.")
     return tuple(dict.fromkeys(context.name(nfc(t), field="type") for t in given))
 
 
@@ -145,6 +173,13 @@ def read_scope(value: Json) -> tuple[str, ...]:
                 f"{str(one)[:80]!r} is not a scope.", field="scope", remedy="Give levels of letters: /Province/Ward."
             )
     return tuple(dict.fromkeys("/" + nfc(s).removeprefix("/") for s in given))
+
+
+def read_expiry(value: Json) -> Attribute:
+    """Until when an entity exists, as it is kept. Raises: InvalidInput."""
+    given = value["@value"] if isinstance(value, dict) and "@value" in value else value
+    at = parse_instant(given, field=EXPIRY).astimezone(UTC)
+    return Attribute(value=f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}Z")
 
 
 def read_instances(name: str, value: Json, reading: Reading, *, parent: str = "") -> dict[str, Attribute]:
@@ -198,6 +233,16 @@ def read_attribute(name: str, value: Json, reading: Reading, field: str) -> Attr
         return Attribute(type=kind, value=_read_value(kind, value, reading, field))
     kind = _kind(value, field)
     member = MEMBER[kind]
+    if not _OUTPUT.isdisjoint(value):
+        name_of = sorted(_OUTPUT & value.keys())[0]
+        raise InvalidInput(f"{name_of!r} is not for input.", field=f"{field}.{name_of}", remedy="Leave it out.")
+    # Published data models have places as Properties with a geometry; anything else is no place.
+    if name in _PLACES and kind != "GeoProperty" and not is_geometry(value.get("value")):
+        raise InvalidInput(f"{name!r} is a GeoProperty, not a {kind}.", field=f"{field}.type")
+    if kind == "LanguageProperty" and value.get("valueType", "langString") != "langString":
+        raise InvalidInput("the texts of a LanguageProperty are langString.", field=f"{field}.valueType")
+    if "unitCode" in value and kind not in ("Property", "ListProperty"):
+        raise InvalidInput(f"a {kind} has no unit.", field=f"{field}.unitCode", remedy="Leave it out.")
     for other in KIND_OF:
         if other != member and other in value:
             raise InvalidInput(
@@ -211,6 +256,7 @@ def read_attribute(name: str, value: Json, reading: Reading, field: str) -> Attr
         unit_code=_read_unit(name, value, reading, field),
         observed_at=_read_instant(value, "observedAt", field),
         dataset_id=_read_dataset(value, field),
+        expires_at=_read_instant(value, EXPIRY, field),
         origin=_read_origin(value, field),
         object_type=_read_object_type(value, kind, reading, field),
         meta=_read_meta(value, reading, field),
@@ -251,7 +297,11 @@ def _read_value(kind: Kind, value: Json, reading: Reading, field: str) -> Json:
     if value is None or value == NULL:
         raise InvalidInput("the value is null.", field=field, remedy="Leave the attribute out, or delete it by PATCH.")
     if kind == "GeoProperty":
-        return validate(value, field=field)
+        return _read_geometry(value, field)
+    if kind == "JsonProperty" and not isinstance(value, dict | list):
+        raise InvalidInput(f"expected an object or a list, not {_kind_name(value)}.", field=field)
+    if kind == "Property" and isinstance(value, dict | list) and _holds(value, NULL):
+        raise InvalidInput(f"{NULL!r} stands for nothing, and is no part of a value.", field=field)
     if kind == "Relationship":
         return _read_objects(value, field)
     if kind == "LanguageProperty":
@@ -265,6 +315,29 @@ def _read_value(kind: Kind, value: Json, reading: Reading, field: str) -> Json:
             bare = [v["object"] if isinstance(v, dict) and v.keys() == {"object"} else v for v in value]
             return _read_objects(bare, field) if bare else []
     return value
+
+
+def _read_geometry(value: Json, field: str) -> Json:
+    """A GeoJSON geometry, which may come as text (4.7.1). Raises: InvalidInput."""
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            raise InvalidInput(
+                "the text is no GeoJSON geometry.", field=field, remedy="Send it as an object."
+            ) from None
+    if isinstance(value, dict) and value.get("type") == "GeometryCollection":
+        raise InvalidInput("a GeometryCollection is not allowed (4.7.1).", field=f"{field}.type")
+    return validate(value, field=field)
+
+
+def _holds(value: Json, what: str) -> bool:
+    """Whether a text stands anywhere in a structured value."""
+    if isinstance(value, dict):
+        return any(_holds(v, what) for v in value.values())
+    if isinstance(value, list):
+        return any(_holds(v, what) for v in value)
+    return bool(value == what)
 
 
 def _read_objects(value: Json, field: str) -> Json:
@@ -282,6 +355,8 @@ def _read_objects(value: Json, field: str) -> Json:
 def _read_languages(value: Json, field: str) -> Json:
     if not isinstance(value, dict) or not value:
         raise InvalidInput("expected texts by language.", field=field, remedy='Give {"vi": "…", "en": "…"}.')
+    if value == {"@none": NULL}:
+        raise InvalidInput("the texts are null.", field=field, remedy="Leave the attribute out, or delete it by PATCH.")
     for tag, text in value.items():
         texts = text if isinstance(text, list) else [text]
         if not re.fullmatch(r"@none|[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*", tag) or not all(

@@ -14,6 +14,11 @@ Json = Any
 
 NULL: Final = "urn:ngsi-ld:null"
 """What stands for null in JSON-LD, where null itself would vanish."""
+SCOPE: Final = "scope"
+"""No attribute has this name; in the history of an entity its scope stands under it."""
+
+EXPIRY: Final = "expiresAt"
+"""Under this name among the attributes stands until when an entity exists (4.22): text, in UTC, of fixed length."""
 
 Kind = Literal[
     "Property",
@@ -41,6 +46,7 @@ class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, r
     meta: attributes of the attribute (sub-properties and sub-relationships).
     lang: the language that was chosen from a LanguageProperty; only in answers.
     deleted_at: when it was removed; only in histories and notifications, whose value is then NULL.
+    expires_at: from then on it is as if it were not there (4.22).
     """
 
     type: Kind = "Property"
@@ -52,6 +58,7 @@ class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, r
     created_at: Instant | None = None
     modified_at: Instant | None = None
     deleted_at: Instant | None = None
+    expires_at: Instant | None = None
     instance_id: str | None = None
     object_type: str | None = None
     lang: str | None = None

@@ -67,10 +67,18 @@ def encode_pairs(
     time_property: TimeProperty = "observedAt",
     *,
     context: Context = CORE,
+    kinds: Mapping[str, Kind] | None = None,
 ) -> dict[str, Json]:
-    """`temporalValues`: [value, time] per instance, grouped by datasetId where there is more than the default one."""
+    """`temporalValues`: [value, time] per instance, grouped by datasetId where there is more than the default one.
+
+    kinds: of attributes by name, for those without an instance in this part of the history.
+    """
     result = _head(id, types, context)
     for name, instances in history.items():
+        if not instances:
+            kind = (kinds or {}).get(name, "Property")
+            result[external(name, context)] = {"type": kind, _PAIRS[kind]: []}
+            continue
         by_dataset: dict[str | None, list[Attribute]] = {}
         for one in instances:
             by_dataset.setdefault(one.dataset_id, []).append(one)

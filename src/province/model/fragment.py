@@ -17,10 +17,11 @@ from province.model.codec import (
     is_instances,
     members,
     read_attribute,
+    read_expiry,
     read_scope,
     read_types,
 )
-from province.model.entity import KINDS, NULL, Attribute, Entity, Json, attribute_key
+from province.model.entity import EXPIRY, KINDS, NULL, Attribute, Entity, Json, attribute_key
 from province.model.jsonld import CORE, Context
 from province.model.jsonvalue import check_json
 from province.model.representation import encode_attribute
@@ -53,7 +54,7 @@ def needs_base(data: Json, context: Context = CORE) -> bool:
     return any(
         _is_partial(one) or (isinstance(one, dict) and not _is_removal(one) and _holds_null(one))
         for name, value in data.items()
-        if context.aliases.get(name, name) not in ("id", "type", "scope", "@context")
+        if context.aliases.get(name, name) not in ("id", "type", "scope", "@context", EXPIRY)
         for one in (value if isinstance(value, list) and any(isinstance(v, dict) for v in value) else [value])
     )
 
@@ -89,6 +90,9 @@ def decode_fragment(
     for name, value in body.items():
         if name in ("createdAt", "modifiedAt"):
             continue
+        if name == EXPIRY:
+            attrs[EXPIRY] = None if value in (None, NULL) else read_expiry(value)
+            continue
         stored = context.name(nfc(name), field=name)
         several = is_instances(value) or (isinstance(value, list) and any(_is_partial(v) for v in value))
         for i, one in enumerate(value if several else [value]):
@@ -112,7 +116,9 @@ def _read(
         reading.seen(field)
         return key, None, False
     old = base.attrs.get(key) if base is not None else None
-    if not isinstance(value, dict) or not (_is_partial(value) or _holds_null(value)):
+    plain = {k: v for k, v in value.items() if k != "json"} if whole and isinstance(value, dict) else value
+    # The null of a JSON value that is taken as a whole is JSON's own (4.5.24).
+    if not isinstance(value, dict) or not (_is_partial(value) or _holds_null(plain)):
         found = read_attribute(stored, value, reading, field)
         return attribute_key(stored, found.dataset_id), found, False
     if old is None:

@@ -82,20 +82,27 @@ def goals_reached(measured: Mapping[str, Measured], goals: Sequence[Goal]) -> Ve
         if one.value is not None:
             known = True
             good = good and reached(goal, one.value, one.unit)
-        vi.append(_evidence(goal, one, "vi", "chưa có", "không tính", "mô phỏng hoặc ước tính"))
-        en.append(_evidence(goal, one, "en", "no data", "left out:", "simulated or estimated"))
+        vi.append(_evidence(goal, one, "vi", "chưa có", "không tính"))
+        en.append(_evidence(goal, one, "en", "no data", "left out:"))
     if not found:
         return Verdict(outcome="no_data", evidence=Label("chưa có giá trị đo", "nothing is measured yet"))
     outcome: Outcome = "no_data" if not known else "met" if good else "not_met"
     return Verdict(outcome=outcome, evidence=Label("; ".join(vi), "; ".join(en)))
 
 
-def _evidence(goal: Goal, one: Measured, language: str, nothing: str, without: str, kinds: str) -> str:
+def _evidence(goal: Goal, one: Measured, language: str, nothing: str, without: str) -> str:
     value = nothing if one.value is None else figure(convert(one.value, one.unit, goal.unit), language)
     sign = symbol(goal.unit)
     unit = sign if sign == "%" else f" {sign}".rstrip()
     said = f"{value} / {figure(goal.value, language)}{unit} ({goal.due_year})"
-    return f"{said}, {without} {figure(one.left_out, language)} {kinds}" if one.left_out else said
+    left = ", ".join(f"{figure(n, language)} {_ORIGINS[language].get(o, o)}" for o, n in one.excluded.items())
+    return f"{said}, {without} {left}" if left else said
+
+
+_ORIGINS: Final[Mapping[str, Mapping[str, str]]] = {
+    "vi": {"simulated": "mô phỏng", "estimated": "ước tính", "forecast": "dự báo"},
+    "en": {},
+}
 
 
 def figure(value: float, language: str) -> str:

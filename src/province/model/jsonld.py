@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -26,13 +27,37 @@ LINK_RELATION: Final = "http://www.w3.org/ns/json-ld#context"
 """The relation under which a Link header names a JSON-LD context."""
 MAX_TERMS = 20_000
 _CORE_URL = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/(v1/)?ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
-_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
+# Beside blanks and what RFC 3987 forbids: control characters, and marks that are not seen (zero width, direction).
+_IRI = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff<>\"{}|\\^`]+"
+)
 _TERM = re.compile(r"[^\W_][\w\-]*")
 
 
 def is_iri(text: object) -> bool:
     """Whether it is an absolute URI or IRI without forbidden characters, of at most 1,024 characters."""
-    return isinstance(text, str) and len(text) <= 1024 and _IRI.fullmatch(text) is not None
+    if not isinstance(text, str) or len(text) > 1024 or _IRI.fullmatch(text) is None:
+        return False
+    return text.isascii() or not any(_is_hidden(c) for c in text)
+
+
+def _is_hidden(character: str) -> bool:
+    """What nobody sees, so that two ids would look alike; RFC 3987 (2.2, 4.1) leaves most of it out of IRIs."""
+    code = ord(character)
+    return (
+        unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
+        or 0xFE00 <= code <= 0xFE0F
+        or 0xE0000 <= code <= 0xE0FFF
+        or code in (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
+    )
+
+
+def require_trimmed(id: str, *, field: str) -> None:
+    """Raises: InvalidInput when an id that is still to become a URI has blanks at its ends."""
+    if id != id.strip():
+        raise InvalidInput(
+            f"the id {id[:80]!r} begins or ends with a blank.", field=field, remedy="Remove the blanks: an id is a URI."
+        )
 
 
 def is_core(url: str) -> bool:
@@ -239,6 +264,12 @@ class Context:
 
 CORE: Final = Context()
 """The context of a caller that gives none."""
+
+
+@lru_cache(maxsize=32)
+def core_named(url: str) -> Context:
+    """The core context for a caller that names a version of it, and is answered under that name."""
+    return Context(source=url, has_core=True)
 
 
 def ld_context(context: Context) -> Json:

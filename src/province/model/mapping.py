@@ -36,7 +36,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     scale: factor before the unit, such as 0.01 for a share that is written in percent.
 
-    split: separator of several values in one cell.  confidence, reason: of a guess; they change nothing.
+    split: separator of several values in one cell.  confidence, reason, reason_vi: of a guess; they change
+    nothing.
     """
 
     field: str = ""
@@ -49,6 +50,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     split: str = ""
     confidence: float | None = None
     reason: str = ""
+    reason_vi: str = ""
 
 
 class Time(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -255,7 +257,9 @@ def fingerprint(mapping: Mapping) -> str:
     """A hash of what the mapping does; the remarks of a guess do not count."""
     bare = msgspec.structs.replace(
         mapping,
-        columns={n: msgspec.structs.replace(c, confidence=None, reason="") for n, c in mapping.columns.items()},
+        columns={
+            n: msgspec.structs.replace(c, confidence=None, reason="", reason_vi="") for n, c in mapping.columns.items()
+        },
     )
     return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()
 

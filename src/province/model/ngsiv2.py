@@ -10,7 +10,7 @@ import msgspec
 from province.errors import InvalidInput
 from province.model.codec import Reading, decode, read_attribute
 from province.model.entity import Attribute, Entity, Json
-from province.model.jsonld import CORE, Context, is_iri
+from province.model.jsonld import CORE, Context, is_iri, require_trimmed
 from province.model.jsonvalue import check_json
 from province.model.time import format_instant, parse_instant
 
@@ -30,6 +30,7 @@ def decode_v2(data: Json, *, tenant: str, context: Context = CORE) -> Entity:
     id, type_name = data.get("id"), data.get("type", "Thing")
     if not isinstance(id, str) or not id:
         raise InvalidInput(f"{str(id)[:80]!r} is not an id.", field="id", remedy="Give a text.")
+    require_trimmed(id, field="id")
     if not is_iri(id):
         id = quote(id if id.startswith("urn:") else f"urn:ngsi-ld:{type_name}:{id}", safe=":/?#[]@!$&'()*+,;=-._~")
     head = decode({"id": id, "type": type_name}, tenant=tenant, context=context)

@@ -79,6 +79,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     box: location touches it.  inside: location has `relation` to this geometry.  near: distance in metres.
     order: `id` (default), `-modified`, `name`, or a declared indexed attribute with an optional leading minus; `any`:
     whichever are found first, for a look at a few of very many: there is no page after it.
+    each: at most so many of every type, among very many those with shorter names first; needs `text` and order `any`.
     after: the `next` of the page before (opaque keyset token).  limit: 0…1000.
     count: also return the exact total; costs a scan of the matches.
     """
@@ -100,6 +101,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     geoproperty: str = ""
     """The GeoProperty that box, inside and near are about; empty: the declared place of the type, or `location`."""
     order: str = "id"
+    each: int = 0
     after: str = ""
     limit: int = 20
     count: bool = False

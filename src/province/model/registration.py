@@ -150,14 +150,28 @@ def _read(name: str, value: Json, context: Context) -> Json:
         if not given or not all(v == "@none" or is_iri(v) for v in given):
             raise InvalidInput("expected URIs of datasets or @none.", field=name)
     elif name == "management":
-        if not isinstance(value, dict):
-            raise InvalidInput("expected an object.", field=name)
+        _check_management(value)
     elif name == "refreshRate":
         if not isinstance(value, str) or not re.fullmatch(r"P(?=.)[\dYMWDTHS.]{1,40}", value):
             raise InvalidInput("expected a duration such as PT1M.", field=name)
     elif not isinstance(value, str) or not 0 < len(value) <= 2_000:
         raise InvalidInput("expected a text that is not empty.", field=name)
     return value
+
+
+def _check_management(value: Json) -> None:
+    """RegistrationManagementInfo (5.2.34). Raises: InvalidInput."""
+    if not isinstance(value, dict):
+        raise InvalidInput("expected an object.", field="management")
+    for name in ("timeout", "cooldown"):
+        given = value.get(name, 1)
+        if isinstance(given, bool) or not isinstance(given, int | float) or given <= 0:
+            raise InvalidInput(f"{str(given)[:40]!r} is not a number above 0.", field=f"management.{name}")
+    if not isinstance(value.get("localOnly", False), bool):
+        raise InvalidInput("expected true or false.", field="management.localOnly")
+    duration = value.get("cacheDuration", "PT1S")
+    if not isinstance(duration, str) or not re.fullmatch(r"P(?=.)[\dYMWDTHS.]{1,40}", duration):
+        raise InvalidInput("expected a duration such as PT1M.", field="management.cacheDuration")
 
 
 def _read_information(value: Json, context: Context) -> list[dict[str, Json]]:

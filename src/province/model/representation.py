@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from province.errors import InvalidInput
 from province.model.codec import MEMBER, is_geometry
-from province.model.entity import NULL, Attribute, Entity, Json, split_key
+from province.model.entity import EXPIRY, NULL, Attribute, Entity, Json, split_key
 from province.model.jsonld import CORE, Context, external
-from province.model.time import format_instant
+from province.model.time import format_instant, parse_instant
 
 Form = Literal["normalized", "concise", "simplified"]
 FORMS: tuple[Form, ...] = ("normalized", "concise", "simplified")
@@ -47,7 +47,10 @@ def encode(
     if entity.scope and _wanted("scope", pick, omit):
         result["scope"] = entity.scope[0] if len(entity.scope) == 1 else list(entity.scope)
     for name, instances in group(entity.attrs, datasets).items():
-        if _wanted(name, pick, omit):
+        if name == EXPIRY:
+            if sys_attrs:  # 6.3.11
+                result[EXPIRY] = _short(instances[0].value)
+        elif _wanted(name, pick, omit):
             shown = [choose_language(a, lang) for a in instances] if lang else instances
             inside = functools.partial(linked, name) if linked is not None else None
             result[external(name, context)] = _member(shown, form, context, sys_attrs, inside)
@@ -56,6 +59,11 @@ def encode(
             if at is not None and _wanted(key, pick, omit):
                 result[key] = format_instant(at)
     return result
+
+
+def _short(expiry: Json) -> str:
+    """The time that is kept in fixed length, as times are shown."""
+    return format_instant(parse_instant(expiry, field=EXPIRY))
 
 
 def group(attrs: Mapping[str, Attribute], datasets: Collection[str] = ()) -> dict[str, list[Attribute]]:
@@ -124,7 +132,11 @@ def encode_attribute(
     if attribute.instance_id:
         result["instanceId"] = attribute.instance_id
     if sys_attrs:
-        for key, at in (("createdAt", attribute.created_at), ("modifiedAt", attribute.modified_at)):
+        for key, at in (
+            ("createdAt", attribute.created_at),
+            ("modifiedAt", attribute.modified_at),
+            (EXPIRY, attribute.expires_at),
+        ):
             if at is not None:
                 result[key] = format_instant(at)
     if attribute.deleted_at is not None:
@@ -210,6 +222,9 @@ def choose_language(attribute: Attribute, wanted: str) -> Attribute:
     for tag in _preferences(wanted):
         chosen = next(iter(by_tag.values())) if tag == "*" else by_tag.get(tag)
         chosen = chosen or next((v for t, v in by_tag.items() if t.startswith(tag + "-")), None)
+        while not chosen and "-" in tag:  # a longer range is satisfied by a shorter tag (RFC 4647, 3.4)
+            tag = tag.rpartition("-")[0]
+            chosen = by_tag.get(tag)
         if chosen:
             break
     tag, text = chosen or by_tag.get("@none") or next(iter(by_tag.values()))

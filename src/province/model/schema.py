@@ -36,6 +36,8 @@ class Field:
     indexed: equality, range and order are answered by an index.  search: its words are found without diacritics.
     observed: measured by machines; goes to the lake through whichever door it comes.
     personal: hidden from callers without `<type>.personal`.  public: shown to anybody when the entity is public.
+    concealed: shown to no caller and written by actions alone: what only the product's own logic checks, such as the
+    hash of a secret.
     ref: entity type that a relationship points to.  values: the only texts allowed.
     names: (value, name on screen) for `values`.
     minimum, maximum: range in the declared unit.  hint: one sentence under the form field.
@@ -46,6 +48,7 @@ class Field:
     search: bool = False
     observed: bool = False
     personal: bool = False
+    concealed: bool = False
     public: bool = False
     ref: str = ""
     values: tuple[str, ...] = ()

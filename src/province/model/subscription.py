@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -45,13 +45,15 @@ _NOTIFICATION_OURS = frozenset(("status", "timesSent", "timesFailed", "lastNotif
 _MEMBERS = frozenset(
     ("id", "type", "entities", "notification", "notificationTrigger", "watchedAttributes", "q", "geoQ", "scopeQ",
      "temporalQ", "csf", "datasetId", "description", "expandValues", "expiresAt", "isActive", "jsonKeys",
-     "jsonldContext", "lang", "localOnly", "ngsildConformance", "splitEntities", "subscriptionName", "throttling",
-     "timeInterval")
+     "jsonldContext", "lang", "localOnly", "name", "ngsildConformance", "splitEntities", "subscriptionName",
+     "throttling", "timeInterval")
 )  # fmt: skip
+"""`name` is what versions before 1.3 called subscriptionName; clients still send it."""
 _NOTIFICATION = frozenset(
     ("endpoint", "attributes", "format", "join", "joinLevel", "omit", "pick", "showChanges", "sysAttrs")
 )
 _OWN = ("id", "type", "scope")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -150,7 +152,8 @@ def decode_subscription(
     expand = document.get("expandValues", ())
     for name in ("q", "csf"):
         if name in given and name in document:
-            terms = parse_q(document[name], context, expand=expand.split(",") if isinstance(expand, str) else expand)
+            text = _unescaped(str(document[name]))
+            terms = parse_q(text, context, expand=expand.split(",") if isinstance(expand, str) else expand)
             document[f"_{name}"] = format_q(terms)
     compile_subscription(document)
     return document
@@ -259,9 +262,13 @@ def _instant(value: Json, field: str, _: Context) -> str:
 
 
 def _q(value: Json, field: str, context: Context) -> Json:
-    _text(value, field, context)
-    parse_q(value, context)
+    parse_q(_unescaped(_text(value, field, context)), context)
     return value
+
+
+def _unescaped(text: str) -> str:
+    """`q` as it is meant. Clause 4.9 wants percent-encoding in addresses only; widespread clients send it in bodies."""
+    return unquote(text) if _ESCAPE.search(text) else text
 
 
 def _scope(value: Json, field: str, context: Context) -> str:
@@ -407,6 +414,7 @@ _READ: Final[Mapping[str, Callable[[Json, str, Context], Json]]] = {
     "temporalQ": _temporal,
     "datasetId": _datasets,
     "description": _text,
+    "name": _text,
     "subscriptionName": _text,
     "ngsildConformance": _text,
     "lang": _text,

@@ -53,11 +53,12 @@ def parse_types(text: str, context: Context, *, field: str = "type") -> TypeChoi
         found = _GROUP.match(text, at)
         if found is None or len(groups) >= MAX_GROUPS:
             raise _refused(text, field)
-        inner = found[1].split(";") if found[1] is not None else [found[2]]
-        names = [nfc(n.strip()) for n in inner]
-        if not all(names) or (found[1] is None and ";" in found[2]):
-            raise _refused(text, field)
-        groups.append(tuple(dict.fromkeys(context.name(n, field=field) for n in names)))
+        # A disjunction in parentheses, (A|B), is more than the grammar has and means what it says.
+        for part in re.split(r"[|,]", found[1]) if found[1] is not None else [found[2]]:
+            names = [nfc(n.strip()) for n in part.split(";")]
+            if not all(names) or (found[1] is None and ";" in part):
+                raise _refused(text, field)
+            groups.append(tuple(dict.fromkeys(context.name(n, field=field) for n in names)))
         at = found.end()
         if at == len(text):
             return TypeChoice(tuple(dict.fromkeys(groups)))

@@ -1,4 +1,4 @@
-"""Which local area holds a place: an index over the polygons of the areas in force."""
+"""Where a place lies: in which local area, and in which atom of it. An index over the areas in force."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from collections.abc import Iterable
 
 import shapely
 import shapely.geometry
+from shapely.geometry.base import BaseGeometry
 
 from province.model.geometry import Geometry
 from province.model.time import Instant
+from province.territory.ledger import Ledger
 from province.vocab.area import LOCAL, Area, civil_day, in_force
 
 
 class Atlas:
-    """The local areas in force on one civil day. Immutable: make another when the map changes."""
+    """The local areas in force on one civil day. Immutable: make another when the map changes.
 
-    def __init__(self, areas: Iterable[Area], at: Instant) -> None:
+    ledger: the atoms that are known; without it, and where it knows none, an area is its own atom.
+    """
+
+    def __init__(self, areas: Iterable[Area], at: Instant, ledger: Ledger | None = None) -> None:
         day = civil_day(at)
         local = [
             a for a in areas if a.kind in LOCAL and a.location is not None and in_force(a.validFrom, a.validTo, day)
@@ -24,11 +29,44 @@ class Atlas:
         shapes = [shapely.geometry.shape(a.location) for a in sorted(local, key=lambda a: a.id)]
         self._tree = shapely.STRtree(shapes)
         self._shapes = shapes
+        self._day = day
+        self._ledger = ledger or Ledger((), ())
+        self._lands: dict[str, BaseGeometry] = {}
 
     def locate(self, geometry: Geometry) -> str | None:
         """Id of the area that holds the geometry's representative point; on a border the first id; None outside."""
         if not self._ids:
             return None
-        point = shapely.geometry.shape(geometry).representative_point()
+        return self._holding(_point(geometry))
+
+    def stamp(self, geometry: Geometry) -> str | None:
+        """The atom in which the geometry's representative point lies; None outside all areas.
+
+        The area decides, by the best boundary that is known of it; among the atoms of that area the one whose land
+        holds the point, or is nearest where the area's boundary and those of its atoms were drawn by different hands.
+        """
+        if not self._ids:
+            return None
+        point = _point(geometry)
+        area = self._holding(point)
+        if area is None:
+            return None
+        atoms = self._ledger.atoms(area, self._day)
+        if not atoms:
+            return area
+        if len(atoms) == 1:
+            return atoms[0]
+        return min(atoms, key=lambda a: (self._land(a).distance(point), a))
+
+    def _holding(self, point: BaseGeometry) -> str | None:
         found = sorted(int(i) for i in self._tree.query(point, predicate="intersects"))
         return self._ids[found[0]] if found else None
+
+    def _land(self, atom: str) -> BaseGeometry:
+        if atom not in self._lands:
+            self._lands[atom] = shapely.geometry.shape(self._ledger.pieces[atom].land)
+        return self._lands[atom]
+
+
+def _point(geometry: Geometry) -> BaseGeometry:
+    return shapely.geometry.shape(geometry).representative_point()

@@ -100,7 +100,11 @@ def _counted(row: Row, sources: Mapping[str, Source], path: Path) -> Source:
 
 def load(folder: Path) -> list[Change]:
     """The changes that bring the example in: parents before children, areas before agencies, the ground last."""
-    facts = read_facts(folder)
+    return changes_of(read_facts(folder))
+
+
+def changes_of(facts: Facts) -> list[Change]:
+    """The changes that bring facts in, in the same order."""
     ground = facts.ground
     areas = [_flagged(upsert(area)) if area.id in facts.estimates else upsert(area) for area in facts.areas]
     rest = (*facts.agencies, *ground.roads, *ground.waterways, *ground.parks)

@@ -19,8 +19,10 @@ from province.vocab.environment import (
 )
 from province.vocab.indoor import IndoorEnvironmentObserved
 from province.vocab.industry import ThreePhaseAcMeasurement
+from province.vocab.mandate import Mandate
 from province.vocab.park import IndustrialPark
 from province.vocab.person import Person
+from province.vocab.reorganisation import Reorganisation
 from province.vocab.road import Road
 from province.vocab.sensing import Device, Sensor
 from province.vocab.tourism import CrowdFlowObserved
@@ -46,6 +48,8 @@ SENSORS: Final[tuple[type[Sensor], ...]] = (
 TYPES: Final[tuple[type[Record], ...]] = (
     Area,
     Agency,
+    Mandate,
+    Reorganisation,
     Asset,
     IndustrialPark,
     Person,
@@ -58,6 +62,6 @@ TYPES: Final[tuple[type[Record], ...]] = (
 """Every shared type; the composition root registers them before those of the packs."""
 
 __all__ = [
-    "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Person", "Road",
-    "Waterway",
+    "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Mandate", "Person",
+    "Reorganisation", "Road", "Waterway",
 ]  # fmt: skip

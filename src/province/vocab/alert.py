@@ -157,9 +157,22 @@ class Alert(Record, frozen=True, kw_only=True):
         dict[str, Any] | None,
         Field(Label("Căn cứ", "Evidence"), hint=Label("Ngưỡng và nguồn", "Limits, their sources, the readings")),
     ] = None
-    basis: Annotated[str, Field(Label("Nguồn gốc số liệu", "Origin of the readings"), indexed=True, values=ORIGINS)] = (
-        "measured"
-    )
+    basis: Annotated[
+        str,
+        Field(
+            Label("Nguồn gốc số liệu", "Origin of the readings"),
+            indexed=True,
+            values=ORIGINS,
+            names=(
+                ("measured", Label("đo được", "measured")),
+                ("reported", Label("do người báo", "reported by a person")),
+                ("imported", Label("nhập từ nguồn khác", "imported")),
+                ("estimated", Label("ước tính", "estimated")),
+                ("simulated", Label("mô phỏng", "simulated")),
+                ("forecast", Label("dự báo", "forecast")),
+            ),
+        ),
+    ] = "measured"
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, ref="Area")] = None
     location: Annotated[Geometry | None, Field(Label("Vị trí", "Place"))] = None
     raisedAt: Annotated[Instant, Field(Label("Phát lúc", "Raised at"), indexed=True)]

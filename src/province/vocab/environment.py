@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from province.model.label import Label
 from province.model.schema import Field, TypeInfo
 from province.model.unit import Unit
-from province.vocab.sensing import Sensor, sensor_info
+from province.vocab.sensing import Sensor, measured, sensor_info
 
 
 class AirQualityObserved(Sensor, frozen=True, kw_only=True):
@@ -19,24 +19,20 @@ class AirQualityObserved(Sensor, frozen=True, kw_only=True):
         "AirQualityObserved", Label("Trạm chất lượng không khí", "Air quality"), "air"
     )
 
-    pm25: Annotated[float | None, Field(Label("PM2,5", "PM2.5"), observed=True, public=True, minimum=0), Unit("GQ")] = (
-        None
-    )
-    pm10: Annotated[float | None, Field(Label("PM10", "PM10"), observed=True, public=True, minimum=0), Unit("GQ")] = (
-        None
-    )
-    no2: Annotated[float | None, Field(Label("NO₂", "NO₂"), observed=True, public=True, minimum=0), Unit("GQ")] = None
-    so2: Annotated[float | None, Field(Label("SO₂", "SO₂"), observed=True, public=True, minimum=0), Unit("GQ")] = None
-    o3: Annotated[float | None, Field(Label("O₃", "O₃"), observed=True, public=True, minimum=0), Unit("GQ")] = None
-    co: Annotated[float | None, Field(Label("CO", "CO"), observed=True, public=True, minimum=0), Unit("GP")] = None
+    pm25: Annotated[float | None, measured("PM2,5", "PM2.5", 0), Unit("GQ")] = None
+    pm10: Annotated[float | None, measured("PM10", "PM10", 0), Unit("GQ")] = None
+    no2: Annotated[float | None, measured("NO₂", "NO₂", 0), Unit("GQ")] = None
+    so2: Annotated[float | None, measured("SO₂", "SO₂", 0), Unit("GQ")] = None
+    o3: Annotated[float | None, measured("O₃", "O₃", 0), Unit("GQ")] = None
+    co: Annotated[float | None, measured("CO", "CO", 0), Unit("GP")] = None
     temperature: Annotated[
         float | None,
-        Field(Label("Nhiệt độ", "Temperature"), observed=True, public=True, minimum=-60, maximum=70),
+        measured("Nhiệt độ", "Temperature", -60, 70),
         Unit("CEL"),
     ] = None
     relativeHumidity: Annotated[
         float | None,
-        Field(Label("Độ ẩm (0–1)", "Relative humidity (0–1)"), observed=True, public=True, minimum=0, maximum=1),
+        measured("Độ ẩm (0–1)", "Relative humidity (0–1)", 0, 1),
         Unit("C62"),
     ] = None
 
@@ -48,30 +44,26 @@ class WeatherObserved(Sensor, frozen=True, kw_only=True):
 
     temperature: Annotated[
         float | None,
-        Field(Label("Nhiệt độ", "Temperature"), observed=True, public=True, minimum=-60, maximum=70),
+        measured("Nhiệt độ", "Temperature", -60, 70),
         Unit("CEL"),
     ] = None
     relativeHumidity: Annotated[
         float | None,
-        Field(Label("Độ ẩm (0–1)", "Relative humidity (0–1)"), observed=True, public=True, minimum=0, maximum=1),
+        measured("Độ ẩm (0–1)", "Relative humidity (0–1)", 0, 1),
         Unit("C62"),
     ] = None
     atmosphericPressure: Annotated[
         float | None,
-        Field(Label("Khí áp", "Pressure"), observed=True, public=True, minimum=300, maximum=1100),
+        measured("Khí áp", "Pressure", 300, 1100),
         Unit("A97"),
     ] = None
-    windSpeed: Annotated[
-        float | None, Field(Label("Tốc độ gió", "Wind speed"), observed=True, public=True, minimum=0), Unit("MTS")
-    ] = None
+    windSpeed: Annotated[float | None, measured("Tốc độ gió", "Wind speed", 0), Unit("MTS")] = None
     windDirection: Annotated[
         float | None,
-        Field(Label("Hướng gió", "Wind direction"), observed=True, public=True, minimum=-180, maximum=360),
+        measured("Hướng gió", "Wind direction", -180, 360),
         Unit("DD"),
     ] = None
-    precipitation: Annotated[
-        float | None, Field(Label("Lượng mưa", "Rain"), observed=True, public=True, minimum=0), Unit("MMT")
-    ] = None
+    precipitation: Annotated[float | None, measured("Lượng mưa", "Rain", 0), Unit("MMT")] = None
 
 
 class FloodMonitoring(Sensor, frozen=True, kw_only=True):
@@ -93,9 +85,7 @@ class FloodMonitoring(Sensor, frozen=True, kw_only=True):
     referenceLevel: Annotated[
         float | None, Field(Label("Cao độ đầu đo", "Height of the sensor over the bed")), Unit("MTR")
     ] = None
-    currentLevel: Annotated[
-        float | None, Field(Label("Mực nước", "Water level"), observed=True, public=True), Unit("MTR")
-    ] = None
+    currentLevel: Annotated[float | None, measured("Mực nước", "Water level"), Unit("MTR")] = None
     measuredDistance: Annotated[
         float | None, Field(Label("Khoảng cách đo", "Measured distance"), observed=True, minimum=0), Unit("MTR")
     ] = None
@@ -108,12 +98,12 @@ class NoiseLevelObserved(Sensor, frozen=True, kw_only=True):
 
     LAeq: Annotated[
         float | None,
-        Field(Label("Mức âm tương đương", "Equivalent level"), observed=True, public=True, minimum=0, maximum=200),
+        measured("Mức âm tương đương", "Equivalent level", 0, 200),
         Unit("2N"),
     ] = None
     LAmax: Annotated[
         float | None,
-        Field(Label("Mức âm lớn nhất", "Greatest level"), observed=True, public=True, minimum=0, maximum=200),
+        measured("Mức âm lớn nhất", "Greatest level", 0, 200),
         Unit("2N"),
     ] = None
 
@@ -137,25 +127,19 @@ class WaterQualityObserved(Sensor, frozen=True, kw_only=True):
     ] = None
     temperature: Annotated[
         float | None,
-        Field(Label("Nhiệt độ nước", "Water temperature"), observed=True, public=True, minimum=-5, maximum=100),
+        measured("Nhiệt độ nước", "Water temperature", -5, 100),
         Unit("CEL"),
     ] = None
-    pH: Annotated[
-        float | None, Field(Label("pH", "pH"), observed=True, public=True, minimum=0, maximum=14), Unit("Q30")
-    ] = None
-    O2: Annotated[
-        float | None, Field(Label("Ôxy hoà tan", "Dissolved oxygen"), observed=True, public=True, minimum=0), Unit("M1")
-    ] = None
+    pH: Annotated[float | None, measured("pH", "pH", 0, 14), Unit("Q30")] = None
+    O2: Annotated[float | None, measured("Ôxy hoà tan", "Dissolved oxygen", 0), Unit("M1")] = None
     tss: Annotated[
         float | None,
-        Field(Label("Chất rắn lơ lửng", "Suspended solids"), observed=True, public=True, minimum=0),
+        measured("Chất rắn lơ lửng", "Suspended solids", 0),
         Unit("M1"),
     ] = None
     cod: Annotated[
         float | None,
-        Field(Label("Nhu cầu ôxy hoá học", "Chemical oxygen demand"), observed=True, public=True, minimum=0),
+        measured("Nhu cầu ôxy hoá học", "Chemical oxygen demand", 0),
         Unit("M1"),
     ] = None
-    NH4: Annotated[
-        float | None, Field(Label("Amoni", "Ammonium"), observed=True, public=True, minimum=0), Unit("M1")
-    ] = None
+    NH4: Annotated[float | None, measured("Amoni", "Ammonium", 0), Unit("M1")] = None

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from province.model.label import Label
 from province.model.schema import Field, TypeInfo
 from province.model.unit import Unit
-from province.vocab.sensing import Sensor, sensor_info
+from province.vocab.sensing import Sensor, measured, sensor_info
 
 PURPOSES = (("school", Label("Trường học", "School")), ("clinic", Label("Cơ sở y tế", "Clinic")))
 
@@ -33,20 +33,18 @@ class IndoorEnvironmentObserved(Sensor, frozen=True, kw_only=True):
     ] = None
     temperature: Annotated[
         float | None,
-        Field(Label("Nhiệt độ", "Temperature"), observed=True, public=True, minimum=-60, maximum=70),
+        measured("Nhiệt độ", "Temperature", -60, 70),
         Unit("CEL"),
     ] = None
     relativeHumidity: Annotated[
         float | None,
-        Field(Label("Độ ẩm (0–1)", "Relative humidity (0–1)"), observed=True, public=True, minimum=0, maximum=1),
+        measured("Độ ẩm (0–1)", "Relative humidity (0–1)", 0, 1),
         Unit("C62"),
     ] = None
     co2: Annotated[
         float | None,
-        Field(Label("CO₂", "CO₂"), observed=True, public=True, minimum=0, maximum=1_000_000),
+        measured("CO₂", "CO₂", 0, 1_000_000),
         Unit("59"),
     ] = None
-    illuminance: Annotated[
-        float | None, Field(Label("Độ rọi", "Illuminance"), observed=True, public=True, minimum=0), Unit("LUX")
-    ] = None
+    illuminance: Annotated[float | None, measured("Độ rọi", "Illuminance", 0), Unit("LUX")] = None
     peopleCount: Annotated[int | None, Field(Label("Số người", "People"), observed=True, minimum=0), Unit("C62")] = None

@@ -39,6 +39,11 @@ LIFECYCLE: Final = Workflow(
 )
 
 
+def measured(vi: str, en: str, low: float | None = None, high: float | None = None) -> Field:
+    """A field that a machine measures and anybody may see. low, high: what is possible, in the declared unit."""
+    return Field(Label(vi, en), observed=True, public=True, minimum=low, maximum=high)
+
+
 class Sensor(Record, frozen=True, kw_only=True):
     """The registry fields that every kind of sensor has. Not a type of its own."""
 

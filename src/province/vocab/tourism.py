@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from province.model.label import Label
-from province.model.schema import Field, TypeInfo
+from province.model.schema import TypeInfo
 from province.model.unit import Unit
-from province.vocab.sensing import Sensor, sensor_info
+from province.vocab.sensing import Sensor, measured, sensor_info
 
 
 class CrowdFlowObserved(Sensor, frozen=True, kw_only=True):
@@ -17,14 +17,10 @@ class CrowdFlowObserved(Sensor, frozen=True, kw_only=True):
 
     TYPE: ClassVar[TypeInfo] = sensor_info("CrowdFlowObserved", Label("Trạm đếm khách", "Crowd counter"), "crowd")
 
-    peopleCount: Annotated[
-        int | None, Field(Label("Số người", "People"), observed=True, public=True, minimum=0), Unit("C62")
-    ] = None
+    peopleCount: Annotated[int | None, measured("Số người", "People", 0), Unit("C62")] = None
     occupancy: Annotated[
         float | None,
-        Field(Label("Mức lấp đầy (0–1)", "Occupancy (0–1)"), observed=True, public=True, minimum=0, maximum=1),
+        measured("Mức lấp đầy (0–1)", "Occupancy (0–1)", 0, 1),
         Unit("C62"),
     ] = None
-    averageCrowdSpeed: Annotated[
-        float | None, Field(Label("Tốc độ đi bộ", "Walking speed"), observed=True, public=True, minimum=0), Unit("KMH")
-    ] = None
+    averageCrowdSpeed: Annotated[float | None, measured("Tốc độ đi bộ", "Walking speed", 0), Unit("KMH")] = None

@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from province.model.label import Label
-from province.model.schema import Field, TypeInfo
+from province.model.schema import TypeInfo
 from province.model.unit import Unit
-from province.vocab.sensing import Sensor, sensor_info
+from province.vocab.sensing import Sensor, measured, sensor_info
 
 
 class TrafficFlowObserved(Sensor, frozen=True, kw_only=True):
@@ -19,14 +19,12 @@ class TrafficFlowObserved(Sensor, frozen=True, kw_only=True):
 
     averageVehicleSpeed: Annotated[
         float | None,
-        Field(Label("Tốc độ trung bình", "Mean speed"), observed=True, public=True, minimum=0, maximum=300),
+        measured("Tốc độ trung bình", "Mean speed", 0, 300),
         Unit("KMH"),
     ] = None
-    intensity: Annotated[
-        float | None, Field(Label("Lưu lượng", "Flow"), observed=True, public=True, minimum=0), Unit("E36")
-    ] = None
+    intensity: Annotated[float | None, measured("Lưu lượng", "Flow", 0), Unit("E36")] = None
     occupancy: Annotated[
         float | None,
-        Field(Label("Độ chiếm dụng (0–1)", "Occupancy (0–1)"), observed=True, public=True, minimum=0, maximum=1),
+        measured("Độ chiếm dụng (0–1)", "Occupancy (0–1)", 0, 1),
         Unit("C62"),
     ] = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 import msgspec
 import numpy as np
@@ -14,13 +14,14 @@ import pyarrow as pa
 import shapely
 
 from province.adapters.tables import place as places
-from province.adapters.tables import raw
-from province.adapters.tables.carry import Door
-from province.adapters.tables.folder import Shelf
+from province.adapters.tables import raw, reasons, rejects
+from province.adapters.tables.carry import EFFECTS, Door
+from province.adapters.tables.folder import Folder, Shelf
 from province.adapters.tables.formats import SUFFIX, detect
 from province.adapters.tables.process import reading
 from province.adapters.tables.raw import FAULT, ROW, Options
 from province.adapters.tables.reasons import Reason, reason, structural
+from province.adapters.tables.register import Register, file_name
 from province.errors import InvalidInput, ProvinceError
 from province.identity import policy
 from province.model.actor import Actor
@@ -30,7 +31,9 @@ from province.model.query import Query
 from province.model.record import attributes_of, to_record
 from province.model.schema import describe
 from province.model.text import fold
+from province.model.time import now
 from province.vocab.area import Area, area_id, in_force, parse_day
+from province.vocab.transfer import DataImport
 
 _CODE: Final = ("code", "ma", "macode", "maxa", "madvhc", "ma dvhc", "ward code", "wardcode", "id")
 _NAME: Final = ("fullname", "full name", "name", "ten", "tenxa", "ten dvhc")
@@ -41,13 +44,19 @@ _DRIFT: Final = 0.02
 """A repair that changes the surface by more is no repair."""
 _APART: Final = 0.1
 """A surface further from the stated one is worth a remark."""
+_FIRST: Final = 20
+"""Refused rows that are shown at once."""
 _TYPE: Final = describe(Area)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the polygons. unmatched: codes that no unit in force bears.  remarks: for people to look at."""
+    """What became of the polygons. unmatched: codes that no unit in force bears.  remarks: for people to look at.
 
+    id: of the import in the register; a trial has none.
+    """
+
+    id: str = ""
     rows: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -56,13 +65,6 @@ class Outcome:
     unmatched: list[dict[str, str]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-
-    def refuse(self, row: int, code: str, why: Reason) -> None:
-        """Add a refused row."""
-        self.refused.append(
-            {"row": row, "code": code, "field": why.column, "vi": why.reason.vi, "en": why.reason.en,
-             "remedyVi": why.remedy.vi, "remedyEn": why.remedy.en}
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,12 @@ class Wish:
 
 
 class Areas:
-    """Boundaries of one installation."""
+    """Boundaries of one installation. Each file is entered in the register of imports, and can be taken back."""
 
-    def __init__(self, door: Door, shelf: Shelf) -> None:
+    def __init__(self, door: Door, shelf: Shelf, register: Register) -> None:
         self._door = door
         self._shelf = shelf
+        self._register = register
 
     async def load(self, actor: Actor, name: str, chunks: AsyncIterator[bytes], wish: Wish) -> Outcome:
         """Take polygons in. Raises: NotAllowed, InvalidInput, TooLarge."""
@@ -93,24 +96,63 @@ class Areas:
             raise InvalidInput(
                 "a boundary needs a source.", field="source", remedy="Name where the polygons come from."
             )
-        folder = self._shelf.folder(actor.tenant, f"areas {uuid4()}")
-        outcome = Outcome()
+        if not wish.trial:
+            policy.require_somewhere(actor, "dataimport.create")
+        id, folder = self._register.new(actor)
         try:
-            part, _, _ = await self._shelf.receive(folder, chunks)
+            part, size, digest = await self._shelf.receive(folder, chunks)
             with part.open("rb") as file:
                 format = detect(file.read(4096), name)
             path = part.rename(folder.path / f"source{SUFFIX[format]}")
-            known = await self._known(actor, wish.day)
-            seen: set[str] = set()
-            async with reading(path, Options(format=format)) as (found, batches):
-                columns = _columns(found.columns)
-                convert = places.to_wgs84(found.crs) if found.crs else None
-                async for _, table in batches:
-                    changes = await asyncio.to_thread(_changes, table, columns, convert, known, seen, wish, outcome)
-                    await self._apply(changes, actor, wish, outcome)
-        finally:
+            if not wish.trial:
+                record = DataImport(
+                    id=id, fileName=file_name(name), fileHash=digest, fileSize=size, format=format, target="Area",
+                    startedBy=actor.id, startedAt=now(),
+                )  # fmt: skip
+                await self._register.add(record, actor)
+        except BaseException:
             folder.remove()
+            raise
+        if wish.trial:
+            try:
+                return (await self._read(path, format, actor, wish, folder)).outcome
+            finally:
+                folder.remove()
+        return await self._recorded(id, path, format, actor, wish, folder)
+
+    async def _recorded(self, id: str, path: Path, format: str, actor: Actor, wish: Wish, folder: Folder) -> Outcome:
+        """Carry a file in, and say in the register what became of it."""
+        await self._move(id, actor, "running")
+        try:
+            with folder.locked():
+                done = await self._read(path, format, actor, wish, folder)
+        except ProvinceError as error:
+            await self._move(id, actor, "failed", note=str(error), finishedAt=now())
+            raise
+        outcome = done.outcome
+        outcome.id = id
+        await self._move(
+            id, actor, "done", rows=outcome.rows, refused=len(outcome.refused), created=outcome.created,
+            changed=outcome.changed, unchanged=outcome.unchanged, finishedAt=now(), firstRefused=tuple(done.first),
+            taken=outcome.rows - len(outcome.refused) - len(outcome.unmatched), note=_note(wish, outcome),
+        )  # fmt: skip
         return outcome
+
+    async def _move(self, id: str, actor: Actor, status: str, **values: Any) -> None:
+        record, _ = await self._register.open(id, actor)
+        await self._register.write(record, actor, status, **values)
+
+    async def _read(self, path: Path, format: str, actor: Actor, wish: Wish, folder: Folder) -> _Reading:
+        done = _Reading(wish, await self._known(actor, wish.day))
+        async with reading(path, Options(format=format)) as (found, batches):
+            done.columns = _columns(found.columns)
+            done.convert = places.to_wgs84(found.crs) if found.crs else None
+            async for number, table in batches:
+                changes = await asyncio.to_thread(done.look, table)
+                if not wish.trial:
+                    folder.write_chunk("effects", number, await self._apply(changes, actor, done))
+                    folder.write_chunk("refused", number, rejects.keep(table, done.refused))
+        return done
 
     async def _known(self, actor: Actor, day: str) -> dict[str, Area]:
         """The units in force, by code."""
@@ -125,18 +167,97 @@ class Areas:
             if not (after := page.next):
                 return known
 
-    async def _apply(self, changes: list[tuple[int, str, Change]], actor: Actor, wish: Wish, outcome: Outcome) -> None:
-        if wish.trial:
-            return
-        answers = await self._door.apply_each([c for _, _, c in changes], actor)
-        for (row, code, change), answer in zip(changes, answers, strict=True):
+    async def _apply(self, changes: list[_Wanted], actor: Actor, done: _Reading) -> pa.Table:
+        """Carry changes out. Returns their effects, as an undo needs them."""
+        effects: list[dict[str, Any]] = []
+        answers = await self._door.apply_each([w.change for w in changes], actor)
+        for wanted, answer in zip(changes, answers, strict=True):
             if isinstance(answer, ProvinceError):
-                why = reason("", f"Hệ thống từ chối: {answer.detail}", answer.detail, answer.remedy, answer.remedy)
-                outcome.refuse(row, code, why)
-                if change.op == "upsert":
-                    outcome.created -= 1
+                done.refuse(wanted.place, wanted.row, wanted.code, reasons.of_error("", answer))
+                if wanted.change.op == "upsert":
+                    done.outcome.created -= 1
                 else:
-                    outcome.changed -= 1
+                    done.outcome.changed -= 1
+            else:
+                effects.append({"id": answer.id, "type": "Area", "version": answer.version, "created": answer.created})
+        return pa.Table.from_pylist(effects, schema=EFFECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A change that a polygon asks for. place: in its chunk.  row: in the file."""
+
+    place: int
+    row: int
+    code: str
+    change: Change
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A file on its way in. refused: of the chunk at hand, by position.  first: refused rows that are shown at once."""
+
+    wish: Wish
+    known: dict[str, Area]
+    columns: tuple[str, str, str] = ("", "", "")
+    convert: places.Convert | None = None
+    seen: set[str] = field(default_factory=set)
+    refused: dict[int, list[Reason]] = field(default_factory=dict)
+    first: list[dict[str, Any]] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def refuse(self, place: int, row: int, code: str, why: Reason) -> None:
+        """Add a refused row."""
+        self.refused.setdefault(place, []).append(why)
+        self.outcome.refused.append(
+            {"row": row, "code": code, "field": why.column, "vi": why.reason.vi, "en": why.reason.en,
+             "remedyVi": why.remedy.vi, "remedyEn": why.remedy.en}
+        )  # fmt: skip
+        if len(self.first) < _FIRST:
+            self.first.append(rejects.shown(row, [why]))
+
+    def look(self, table: pa.Table) -> list[_Wanted]:
+        """The changes that a chunk asks for; what is wrong with it is in `refused`."""
+        self.refused = {}
+        code_column, _, _ = self.columns
+        codes = raw.texts(table.column(code_column).combine_chunks(), ()).to_pylist()
+        result = []
+        for place, (row, code) in enumerate(zip(table.to_pylist(), codes, strict=True)):
+            self.outcome.rows += 1
+            found = self._one(row, code)
+            if isinstance(found, Reason):
+                self.refuse(place, row[ROW], code or "", found)
+            elif found is not None:
+                result.append(_Wanted(place, row[ROW], code, found))
+        return result
+
+    def _one(self, row: dict[str, Any], code: str | None) -> Change | Reason | None:
+        code_column, name_column, size_column = self.columns
+        if row[FAULT]:
+            return structural(row[FAULT])
+        if not code:
+            return reason(code_column, "Thiếu mã đơn vị.", "The code is missing.", "Điền mã.", "Give the code.")
+        if code in self.seen:
+            return reason(
+                code_column, f"Mã {code} có hai lần.", f"The code {code} stands twice.",
+                "Giữ một dòng.", "Keep one of them.",
+            )  # fmt: skip
+        found = _shape(row["geometry"], self.convert)
+        if isinstance(found, Reason):
+            return found
+        self.seen.add(code)
+        shape, repaired = found
+        if repaired:
+            self.outcome.repaired.append(code)
+        name = str(row[name_column]) if name_column and row[name_column] else ""
+        area = self.known.get(code)
+        _remark(self.outcome, code, name, row.get(size_column), shape, area)
+        return _change(code, name, shape, area, self.wish, self.outcome)
+
+
+def _note(wish: Wish, outcome: Outcome) -> str:
+    unmatched = f"; {len(outcome.unmatched)} without a unit in force" if outcome.unmatched else ""
+    return f"Boundaries of {wish.source} ({wish.source_date}) for units in force on {wish.day}{unmatched}."
 
 
 def _columns(names: list[str]) -> tuple[str, str, str]:
@@ -149,47 +270,6 @@ def _columns(names: list[str]) -> tuple[str, str, str]:
             remedy="Send GeoJSON or GeoPackage whose features have a property `code`.",
         )  # fmt: skip
     return code, next((words[n] for n in _NAME if n in words), ""), next((words[s] for s in _SIZE if s in words), "")
-
-
-def _changes(
-    table: pa.Table, columns: tuple[str, str, str], convert: places.Convert | None, known: dict[str, Area],
-    seen: set[str], wish: Wish, outcome: Outcome,
-) -> list[tuple[int, str, Change]]:  # fmt: skip
-    result = []
-    code_column, name_column, size_column = columns
-    codes = raw.texts(table.column(code_column).combine_chunks(), ()).to_pylist()
-    rows = table.to_pylist()
-    for row, code in zip(rows, codes, strict=True):
-        outcome.rows += 1
-        number = row[ROW]
-        if row[FAULT]:
-            outcome.refuse(number, code or "", structural(row[FAULT]))
-            continue
-        if not code:
-            outcome.refuse(
-                number,
-                "",
-                reason(code_column, "Thiếu mã đơn vị.", "The code is missing.", "Điền mã.", "Give the code."),
-            )
-            continue
-        if code in seen:
-            outcome.refuse(number, code, reason(code_column, f"Mã {code} có hai lần.", f"The code {code} stands twice.",
-                                                "Giữ một dòng.", "Keep one of them."))  # fmt: skip
-            continue
-        found = _shape(row["geometry"], convert)
-        if isinstance(found, Reason):
-            outcome.refuse(number, code, found)
-            continue
-        seen.add(code)
-        shape, repaired = found
-        if repaired:
-            outcome.repaired.append(code)
-        name = str(row[name_column]) if name_column and row[name_column] else ""
-        _remark(outcome, code, name, row.get(size_column), shape, known.get(code))
-        change = _change(code, name, shape, known.get(code), wish, outcome)
-        if change is not None:
-            result.append((number, code, change))
-    return result
 
 
 def _shape(given: Any, convert: places.Convert | None) -> tuple[Geometry, bool] | Reason:

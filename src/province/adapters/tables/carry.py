@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from province.adapters.tables import reasons
 from province.adapters.tables.folder import Folder, State
-from province.adapters.tables.transform import ITEM, Parcel, bare
+from province.adapters.tables.parcel import ITEM, Parcel, bare
 from province.broker.history import History
 from province.broker.plan import step
 from province.errors import InvalidInput, NotAllowed, NotSignedIn, ProvinceError, Unavailable

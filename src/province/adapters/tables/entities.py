@@ -14,13 +14,13 @@ import pyarrow as pa
 
 from province.adapters.tables import raw, reasons
 from province.adapters.tables.json_file import ENTITY
-from province.adapters.tables.transform import ITEM, Parcel
+from province.adapters.tables.parcel import ITEM, Parcel
 from province.broker.validation import conform
 from province.errors import InvalidInput, ProvinceError
 from province.model import codec
 from province.model.change import Change
 from province.model.entity import ORIGINS, Attribute, split_key
-from province.model.jsonld import is_iri
+from province.model.jsonld import is_iri, require_trimmed
 from province.model.mapping import Mapping
 from province.model.observation import SCHEMA
 from province.model.schema import EntityType, FieldSpec
@@ -63,6 +63,7 @@ def _split(
     first = kind[0] if isinstance(kind, list) and kind else kind
     id = data.get("id", data.get("@id"))
     if isinstance(id, str) and id and not is_iri(id) and isinstance(first, str):
+        require_trimmed(id, field="id")
         data = {**data, "id": f"urn:ngsi-ld:{first}:{id.replace(' ', '_')}"}
     entity_type = types.get(first) if isinstance(first, str) else None
     if entity_type is not None:

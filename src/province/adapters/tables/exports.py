@@ -109,7 +109,7 @@ class Exports:
             )  # fmt: skip
         fields = [
             s for s in entity_type.fields.values()
-            if (personal or not s.field.personal) and (reads or s.field.public)
+            if (personal or not s.field.personal) and not s.field.concealed and (reads or s.field.public)
         ]  # fmt: skip
         job = _Job(self, entity_type, fields, format, query, actor, purpose, personal and has_personal, language, bom)
         # The first page is fetched before the answer begins: what is wrong with the question is still a plain error.

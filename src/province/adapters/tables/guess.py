@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from province.adapters.tables import raw
 from province.adapters.tables.raw import Found
 from province.errors import InvalidInput
+from province.model.label import Label
 from province.model.mapping import DEFAULT_EMPTY, GEOMETRY, ID, Column, Long, Mapping, Place, Time, Wide
 from province.model.schema import EntityType, FieldSpec
 from province.model.text import fold
@@ -135,7 +136,9 @@ def _propose(found: Found, seen: Sequence[_Seen], entity_type: EntityType) -> Ma
     wide = None if long or any(c.field in observed for c in columns.values()) else _wide(free, entity_type)
     identifier = next((n for n, s in free.items() if s.words in ("id", "urn", "entity id")), "")
     if identifier:
-        columns[identifier] = Column(field=ID, confidence=0.9, reason="the name says that it is the id")
+        columns[identifier] = Column(
+            field=ID, confidence=0.9, reason="the name says that it is the id", reason_vi="tên cho biết đây là mã"
+        )
         free.pop(identifier)
     mapped = {c.field for c in columns.values()}
     ours = found.columns[:1] == ["id"] and sum(c in entity_type.fields for c in found.columns) >= 0.5 * len(
@@ -249,11 +252,13 @@ def _plain(text: str) -> str:
 # --- fields ----------------------------------------------------------------------------------------------------------
 
 
-def _names(spec: FieldSpec) -> list[tuple[str, str]]:
+def _names(spec: FieldSpec) -> list[tuple[str, Label]]:
     """(words, what they are) by which a field may be called."""
-    found = [(_plain(spec.name), f"the field {spec.name}"), (_plain(spec.field.label.vi), f"“{spec.field.label.vi}”"),
-             (_plain(spec.field.label.en), f"“{spec.field.label.en}”")]  # fmt: skip
-    return found + [(w, f"a usual name of {spec.name}") for w in _SYNONYMS.get(spec.name, ())]
+    named, vi, en = spec.name, spec.field.label.vi, spec.field.label.en
+    found = [(_plain(named), Label(f"trường {named}", f"the field {named}")), (_plain(vi), Label(f"“{vi}”", f"“{vi}”")),
+             (_plain(en), Label(f"“{en}”", f"“{en}”"))]  # fmt: skip
+    usual = Label(f"một tên thường gặp của {named}", f"a usual name of {named}")
+    return found + [(w, usual) for w in _SYNONYMS.get(named, ())]
 
 
 @lru_cache(maxsize=100_000)
@@ -273,22 +278,34 @@ def _like(words: str, other: str) -> float:
     return ratio
 
 
-def _fit(seen: _Seen, spec: FieldSpec) -> tuple[float, str]:
+def _fit(seen: _Seen, spec: FieldSpec) -> tuple[float, Label]:
     """How likely a column is a field's, and why."""
-    score, why = max(((_like(seen.words, words), of) for words, of in _names(spec)), default=(0.0, ""))
+    likeness = [(_like(seen.words, words), of) for words, of in _names(spec)]
+    score, of = max(likeness, key=lambda pair: pair[0])
+    why = Label(f"tên giống {of.vi}", f"named like {of.en}")
     if not score:
-        return 0.0, ""
+        return 0.0, why
     number = spec.value in ("number", "integer")
     if number and seen.kind not in ("number", "empty"):
-        return score * (0.8 if spec.field.observed else 0.3), f"named like {why}, but not all cells are numbers"
+        return score * (0.8 if spec.field.observed else 0.3), _and(
+            why, ", nhưng không phải ô nào cũng là số", ", but not all cells are numbers"
+        )
     if spec.value == "geometry" or (spec.value == "instant" and seen.kind not in ("moment", "empty")):
         return score * 0.3, why
     if seen.unit and spec.unit and lookup(seen.unit).dimension == lookup(spec.unit).dimension:
         score = min(1.0, score + 0.1)
-    return score, f"named like {why}" + (f", cells are {seen.kind}s" if seen.kind in ("number", "moment") else "")
+    kinds = {
+        "number": (", các ô là số", ", cells are numbers"),
+        "moment": (", các ô là thời điểm", ", cells are moments"),
+    }
+    return score, _and(why, *kinds[seen.kind]) if seen.kind in kinds else why
 
 
-def _pair(seen: Sequence[_Seen], entity_type: EntityType) -> dict[str, tuple[FieldSpec, float, str]]:
+def _and(why: Label, vi: str, en: str) -> Label:
+    return Label(why.vi + vi, why.en + en)
+
+
+def _pair(seen: Sequence[_Seen], entity_type: EntityType) -> dict[str, tuple[FieldSpec, float, Label]]:
     """Columns to fields, the surest first; each at most once."""
     options = []
     for one in seen[:_WIDEST]:
@@ -299,7 +316,7 @@ def _pair(seen: Sequence[_Seen], entity_type: EntityType) -> dict[str, tuple[Fie
             if score >= _SURE:
                 options.append((score, one.name, spec, why))
     options.sort(key=lambda o: -o[0])
-    pairs: dict[str, tuple[FieldSpec, float, str]] = {}
+    pairs: dict[str, tuple[FieldSpec, float, Label]] = {}
     taken: set[str] = set()
     for score, column, spec, why in options:
         if column not in pairs and spec.name not in taken:
@@ -308,12 +325,13 @@ def _pair(seen: Sequence[_Seen], entity_type: EntityType) -> dict[str, tuple[Fie
     return pairs
 
 
-def _column(seen: _Seen, spec: FieldSpec, sure: float, why: str, numbers: str, dates: str) -> Column:
+def _column(seen: _Seen, spec: FieldSpec, sure: float, why: Label, numbers: str, dates: str) -> Column:
     unit, scale = "", 1.0
     if spec.unit and seen.unit and lookup(seen.unit).dimension == lookup(spec.unit).dimension:
         unit = seen.unit if seen.unit != spec.unit else ""
     elif spec.unit == "C62" and spec.field.maximum == 1 and 1.5 < seen.largest <= 100:
-        scale, why = 0.01, f"{why}; values up to {seen.largest:g} are percent"
+        scale = 0.01
+        why = _and(why, f"; giá trị đến {seen.largest:g} là phần trăm", f"; values up to {seen.largest:g} are percent")
     day = spec.value == "text" and seen.kind == "moment"
     scaled: dict[str, Any] = {} if scale == 1.0 else {"scale": scale}
     return Column(
@@ -323,7 +341,8 @@ def _column(seen: _Seen, spec: FieldSpec, sure: float, why: str, numbers: str, d
         numbers=seen.style if seen.kind == "number" and seen.style not in ("", numbers) else "",
         dates=seen.style or dates if day else seen.style if seen.kind == "moment" and seen.style != dates else "",
         confidence=sure,
-        reason=why,
+        reason=why.en,
+        reason_vi=why.vi,
     )
 
 

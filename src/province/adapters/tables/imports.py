@@ -19,15 +19,17 @@ from uuid import uuid4
 import msgspec
 import pyarrow as pa
 
-from province.adapters.tables import entities, raw
+from province.adapters.tables import entities, raw, rejects
 from province.adapters.tables.areas import Areas
 from province.adapters.tables.carry import Carrier, Door, Known
 from province.adapters.tables.folder import Folder, Shelf, State
 from province.adapters.tables.formats import SUFFIX, detect
 from province.adapters.tables.guess import Guess, guess
+from province.adapters.tables.parcel import Parcel
 from province.adapters.tables.process import reading
 from province.adapters.tables.raw import FAULT, ROW, Found, Options
-from province.adapters.tables.transform import Parcel, transform
+from province.adapters.tables.register import Register, file_name
+from province.adapters.tables.transform import transform
 from province.errors import Conflict, ProvinceError, Unavailable
 from province.identity import policy
 from province.model.actor import Actor
@@ -35,9 +37,6 @@ from province.model.change import Change
 from province.model.entity import Attribute
 from province.model.mapping import Mapping, fingerprint, read_mapping
 from province.model.query import Query, Where
-from province.model.record import attributes_of, move, to_record
-from province.model.schema import describe
-from province.model.text import nfc
 from province.model.time import now
 from province.vocab.transfer import DataImport
 
@@ -46,10 +45,6 @@ _SAMPLE: Final = 2_000
 _FIRST: Final = 20
 """Refused rows that are shown at once; all are in the file of refused rows."""
 _UNDO: Final = 200
-_TYPE: Final = describe(DataImport)
-REASONS: Final = pa.schema(
-    [("_row", pa.int64()), ("_field", pa.string()), ("_reason", pa.string()), ("_remedy", pa.string())]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +77,8 @@ class Imports:
         self._known = known
         self._settled = settled
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.areas = Areas(door, shelf)
+        self._register = Register(door, shelf)
+        self.areas = Areas(door, shelf, self._register)
 
     async def close(self) -> None:
         """Stop what runs; it is interrupted, and can go on later."""
@@ -97,9 +93,8 @@ class Imports:
     ) -> tuple[DataImport, Look | None]:
         """Take a file in and guess its mapping. Raises: NotAllowed, TooLarge, Unsupported, InvalidInput."""
         policy.require_somewhere(actor, "dataimport.create")
-        id = f"urn:ngsi-ld:DataImport:{uuid4()}"
-        folder = self._shelf.folder(actor.tenant, id)
-        label = _clean(name)
+        id, folder = self._register.new(actor)
+        label = file_name(name)
         part, size, digest = await self._shelf.receive(folder, chunks)
         try:
             format = detect(await asyncio.to_thread(_head, part), label)
@@ -111,12 +106,7 @@ class Imports:
                 mapping=msgspec.to_builtins(look.guess.mapping), mappingHash=fingerprint(look.guess.mapping),
                 startedBy=actor.id,
             )  # fmt: skip
-            own = next((g.agency for g in actor.grants if g.agency), None)
-            change = Change(
-                op="create", id=id, type="DataImport", agency=own,
-                attrs={n: a for n, a in attributes_of(_TYPE, _values(record)).items() if a is not None},
-            )  # fmt: skip
-            await self._door.apply((change,), actor)
+            await self._register.add(record, actor)
         except BaseException:
             folder.remove()
             raise
@@ -128,7 +118,7 @@ class Imports:
         folder = self._shelf.folder(actor.tenant, f"look {uuid4()}")
         try:
             part, _, _ = await self._shelf.receive(folder, chunks)
-            label = _clean(name)
+            label = file_name(name)
             format = detect(await asyncio.to_thread(_head, part), label)
             path = part.rename(folder.path / f"source{SUFFIX[format]}")
             return await self._look(path, Options(format=format), type, label)
@@ -137,7 +127,7 @@ class Imports:
 
     async def again(self, id: str, actor: Actor, *, type: str = "", options: Options | None = None) -> Look:
         """Look at a received file again, with another type, sheet or layer."""
-        record, folder = await self._open(id, actor)
+        record, folder = await self._register.open(id, actor)
         given = options or Options()
         return await self._look(
             folder.source, msgspec.structs.replace(given, format=record.format), type, record.fileName
@@ -160,8 +150,8 @@ class Imports:
 
     async def describe(self, id: str, actor: Actor, mapping: Any) -> DataImport:
         """Set the mapping of an import that has not run. Raises: InvalidInput, Conflict."""
-        record, folder = await self._open(id, actor)
-        if record.status not in ("draft", "checked", "failed"):
+        record, folder = await self._register.open(id, actor)
+        if record.status not in ("draft", "checked", "failed") or record.mapping is None:
             raise Conflict(
                 f"the import is {record.status}.", field="status", remedy="Send the file again to import it otherwise."
             )
@@ -169,7 +159,7 @@ class Imports:
         values = {
             "mapping": msgspec.to_builtins(made), "mappingHash": fingerprint(made), "target": made.type, "note": ""
         }  # fmt: skip
-        await self._write(record, actor, "draft" if record.status != "draft" else "", **values)
+        await self._register.write(record, actor, "draft" if record.status != "draft" else "", **values)
         folder.reset()
         return await self.get(id, actor)
 
@@ -177,17 +167,21 @@ class Imports:
 
     async def start(self, id: str, actor: Actor, *, trial: bool = False) -> DataImport:
         """Begin, try, or go on with an import. Raises: Conflict when it runs or is over, NotFound without its file."""
-        record, folder = await self._open(id, actor)
+        record, folder = await self._register.open(id, actor)
         _ = folder.source
         if folder.is_busy() or id in self._tasks:
             raise Conflict("the import is running.", field="status", remedy="Wait for its end.")
         if record.status in ("done", "undone", "failed"):
             raise Conflict(f"the import is {record.status}.", field="status", remedy="Send the file again.")
         policy.require(actor, "dataimport.change", agency=(await self._door.get(id, actor, latest=False)).agency)
+        if record.mapping is None:
+            raise Conflict(
+                "boundaries are carried in at once.", field="status", remedy="Send the file again: nothing is doubled."
+            )
         mapping = read_mapping(record.mapping, self._door.types)
         if record.status == "running":  # its process died and could not say so
-            await self._write(record, actor, "interrupted", note="The process that worked on it ended.")
-            record, folder = await self._open(id, actor)
+            await self._register.write(record, actor, "interrupted", note="The process that worked on it ended.")
+            record, folder = await self._register.open(id, actor)
         if trial and record.status == "interrupted":
             raise Conflict("the import has begun.", field="status", remedy="Let it go on.")
         state = folder.read_state()
@@ -196,7 +190,7 @@ class Imports:
             folder.reset()
             state = State(trial=trial, total=total)
         if not trial:
-            await self._write(record, actor, "running", startedBy=actor.id, startedAt=now(), trial=False)
+            await self._register.write(record, actor, "running", startedBy=actor.id, startedAt=now(), trial=False)
         task = asyncio.create_task(self._work(id, actor, mapping, folder, state), name=f"import {id}")
         self._tasks[id] = task
         task.add_done_callback(lambda _: self._tasks.pop(id, None))
@@ -239,9 +233,9 @@ class Imports:
             async for number, table in batches:
                 parcel = await asyncio.to_thread(self._transform, table, mapping, state.rows, found.crs)
                 await carrier.carry(parcel)
-                folder.write_chunk("refused", number, _refused(table, parcel))
+                folder.write_chunk("refused", number, rejects.keep(table, parcel.refused))
                 for i in sorted(parcel.refused)[: max(0, _FIRST - len(state.first))]:
-                    state.first.append(_shown(table, i, parcel))
+                    state.first.append(rejects.shown(table.column(ROW)[i].as_py(), parcel.refused[i]))
                 state.chunk = number + 1
                 state.rows += parcel.rows
                 state.refused += len(parcel.refused)
@@ -253,8 +247,8 @@ class Imports:
         return transform(table, mapping, self._door.types[mapping.type], first=first, now=now(), crs=crs)
 
     async def _finish(self, id: str, actor: Actor, state: State, status: str, note: str = "") -> None:
-        record, _ = await self._open(id, actor)
-        await self._write(
+        record, _ = await self._register.open(id, actor)
+        await self._register.write(
             record, actor, "" if status == record.status else status, rows=state.rows, taken=state.taken,
             refused=state.refused, created=state.created, changed=state.changed, unchanged=state.unchanged,
             readings=state.readings, known=state.known, trial=state.trial, finishedAt=now(), note=note,
@@ -271,7 +265,7 @@ class Imports:
 
     async def get(self, id: str, actor: Actor) -> DataImport:
         """An import with the counts of this moment. One whose process died shows as interrupted."""
-        record, folder = await self._open(id, actor)
+        record, folder = await self._register.open(id, actor)
         if record.startedBy == actor.id and record.refused and not record.firstRefused:
             # Cells of refused rows may be personal, so the register hides them; who sent them has seen them before.
             record = msgspec.structs.replace(record, firstRefused=tuple(folder.read_state().first))
@@ -289,22 +283,29 @@ class Imports:
         """Whether a living process works on it, be it a trial."""
         return id in self._tasks or self._shelf.folder(actor.tenant, id).is_busy()
 
-    async def refused(self, id: str, actor: Actor) -> tuple[DataImport, list[tuple[pa.Table, pa.Table]]]:
-        """Refused rows as (rows as given, reasons), chunk by chunk. Only for who imported, or may see personal data.
+    async def refused(self, id: str, actor: Actor) -> tuple[bytes, str, str]:
+        """The refused rows as (content, file name, media type). Only for who imported, or may see personal data.
 
         Raises: NotFound, NotAllowed.
         """
-        record, folder = await self._open(id, actor)
+        record, folder = await self._register.open(id, actor)
         if record.startedBy != actor.id:
             policy.require(actor, "dataimport.personal")
-        return record, await asyncio.to_thread(lambda: [_apart(t) for t in folder.chunks("refused")])
+        plain = {"type": record.target, "format": record.format}  # boundaries have no mapping
+        mapping = read_mapping(record.mapping or plain, self._door.types)
+
+        def write() -> tuple[bytes, str, str]:
+            chunks = [rejects.apart(t) for t in folder.chunks("refused")]
+            return rejects.write(chunks, record.format, mapping, record.fileName)
+
+        return await asyncio.to_thread(write)
 
     async def undo(self, id: str, actor: Actor) -> Undone:
         """Take back what the import wrote to records, as far as nobody has changed it since. Readings stay.
 
         What was created is removed, what was changed gets its former values. Raises: Conflict, NotAllowed.
         """
-        record, folder = await self._open(id, actor)
+        record, folder = await self._register.open(id, actor)
         if record.status not in ("done", "interrupted") or self.is_running(id, actor):
             raise Conflict(f"the import is {record.status}.", field="status", remedy="Wait for its end.")
         policy.require(actor, "dataimport.change", agency=(await self._door.get(id, actor, latest=False)).agency)
@@ -325,7 +326,8 @@ class Imports:
                 else:
                     removed += change.op == "delete"
                     restored += change.op == "merge"
-        await self._write(record, actor, "undone", note=f"removed {removed}, restored {restored}, kept {len(kept)}")
+        note = f"removed {removed}, restored {restored}, kept {len(kept)}"
+        await self._register.write(record, actor, "undone", note=note)
         return Undone(removed, restored, tuple(kept))
 
     async def _back(self, rows: list[dict[str, Any]], actor: Actor, kept: list[str]) -> Change | None:
@@ -358,67 +360,6 @@ class Imports:
         )
         return await self.get(page.items[0].id, actor) if page.items else None
 
-    # --- the register ------------------------------------------------------------------------------------------------
-
-    async def _open(self, id: str, actor: Actor) -> tuple[DataImport, Folder]:
-        entity = await self._door.get(id, actor, type="DataImport", latest=False)
-        return to_record(DataImport, entity), self._shelf.folder(actor.tenant, id)
-
-    async def _write(self, record: DataImport, actor: Actor, status: str, **values: Any) -> None:
-        """Change the entity, along an edge of its workflow when `status` says one."""
-        if status:
-            change = move(record, status, at=now(), **values)
-        else:
-            change = Change(op="merge", id=record.id, type="DataImport", attrs=attributes_of(_TYPE, values),
-                            expect_version=record.version)  # fmt: skip
-        await self._door.apply((change,), actor)
-
-
-def _values(record: DataImport) -> dict[str, Any]:
-    given = {n: getattr(record, n) for n in _TYPE.fields}
-    return {n: list(v) if isinstance(v, tuple) else v for n, v in given.items() if v is not None and v != ()}
-
-
-def _refused(table: pa.Table, parcel: Parcel) -> pa.Table | None:
-    """The refused rows as given, each with its reasons."""
-    if not parcel.refused:
-        return None
-    positions = sorted(parcel.refused)
-    rows = raw.select(table, positions)
-    numbers = rows.column(ROW).to_pylist()
-    why = pa.Table.from_pylist(
-        [_why(number, parcel.refused[i]) for number, i in zip(numbers, positions, strict=True)], schema=REASONS
-    )
-    kept = rows.drop_columns([ROW, FAULT])
-    for name in REASONS.names:
-        kept = kept.append_column(f"\x00{name}", why.column(name))
-    return kept
-
-
-def _apart(table: pa.Table) -> tuple[pa.Table, pa.Table]:
-    names = [n for n in table.column_names if n.startswith("\x00")]
-    return table.drop_columns(names), table.select(names).rename_columns([n[1:] for n in names])
-
-
-def _why(number: int, given: list[Any]) -> dict[str, Any]:
-    return {
-        "_row": number,
-        "_field": "; ".join(dict.fromkeys(g.column for g in given if g.column)),
-        "_reason": "; ".join(f"{g.reason.vi} / {g.reason.en}" for g in given),
-        "_remedy": "; ".join(dict.fromkeys(f"{g.remedy.vi} / {g.remedy.en}" for g in given if g.remedy.en)),
-    }
-
-
-def _shown(table: pa.Table, i: int, parcel: Parcel) -> dict[str, Any]:
-    given = parcel.refused[i]
-    return {
-        "row": table.column(ROW)[i].as_py(),
-        "reasons": [
-            {"field": g.column, "vi": g.reason.vi, "en": g.reason.en, "remedyVi": g.remedy.vi, "remedyEn": g.remedy.en}
-            for g in given[:5]
-        ],
-    }
-
 
 def _type_of(text: Any) -> str:
     try:
@@ -434,8 +375,3 @@ def _type_of(text: Any) -> str:
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(4096)
-
-
-def _clean(name: str) -> str:
-    last = nfc(name).replace("\\", "/").rpartition("/")[2]
-    return "".join(c for c in last if c.isprintable()).strip()[:120] or "file"

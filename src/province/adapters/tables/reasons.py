@@ -112,6 +112,7 @@ _VIETNAMESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"a position has 2 or 3 numbers, not (\d+)\.", r"Một vị trí có 2 hoặc 3 số, không phải \1."),
         (r"(.+) is not a GeoJSON geometry( type)?\.", r"\1 không phải hình học GeoJSON."),
         (r"(.+) is not a URI\.", r"\1 không phải là URI."),
+        (r"the id (.+) begins or ends with a blank\.", r"Mã \1 có khoảng trắng ở đầu hoặc cuối."),
         (r"(.+) is not a date-time\.", r"\1 không phải ngày giờ."),
         (r"(.+) has no time zone\.", r"\1 không có múi giờ."),
         (r"(.+) is not a day\.", r"\1 không phải là ngày."),
@@ -126,6 +127,7 @@ _VIETNAMESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
 )
 _REMEDIES: Final = {
     "Check the value and its unit.": "Kiểm tra giá trị và đơn vị.",
+    "Remove the blanks: an id is a URI.": "Bỏ khoảng trắng: mã là một URI.",
     "Add it.": "Bổ sung giá trị này.",
     "Give [longitude, latitude].": "Ghi theo thứ tự [kinh độ, vĩ độ].",
     "Repeat the first position at the end.": "Lặp lại đỉnh đầu ở cuối vòng.",

@@ -6,21 +6,71 @@ It is meant to be mended and imported again: by the same mapping, for the column
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 
 from province.adapters.tables import raw, writers
 from province.adapters.tables.json_file import ENTITY
-from province.model.mapping import GEOMETRY, Mapping
+from province.adapters.tables.raw import FAULT, ROW
+from province.adapters.tables.reasons import Reason
+from province.model.mapping import GEOMETRY
+from province.model.mapping import Mapping as FileMapping
 
 Chunks = list[tuple[pa.Table, pa.Table]]
+REASONS: Final = pa.schema(
+    [("_row", pa.int64()), ("_field", pa.string()), ("_reason", pa.string()), ("_remedy", pa.string())]
+)
+_FIRST: Final = 5
+"""Reasons of one row that are shown at once."""
 
 
-def write(chunks: Chunks, format: str, mapping: Mapping, name: str) -> tuple[bytes, str, str]:
+def keep(table: pa.Table, refused: Mapping[int, Sequence[Reason]]) -> pa.Table | None:
+    """The refused rows of a chunk as given, each with its reasons. refused: by position in the chunk."""
+    if not refused:
+        return None
+    positions = sorted(refused)
+    rows = raw.select(table, positions)
+    numbers = rows.column(ROW).to_pylist()
+    why = pa.Table.from_pylist(
+        [_why(number, refused[i]) for number, i in zip(numbers, positions, strict=True)], schema=REASONS
+    )
+    kept = rows.drop_columns([ROW, FAULT])
+    for name in REASONS.names:
+        kept = kept.append_column(f"\x00{name}", why.column(name))
+    return kept
+
+
+def apart(kept: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """(rows as given, reasons) of what `keep` kept."""
+    names = [n for n in kept.column_names if n.startswith("\x00")]
+    return kept.drop_columns(names), kept.select(names).rename_columns([n[1:] for n in names])
+
+
+def shown(row: int, given: Sequence[Reason]) -> dict[str, Any]:
+    """A refused row as the register shows it."""
+    return {
+        "row": row,
+        "reasons": [
+            {"field": g.column, "vi": g.reason.vi, "en": g.reason.en, "remedyVi": g.remedy.vi, "remedyEn": g.remedy.en}
+            for g in given[:_FIRST]
+        ],
+    }
+
+
+def _why(number: int, given: Sequence[Reason]) -> dict[str, Any]:
+    return {
+        "_row": number,
+        "_field": "; ".join(dict.fromkeys(g.column for g in given if g.column)),
+        "_reason": "; ".join(f"{g.reason.vi} / {g.reason.en}" for g in given),
+        "_remedy": "; ".join(dict.fromkeys(f"{g.remedy.vi} / {g.remedy.en}" for g in given if g.remedy.en)),
+    }
+
+
+def write(chunks: Chunks, format: str, mapping: FileMapping, name: str) -> tuple[bytes, str, str]:
     """(content, file name, media type). `name`: of the file that was imported."""
     stem = Path(name).stem
     if format == "ngsi-ld":

@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
-from province.api.ngsild.entities import entity_id, names_of
+from province.api.ngsild.entities import entity_id, gated_id, names_of
 from province.api.ngsild.view import read_context, read_ld
 from province.api.ngsild.writing import RETRIES, again, needs_entity, require_attribute, write_fragment
 from province.api.route import Call, json_response, path_id
 from province.errors import Conflict, InvalidInput, NotFound
 from province.model.codec import KIND_OF
-from province.model.entity import Attribute, Entity, Json, attribute_key, split_key
+from province.model.entity import NULL, SCOPE, Attribute, Entity, Json, attribute_key, split_key
 from province.model.fragment import Fragment, decode_fragment
 from province.model.jsonld import Context, external
 
@@ -19,10 +19,10 @@ from province.model.jsonld import Context, external
 async def append(call: Call) -> Response:
     """Add attributes; those that exist are overwritten unless `options=noOverwrite`."""
     body, context = await read_ld(call)
-    id = entity_id(call)
+    id = await gated_id(call)
     keep = "noOverwrite" in call.names("options")
     types = call.services.broker.types
-    fragment = decode_fragment(body, context=context, types=types)
+    fragment = decode_fragment(body, context=context, types=types, whole=True)
     _require_attributes(fragment)
     base = None
     if keep or needs_entity(call, names_of(fragment), fragment.types):
@@ -39,19 +39,27 @@ async def append(call: Call) -> Response:
 async def update(call: Call) -> Response:
     """Overwrite attributes that exist, append the others; null removes one."""
     body, context = await read_ld(call, merge=True)
-    id = entity_id(call)
+    id = await gated_id(call)
     broker = call.services.broker
     base = await broker.get(id, call.actor)
     fragment = decode_fragment(body, context=context, types=broker.types, base=base, whole=True)
     _require_attributes(fragment)
-    await write_fragment(call, id, fragment, base)
+    without_scope = fragment.scope is not None and not base.scope
+    if without_scope:  # a scope is replaced and not added here (5.6.2.4)
+        fragment = msgspec.structs.replace(fragment, scope=None)
+    if fragment.attrs or fragment.types or not without_scope:
+        await write_fragment(call, id, fragment, base)
+    if without_scope:
+        return _partial(fragment, ["scope"], context, "the entity has no scope; POST adds one.")
     return Response(status_code=204)
 
 
 async def update_one(call: Call) -> Response:
     """Change parts of one attribute."""
     body, context = await read_ld(call, merge=True)
-    id, name = entity_id(call), path_id(call, "attr")
+    id, name = await gated_id(call), path_id(call, "attr")
+    if name == SCOPE:
+        raise InvalidInput("the scope is no attribute.", field="attr", remedy="PATCH or PUT the entity.")
     broker = call.services.broker
     key = _key(name, body, context)
     for attempt in range(RETRIES):
@@ -93,7 +101,7 @@ async def replace_one(call: Call) -> Response:
     """Replace one attribute."""
     body, context = await read_ld(call)
     id, name = entity_id(call), path_id(call, "attr")
-    if name == "scope":
+    if name == SCOPE:
         raise InvalidInput("the scope is no attribute.", field="attr", remedy="PATCH or PUT the entity.")
     broker = call.services.broker
     base = await broker.get(id, call.actor, latest=False)
@@ -108,7 +116,7 @@ async def replace_one(call: Call) -> Response:
 async def delete_one(call: Call) -> Response:
     """Remove one attribute: the default instance, the one of `datasetId`, or with `deleteAll` all of them."""
     context = await read_context(call)
-    id = entity_id(call)
+    id = await gated_id(call)
     name = context.name(path_id(call, "attr"), field="attr")
     base = await call.services.broker.get(id, call.actor, latest=False)
     if path_id(call, "attr") == "scope":
@@ -136,6 +144,8 @@ def _measured(call: Call, types: tuple[str, ...]) -> frozenset[str]:
 
 def _key(name: str, body: Json, context: Context) -> str:
     dataset = body.get("datasetId") if isinstance(body, dict) else None
+    if dataset == NULL:
+        raise InvalidInput("a datasetId is not removed.", field="datasetId", remedy="Leave it out (5.5.8).")
     return attribute_key(
         context.name(name, field="attr"), dataset if isinstance(dataset, str) and dataset != "@none" else None
     )

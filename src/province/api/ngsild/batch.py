@@ -16,7 +16,7 @@ from province.api.route import Call, json_response
 from province.errors import InvalidInput, ProvinceError, TooLarge
 from province.model.change import Change, Operation, Style
 from province.model.codec import decode
-from province.model.entity import Entity, Json
+from province.model.entity import Entity, Json, split_key
 from province.model.jsonld import Context, is_iri
 
 MAX_ENTITIES: Final = 20_000
@@ -122,9 +122,21 @@ async def _write(call: Call, op: Operation, style: Style) -> Response:
             errors.append((change.id, one))
         elif change.id in refused:
             errors.append((change.id, refused[change.id]))
+        elif one.kept:
+            errors.append((change.id, _left(one.kept)))
         else:
             (created if one.created else changed).append(change.id)
     return _answer(call, changed, created, errors)
+
+
+def _left(kept: tuple[str, ...]) -> ProvinceError:
+    """With noOverwrite an entity that has some of the attributes is updated in part, which is told (5.6.9.4)."""
+    names = ", ".join(dict.fromkeys(split_key(k)[0] for k in kept))
+    return InvalidInput(
+        f"the entity has {names[:300]}, and noOverwrite was asked for; what it had not was added.",
+        field=split_key(kept[0])[0],
+        remedy="Leave the option out to overwrite.",
+    )
 
 
 async def _observe(
@@ -161,6 +173,8 @@ async def _context_of(call: Call, one: Json, context: Context) -> Context:
 def _entities(body: Json) -> list[Any]:
     if not isinstance(body, list) or not body:
         raise InvalidInput("expected a list that is not empty.", field="body", remedy="Send [ … ].")
+    if any(one is None for one in body):
+        raise InvalidInput("a member of the list is null.", field="body", remedy="Leave it out.")
     if len(body) > MAX_ENTITIES:
         raise TooLarge(
             f"the list has {len(body)} members.", field="body", remedy=f"Send at most {MAX_ENTITIES} at once."

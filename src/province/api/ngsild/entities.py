@@ -175,7 +175,7 @@ async def replace_entity(call: Call) -> Response:
 
 async def delete(call: Call) -> Response:
     """Delete an entity; its history stays."""
-    change = Change(op="delete", id=entity_id(call), type="", expect_version=expected_version(call))
+    change = Change(op="delete", id=await gated_id(call), type="", expect_version=expected_version(call))
     await call.services.broker.apply((change,), call.actor, key=call.key)
     return Response(status_code=204)
 
@@ -220,6 +220,20 @@ def _purged(entity: Entity, keep: frozenset[str], drop: frozenset[str]) -> Chang
 def names_of(fragment: Fragment) -> list[str]:
     """The names of the attributes that a fragment touches."""
     return [split_key(k)[0] for k in fragment.attrs]
+
+
+async def gated_id(call: Call) -> str:
+    """The id in the address, of an entity that has the type of the parameter `type`, if there is one.
+
+    Raises: InvalidInput, NotFound.
+    """
+    id = entity_id(call)
+    if "type" in call.params:
+        wanted = parse_types(call.text("type"), await read_context(call))
+        entity = await call.services.broker.get(id, call.actor, latest=False)
+        if not wanted.admits(entity.types):
+            raise NotFound(f"{id} has not that type.", field="type")
+    return id
 
 
 def entity_id(call: Call) -> str:

@@ -21,8 +21,16 @@ from province.api.route import Call, path_id
 from province.broker.history import Instance
 from province.errors import InvalidInput, NotFound
 from province.model.change import Change, Operation
-from province.model.codec import Reading, members, read_attribute, read_evolution, read_scope, read_types
-from province.model.entity import Attribute, Entity, Json, attribute_key, split_key
+from province.model.codec import (
+    Reading,
+    members,
+    read_attribute,
+    read_evolution,
+    read_expiry,
+    read_scope,
+    read_types,
+)
+from province.model.entity import EXPIRY, SCOPE, Attribute, Entity, Json, attribute_key, split_key
 from province.model.fragment import is_empty
 from province.model.jsonld import Context, is_iri
 from province.model.jsonvalue import check_json
@@ -148,12 +156,15 @@ async def _write(
     services = call.services
     declared = {t: services.broker.types[t] for t in types if t in services.broker.types}
     reading = Reading(context, declared)
-    scope = read_scope(given.pop("scope")) if "scope" in given else None
+    scope = read_scope(_present_scope(given.pop(SCOPE))) if SCOPE in given else None
     state: dict[str, Attribute | None] = {}
     past: list[tuple[str, Attribute]] = []
     rows: list[Row] = []
     for member, value in given.items():
         if member in _OWN:
+            continue
+        if member == EXPIRY:
+            state[EXPIRY] = read_expiry(value)
             continue
         name, given_instances = read_evolution(member, value, reading)
         by_key: dict[str, list[Attribute]] = {}
@@ -180,6 +191,14 @@ async def _write(
     done = await services.broker.apply((change,), call.actor, key=call.key)
     await observe_all(call, rows)
     return done[0].created
+
+
+def _present_scope(value: Json) -> Json:
+    """The scope of a temporal entity: plain, or reified as its temporal representation is (4.5.6): the newest one."""
+    several = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, dict) and "value" in one for one in several) or not several:
+        return value
+    return max(several, key=lambda one: str(one.get("observedAt", "")))["value"]
 
 
 def _time(attribute: Attribute) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import msgspec
 
 from province.api.ngsild.view import read_members
 from province.api.route import Call, Param
+from province.broker.select import names_in
 from province.errors import InvalidInput, TooComplex, Unsupported
 from province.model.entity import Entity, Json
 from province.model.geometry import Geometry
@@ -27,6 +29,7 @@ MAX_SORTED: Final = 20_000
 BY_OFFSET: Final = "offset"
 """The token of a next page that is found by its offset alone."""
 _PAGE: Final = 1_000
+_SYSTEM: Final = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "deletedAt"))
 _WHOLE = {"type": "integer", "minimum": 0}
 
 QUERY_PARAMS: Final = (
@@ -82,10 +85,17 @@ def read_question(call: Call, context: Context) -> Question:
     if attrs:
         where.append(AnyOf(tuple((Where(a, "exists"),) for a in attrs)))
     if call.text("q"):
+        _require_plain(call, call.text("q"))
         where.extend(parse_q(call.text("q"), context, expand=call.names("expandValues")))
     elif "q" in call.params:
         raise InvalidInput("q is empty.", field="q")
-    choice = parse_types(call.text("type"), context) if "type" in call.params else None
+    any_type = call.text("type") == "*"
+    if any_type and call.text("local") == "false":
+        raise InvalidInput("type=* is for what is here.", field="type", remedy="Leave local=false out (5.7.2.4).")
+    choice = parse_types(call.text("type"), context) if "type" in call.params and not any_type else None
+    if "csf" in call.params:
+        parse_q(call.text("csf"), context)  # of no effect with one broker, and yet to be well formed
+    _check_collation(call.text("collation"))
     count = call.flag("count") or "count" in call.names("options")
     limit = call.number("limit", 20, most=MAX_LIMIT)
     if limit == 0 and not count:
@@ -104,7 +114,7 @@ def read_question(call: Call, context: Context) -> Question:
     geo = read_geo(call, context)
     if geo is not None:
         query = msgspec.structs.replace(geo[0].narrow(query), geoproperty="" if geo[1] == "location" else geo[1])
-    if not (query.types or query.where or "georel" in call.params or call.flag("local")):
+    if not (query.types or any_type or _selects(query) or "georel" in call.params or call.flag("local")):
         raise InvalidInput(
             "a query needs one of type, attrs, q, georel.",
             field="type",
@@ -118,11 +128,44 @@ def read_question(call: Call, context: Context) -> Question:
     return Question(query, frozenset(attrs), offset, order, origin)
 
 
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_TERMS: Final = re.compile(r"[;|()]+")
+
+
+def _require_plain(call: Call, q: str, *, join: str = "") -> None:
+    """Refuse a filter of linked entities where none are joined, and one of system attributes alone (5.7.2.4).
+
+    Raises: InvalidInput.
+    """
+    bare = _QUOTED.sub('""', q)
+    steps = max(itertools.accumulate((c == "{") - (c == "}") for c in bare), default=0)
+    joined = 0 if (join or call.text("join", "@none")) == "@none" else call.number("joinLevel", 1, least=1, most=10)
+    if steps > joined:
+        raise InvalidInput(f"q goes {steps} steps, and {joined} are joined.", field="q", remedy="Add join, joinLevel.")
+    terms = [term.strip().lstrip("!") for term in _TERMS.split(bare) if term.strip()]
+    names = [re.split(r"[^\w@]", term, maxsplit=1)[0] for term in terms]
+    if names and all(name in _SYSTEM for name in names):
+        raise InvalidInput("q names only what every entity has.", field="q", remedy="Name an attribute as well.")
+
+
+def _selects(query: Query) -> bool:
+    """Whether `attrs` or `q` names an attribute, and not only what every entity has (5.7.2.4)."""
+    return bool(names_in(query) - _SYSTEM)
+
+
+def _check_collation(given: Any) -> None:
+    """A language tag; texts are sorted in Vietnamese order whatever it says. Raises: InvalidInput."""
+    if given and not (isinstance(given, str) and re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,10}", given)):
+        raise InvalidInput(f"{str(given)[:40]!r} is no collation.", field="collation", remedy="Give a tag such as vi.")
+
+
 def read_order(given: Mapping[str, Any], context: Context) -> tuple[tuple[OrderTerm, ...], Geometry | None]:
     """`orderBy`, and what distances are measured from (4.23.3). Raises: InvalidInput."""
     if not given.get("orderBy"):
         return (), None
-    order = parse_order(_text(given["orderBy"], "orderBy"), context)
+    asked = given["orderBy"]
+    text = ",".join(_text(one, "orderBy") for one in asked) if isinstance(asked, list) else _text(asked, "orderBy")
+    order = parse_order(text, context)
     origin = None
     if any(t.direction.startswith("dist") for t in order):
         if "orderFrom" not in given:
@@ -153,6 +196,13 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
         "type", "entities", "attrs", "q", "geoQ", "scopeQ", "lang", "pick", "omit", "expandValues", "orderBy", "join",
         "joinLevel", "csf", "datasetId", "containedBy", "jsonKeys", "splitEntities", "local", "ordering", "@context",
     }  # fmt: skip
+    if "temporalQ" in body:
+        raise InvalidInput("temporalQ belongs to temporal queries.", field="temporalQ", remedy="Leave it out.")
+    for name in ("attrs", "pick", "omit", "entities"):
+        if body.get(name) == []:
+            raise InvalidInput("the list is empty.", field=name, remedy="Leave it out.")
+    if "csf" in body:
+        parse_q(_text(body["csf"], "csf"), context)
     for name in sorted(body.keys() - known):
         raise Unsupported(f"the member {name[:40]!r} of a query is not offered.", field=name[:40])
     types: list[str] = []
@@ -169,13 +219,14 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
             types.extend(choice.names)
             together.extend(choice.groups)
         ids.extend(read_ids(_list(one.get("id", []), f"entities[{i}].id")))
-        if "idPattern" in one:
+        if "idPattern" in one and "id" not in one:  # ids take precedence (5.2.33)
             patterns.append(read_pattern(one["idPattern"], f"entities[{i}].idPattern"))
     where: list[Where | AnyOf] = []
     attrs = [context.name(_text(a, "attrs"), field="attrs") for a in _list(body.get("attrs", []), "attrs")]
     if attrs:
         where.append(AnyOf(tuple((Where(a, "exists"),) for a in attrs)))
     if "q" in body:
+        _require_plain(call, _text(body["q"], "q"), join=_text(body.get("join", ""), "join"))
         expand = [_text(a, "expandValues") for a in _list(body.get("expandValues", []), "expandValues")]
         where.extend(parse_q(_text(body["q"], "q"), context, expand=expand))
     count = call.flag("count") or "count" in call.names("options")
@@ -198,16 +249,27 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
         name = context.name(_text(geo.get("geoproperty", "location"), "geoQ"), field="geoQ.geoproperty")
         query = msgspec.structs.replace(place.narrow(query), geoproperty="" if name == "location" else name)
     everything = body.get("local") is True or call.flag("local") or any_type
-    if not (query.types or query.where or "geoQ" in body or everything):
+    if not (query.types or _selects(query) or "geoQ" in body or everything):
         raise InvalidInput("a query needs one of entities, attrs, q, geoQ.", field="entities", remedy="Add one.")
     pick, omit = (
         read_projection([_text(n, f"{p}[{i}]") for i, n in enumerate(_list(body.get(p, []), p))], context, p)
         for p in ("pick", "omit")
     )
     nested = body.get("ordering")
-    sorting, origin = read_order(nested if isinstance(nested, dict) else body, context)
+    sorting, origin = read_order(_ordering(nested) if isinstance(nested, dict) else body, context)
     offset = call.number("offset", 0, most=100_000_000)
     return Question(query, frozenset(attrs), offset, sorting, origin, pick, omit)
+
+
+def _ordering(given: Mapping[str, Any]) -> dict[str, Any]:
+    """OrderingParams (5.2.43) under the names of the parameters. Raises: InvalidInput."""
+    _check_collation(given.get("collation"))
+    result = {"orderBy": given.get("orderBy"), "orderGeometry": _text(given.get("geometry", "Point"), "ordering")}
+    if "coordinates" in given:
+        if not isinstance(given["coordinates"], list):
+            raise InvalidInput("expected a list of coordinates.", field="ordering.coordinates")
+        result["orderFrom"] = given["coordinates"]
+    return result
 
 
 def read_geo(call: Call, context: Context) -> tuple[Place, str] | None:

@@ -18,7 +18,7 @@ from province.api.ngsild.view import View, read_context, read_ld, read_members, 
 from province.api.route import Call, Param
 from province.broker.history import History
 from province.errors import InvalidInput, NotFound
-from province.model.entity import NULL, ORIGINS, Attribute, Entity, Json, split_key
+from province.model.entity import EXPIRY, NULL, ORIGINS, SCOPE, Attribute, Entity, Json, split_key
 from province.model.evolution import (
     TimeProperty,
     encode_aggregates,
@@ -126,15 +126,35 @@ async def query_body(call: Call) -> Response:
     if not isinstance(body, dict):
         raise InvalidInput("the body is no Query.", field="type", remedy='Send {"type": "Query", …}.')
     temporal = body.pop("temporalQ", None)
+    for part in (temporal, body.pop("aggrParams", None)):
+        _take_aggregation(call, part if isinstance(part, dict) else {})
     question = read_body_question(call, body, context)
     given = temporal if isinstance(temporal, dict) else {}
     return await answer_query(call, context, question, _period_of(given))
+
+
+def _take_aggregation(call: Call, given: Mapping[str, Any]) -> None:
+    """What a body says of aggregation, as if it stood in the parameters (5.2.21, 5.2.44). Raises: InvalidInput."""
+    for name in ("aggrMethods", "aggrPeriodDuration"):
+        value = given.get(name)
+        if value is None or name in call.params:
+            continue
+        several = value if isinstance(value, list) else [value]
+        if not several or not all(isinstance(one, str) for one in several):
+            raise InvalidInput("expected text.", field=name)
+        call.params = {**call.params, name: ",".join(several)}
+    if "aggrPeriodDuration" in call.params:
+        read_duration(call.params["aggrPeriodDuration"])
+    if "aggrMethods" in given and not call.text("format"):
+        call.params = {**call.params, "format": "aggregatedValues"}
 
 
 async def answer_query(call: Call, context: Context, question: Question, period: Period) -> Response:
     """The histories of entities. Those without an instance in the period are left out (5.7.4.4)."""
     view = read_view(call, context, geo=False, pick=question.pick, omit=question.omit)
     view.require_flat()
+    if question.order or question.query.order.removeprefix("-") != "id":
+        raise InvalidInput("histories are ordered by id alone (5.7.4.4).", field="orderBy", remedy="orderBy=id.")
     entities, following, total = await find(call, question)
     entities = [e for e in entities if view.admits(e)]
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -144,7 +164,11 @@ async def answer_query(call: Call, context: Context, question: Question, period:
             return await _read(call, entity, period, sorted(question.attrs), view)
 
     histories = await asyncio.gather(*(one(e) for e in entities))
-    kept = [(e, h) for e, h in zip(entities, histories, strict=True) if h or not period.relation]
+    kept = [
+        (e, h)
+        for e, h in zip(entities, histories, strict=True)
+        if not period.relation or any(name != SCOPE or SCOPE in view.pick for name in h)
+    ]
     merged = {(i, n): a for i, (_, h) in enumerate(kept) for n, a in h.items()}
     part, cut = _part(merged, period, call.services.temporal_instances)
     bodies = []
@@ -192,7 +216,9 @@ async def _read(
     wanted = [n for n in shown if n not in view.omit]
     if shown and not wanted:
         return {}
-    present = dict.fromkeys(split_key(k)[0] for k in entity.attrs)
+    if view.pick and not shown and SCOPE in view.pick:
+        wanted = [SCOPE]
+    present = dict.fromkeys(split_key(k)[0] for k in entity.attrs if k != EXPIRY)
     asked = [n for n in measured if not wanted or n in wanted]
     most = max(MAX_INSTANCES, call.services.temporal_instances + 1)
     result: dict[str, list[Attribute]] = {}
@@ -209,6 +235,9 @@ async def _read(
         _add_readings(result, history.readings, entity)
     # Records are found by when they were written; what is asked by another time is looked for among all of them.
     recorded = [n for n in wanted or ([] if not asked else present) if n not in measured]
+    scoped = not names and SCOPE not in view.omit and (not view.pick or SCOPE in view.pick)
+    if scoped and (wanted or asked or recorded):
+        recorded.append(SCOPE)
     if not wanted or recorded:
         written = period.property == "modifiedAt"
         history = await broker.history(
@@ -220,6 +249,8 @@ async def _read(
             limit=MAX_RECORDS,
         )
         _add_records(result, history, entity, period)
+        if scoped:
+            _add_scopes(result, history, entity, period)
     kept = {}
     for name, instances in result.items():
         held = [
@@ -267,7 +298,7 @@ def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: E
 def _add_records(result: dict[str, list[Attribute]], history: History, entity: Entity, period: Period) -> None:
     before: dict[str, Attribute] = {}
     for one in history.records:
-        if entity.created_at is not None and one.at < entity.created_at:
+        if one.key == EXPIRY or (entity.created_at is not None and one.at < entity.created_at):
             continue  # of an earlier entity with the same id, which was deleted
         name, dataset = split_key(one.key)
         attribute = one.attribute
@@ -294,13 +325,30 @@ def _add_records(result: dict[str, list[Attribute]], history: History, entity: E
         )
 
 
+def _add_scopes(result: dict[str, list[Attribute]], history: History, entity: Entity, period: Period) -> None:
+    """The scope as a Property that has times and nothing else (4.5.6); an empty one was removed."""
+    since: Instant | None = None
+    for one in history.scopes:
+        if entity.created_at is not None and one.at < entity.created_at:
+            continue
+        if one.attribute is not None:
+            since = one.at
+            shown = Attribute(value=one.attribute.value, observed_at=one.at, created_at=one.at, modified_at=one.at)
+        elif period.property == "deletedAt":
+            shown = Attribute(value=[], created_at=since, deleted_at=one.at)
+        else:
+            continue
+        result.setdefault(SCOPE, []).append(shown)
+
+
 def instance_id(seq: int) -> str:
     """The id of an instance in the history of a record."""
     return f"urn:ngsi-ld:Instance:{seq}"
 
 
 def _show(call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View) -> dict[str, Json]:
-    shown = _represent(call, entity, found, period, view)
+    picked = {n: one for n, one in found.items() if not view.pick or n in view.pick}
+    shown = _represent(call, entity, picked, period, view)
     for name in ("id", "type"):
         if (view.pick and name not in view.pick) or name in view.omit:
             del shown[name]
@@ -310,7 +358,7 @@ def _show(call: Call, entity: Entity, found: dict[str, list[Attribute]], period:
 def _represent(
     call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View
 ) -> dict[str, Json]:
-    options = {*call.names("options"), call.text("format")}
+    options = {call.text("format")} if call.text("format") else set(call.names("options"))  # 6.3.12: format first
     if "aggregatedValues" in options:
         methods = call.names("aggrMethods")
         for one in methods:
@@ -324,6 +372,7 @@ def _represent(
         aggregates = {
             n: (a[0].type, aggregate(a, methods, length, period.property, period.start, period.end))
             for n, a in found.items()
+            if n != SCOPE
         }
         return encode_aggregates(entity.id, entity.types, aggregates, context=view.context)
     if "temporalValues" in options:
@@ -333,7 +382,8 @@ def _represent(
             ]
             for n, one in found.items()
         }
-        return encode_pairs(entity.id, entity.types, placed, period.property, context=view.context)
+        kinds = {split_key(k)[0]: a.type for k, a in entity.attrs.items()}
+        return encode_pairs(entity.id, entity.types, placed, period.property, context=view.context, kinds=kinds)
     return encode_evolution(
         entity.id,
         entity.types,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -124,25 +125,25 @@ class View:
 
 
 def read_accept(call: Call, *, geo: bool = True) -> str:
-    """The media type to answer in: JSON, then JSON-LD, then GeoJSON. Raises: HTTPException 406."""
-    ranked: list[tuple[float, int, str]] = []
+    """The media type to answer in: the best liked; then JSON, then JSON-LD, then GeoJSON. Raises: HTTPException 406."""
     offered = (JSON, LD, GEO) if geo else (JSON, LD)
-    header = call.request.headers.get("accept", "*/*") or "*/*"
-    for part in header.split(","):
-        name, _, rest = part.strip().partition(";")
-        quality = 1.0
-        for parameter in rest.split(";"):
-            if parameter.strip().startswith("q="):
-                try:
-                    quality = float(parameter.strip()[2:])
-                except ValueError:
-                    raise InvalidInput(f"{part[:60]!r} is not a quality.", field="Accept") from None
-        for i, media in enumerate(offered):
-            if name.strip().lower() in (media, "*/*", "application/*") and quality > 0:
-                ranked.append((-quality, i, media))
-    if not ranked:
+    liked = dict(_range(part) for part in (call.request.headers.get("accept", "") or "*/*").split(","))
+    # The closest range decides for a type (RFC 9110, 12.5.1): `application/json;q=0, */*` is anything but JSON.
+    ranked = [
+        (-next((liked[r] for r in (media, "application/*", "*/*") if r in liked), 0.0), i, media)
+        for i, media in enumerate(offered)
+    ]
+    best = min(ranked)
+    if best[0] == 0:
         raise HTTPException(406, f"Not acceptable: this is offered as {', '.join(offered)}.")
-    return min(ranked)[2]
+    return best[2]
+
+
+def _range(part: str) -> tuple[str, float]:
+    """A media range and how much it is liked; a weight that is none says nothing."""
+    name, _, rest = part.strip().partition(";")
+    weight = re.search(r"(?:^|;)\s*q=(\d(?:\.\d{0,3})?)\s*(?:;|$)", rest, re.IGNORECASE)
+    return name.strip().lower(), float(weight[1]) if weight else 1.0
 
 
 async def read_context(call: Call) -> Context:
@@ -214,12 +215,17 @@ def read_view(
         raise InvalidInput("pick and omit name the same member.", field="omit")
     if (pick or omit) and "attrs" in call.params:
         raise InvalidInput("attrs excludes pick and omit.", field="attrs", remedy="Use pick.")
+    media = read_accept(call, geo=geo)
+    if "geometryProperty" in call.params and media != GEO:
+        raise InvalidInput(
+            "geometryProperty is for GeoJSON.", field="geometryProperty", remedy=f"Send Accept: {GEO}, or leave it out."
+        )
     join, level = read_join(call)
     if max(depth(pick), depth(omit)) > (level if join else 0):
         raise InvalidInput("the projection goes further than join and joinLevel.", field="pick")
     return View(
         context=context,
-        media=read_accept(call, geo=geo),
+        media=media,
         form=form,
         sys_attrs="sysAttrs" in options or call.flag("sysAttrs"),
         pick=pick,

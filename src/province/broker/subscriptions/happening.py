@@ -11,7 +11,7 @@ import msgspec
 from province.broker.database import Connection
 from province.broker.relay import OutboxRow
 from province.broker.rows import decode_attribute
-from province.model.entity import Attribute, Entity, split_key
+from province.model.entity import SCOPE, Attribute, Entity, split_key
 from province.model.time import Instant
 
 
@@ -128,10 +128,11 @@ async def _as_of(
 ) -> Entity | None:
     rows = await connection.fetch(
         "SELECT DISTINCT ON (attr) attr, attribute FROM attribute_history"
-        " WHERE tenant = $1 AND entity = $2 AND at <= $3 ORDER BY attr, seq DESC",
+        " WHERE tenant = $1 AND entity = $2 AND at <= $3 AND attr <> $4 ORDER BY attr, seq DESC",
         row.tenant,
         row.entity,
         row.at,
+        SCOPE,
     )
     attrs = {r["attr"]: decode_attribute(r["attribute"]) for r in rows if r["attribute"] is not None}
     if not attrs and present is None:

@@ -11,7 +11,7 @@ import msgspec
 from province.broker.access import Access
 from province.broker.linking import flatten, read_linked, targets
 from province.broker.subscriptions.happening import Happening
-from province.broker.subscriptions.sources import News
+from province.broker.subscriptions.sources import News, relevant
 from province.broker.subscriptions.store import Kept, Owner
 from province.identity import policy
 from province.model.actor import Actor
@@ -106,7 +106,7 @@ async def compose_news(kept: Kept, news: News, reach: Reach) -> Message | None:
     if actor is None or policy.scope(actor, "registration.read").nothing:
         return None
     context = await context_of(kept, reach)
-    data = [encode_registration(document, context) for document in news.registrations]
+    data = [encode_registration(relevant(kept, document), context) for document in news.registrations]
     return _message(kept, data, context, kind="ContextSourceNotification", extra={"triggerReason": news.reason})
 
 

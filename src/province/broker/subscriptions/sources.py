@@ -14,7 +14,7 @@ from province.broker.registrations import read_all
 from province.broker.relay import OutboxRow
 from province.broker.subscriptions.store import Kept, load
 from province.model.entity import Json
-from province.model.registration import Interest, as_entity, could_answer
+from province.model.registration import Interest, as_entity, could_answer, information_fits
 from province.model.subscription import Subscription
 from province.model.time import Instant, now
 
@@ -67,10 +67,10 @@ class Sources:
 
     async def _refresh(self, connection: Connection, event: OutboxRow) -> set[str]:
         id = event.entity or ""
-        known = self._kept.pop((event.tenant, id), None)
+        self._kept.pop((event.tenant, id), None)
         for kept in await load(connection, "registration", tenant=event.tenant, id=id):
             self._kept[event.tenant, id] = kept
-            if known is None and not kept.subscription.interval_s:
+            if not kept.subscription.interval_s:  # new or changed: of everything that matches now (5.11.7)
                 return await self.tell_all(connection, kept, event.id, event.at)
         return set()
 
@@ -82,15 +82,24 @@ class Sources:
         return await store(connection, kept, News(reason="newlyMatching", registrations=found), event, at)
 
 
+def _interest(kept: Kept) -> Interest:
+    wanted: Subscription = kept.subscription
+    names = wanted.watched | frozenset(wanted.attributes or wanted.pick) if wanted.watched else wanted.watched
+    return Interest(selectors=wanted.selectors, attributes=names, temporal=wanted.temporal, datasets=wanted.datasets)
+
+
+def relevant(kept: Kept, document: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A registration with the members of `information` alone that the subscriber asked for (5.11.7)."""
+    interest = _interest(kept)
+    shown = [one for one in document["information"] if information_fits(one, interest)]
+    return {**document, "information": shown} if shown else document
+
+
 def _fits(kept: Kept, document: Mapping[str, Json] | None) -> bool:
     if document is None:
         return False
     wanted: Subscription = kept.subscription
-    names = wanted.watched | frozenset(wanted.attributes or wanted.pick) if wanted.watched else wanted.watched
-    interest = Interest(
-        selectors=wanted.selectors, attributes=names, temporal=wanted.temporal, datasets=wanted.datasets
-    )
-    if not could_answer(document, interest):
+    if not could_answer(document, _interest(kept)):
         return False
     source = as_entity(document, kept.tenant)
     return (

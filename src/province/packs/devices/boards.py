@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from province.model.label import Label
 from province.model.query import Where
 from province.model.schema import Record
-from province.pack import Board, Indicator
+from province.pack import Board, Indicator, Measure
 from province.packs.devices.types import Streetlight
 from province.vocab.agriculture import AgriParcelRecord
 from province.vocab.environment import WaterQualityObserved
@@ -27,32 +29,32 @@ def silent(name: str, of: type[Record], where: tuple[Where, ...] = ()) -> Indica
     return Indicator(name, "silent", of, Label("Mất tín hiệu", "Silent"), "C62", where=where, within_s=RECENT_S)
 
 
-def _mean(
-    name: str,
-    of: type[Record],
-    field: str,
-    title: Label,
-    unit: str,
-    where: tuple[Where, ...] = (),
-    by_area: bool = False,
-) -> Indicator:
-    return Indicator(
-        name, "mean", of, title, unit, where=where, field=field, by="area" if by_area else "", within_s=RECENT_S
-    )
+def _recent(
+    measure: Measure, name: str, of: type[Record], field: str, title: Label, unit: str,
+    where: tuple[Where, ...] = (), by_area: bool = False,
+) -> Indicator:  # fmt: skip
+    """What sensors of a kind measured within the hour."""
+    made = Indicator(name, measure, of, title, unit, where=where, field=field, within_s=RECENT_S)
+    return replace(made, by="area") if by_area else made
 
 
-def _sum(
-    name: str,
-    of: type[Record],
-    field: str,
-    title: Label,
-    unit: str,
-    where: tuple[Where, ...] = (),
-    by_area: bool = False,
-) -> Indicator:
-    return Indicator(
-        name, "sum", of, title, unit, where=where, field=field, by="area" if by_area else "", within_s=RECENT_S
-    )
+_mean, _sum, _max = partial(_recent, "mean"), partial(_recent, "sum"), partial(_recent, "max")
+
+
+def _rooms(
+    name: str, title: Label, icon: str, where: tuple[Where, ...], co2: Label, warmth: Label, people: Label
+) -> Board:
+    """The board of the rooms of one domain: the same sensors, under the names of those who work there."""
+    of = IndoorEnvironmentObserved
+    return Board(
+        name, title, of=of, field="co2", where=where, types=(of,), icon=icon,
+        tiles=(
+            _mean(f"{name}_co2", of, "co2", co2, "59", where, by_area=True),
+            _mean(f"{name}_temperature", of, "temperature", warmth, "CEL", where),
+            _sum(f"{name}_people", of, "peopleCount", people, "C62", where),
+            silent(f"{name}_silent", of, where),
+        ),
+    )  # fmt: skip
 
 
 BOARDS: Final = (
@@ -73,41 +75,17 @@ BOARDS: Final = (
             silent("traffic_silent", TrafficFlowObserved),
         ),
     ),
-    Board(
-        "health",
-        Label("Y tế", "Health"),
-        of=IndoorEnvironmentObserved,
-        field="co2",
-        where=_CLINIC,
-        types=(IndoorEnvironmentObserved,),
-        icon="people",
-        tiles=(
-            _mean("health_co2", IndoorEnvironmentObserved, "co2",
-                  Label("CO₂ trung bình tại cơ sở y tế", "Mean CO₂ in clinics"), "59", _CLINIC, by_area=True),
-            _mean("health_temperature", IndoorEnvironmentObserved, "temperature",
-                  Label("Nhiệt độ phòng trung bình", "Mean room temperature"), "CEL", _CLINIC),
-            _sum("health_people", IndoorEnvironmentObserved, "peopleCount",
-                 Label("Số người trong phòng", "People in the rooms"), "C62", _CLINIC),
-            silent("health_silent", IndoorEnvironmentObserved, _CLINIC),
-        ),
+    _rooms(
+        "health", Label("Y tế", "Health"), "people", _CLINIC,
+        Label("CO₂ trung bình tại cơ sở y tế", "Mean CO₂ in clinics"),
+        Label("Nhiệt độ phòng trung bình", "Mean room temperature"),
+        Label("Số người trong phòng", "People in the rooms"),
     ),
-    Board(
-        "education",
-        Label("Giáo dục", "Education"),
-        of=IndoorEnvironmentObserved,
-        field="co2",
-        where=_SCHOOL,
-        types=(IndoorEnvironmentObserved,),
-        icon="person",
-        tiles=(
-            _mean("education_co2", IndoorEnvironmentObserved, "co2",
-                  Label("CO₂ trung bình trong lớp học", "Mean CO₂ in classrooms"), "59", _SCHOOL, by_area=True),
-            _mean("education_temperature", IndoorEnvironmentObserved, "temperature",
-                  Label("Nhiệt độ lớp học trung bình", "Mean classroom temperature"), "CEL", _SCHOOL),
-            _sum("education_people", IndoorEnvironmentObserved, "peopleCount",
-                 Label("Số người trong lớp", "People in the classrooms"), "C62", _SCHOOL),
-            silent("education_silent", IndoorEnvironmentObserved, _SCHOOL),
-        ),
+    _rooms(
+        "education", Label("Giáo dục", "Education"), "person", _SCHOOL,
+        Label("CO₂ trung bình trong lớp học", "Mean CO₂ in classrooms"),
+        Label("Nhiệt độ lớp học trung bình", "Mean classroom temperature"),
+        Label("Số người trong lớp", "People in the classrooms"),
     ),
     Board(
         "agriculture",
@@ -137,9 +115,8 @@ BOARDS: Final = (
         tiles=(
             _sum("tourism_people", CrowdFlowObserved, "peopleCount",
                  Label("Khách tại các điểm", "Visitors at the sites"), "C62", by_area=True),
-            Indicator("tourism_fullest", "max", CrowdFlowObserved,
-                      Label("Mức lấp đầy cao nhất (0–1)", "Greatest occupancy (0–1)"), "C62", field="occupancy",
-                      within_s=RECENT_S),
+            _max("tourism_fullest", CrowdFlowObserved, "occupancy",
+                 Label("Mức lấp đầy cao nhất (0–1)", "Greatest occupancy (0–1)"), "C62"),
             silent("tourism_silent", CrowdFlowObserved),
         ),
     ),

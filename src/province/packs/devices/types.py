@@ -10,7 +10,7 @@ from province.model.label import Label
 from province.model.schema import Field, TypeInfo
 from province.model.unit import Unit
 from province.vocab import SENSORS as SHARED
-from province.vocab.sensing import Sensor, sensor_info
+from province.vocab.sensing import Sensor, measured, sensor_info
 
 
 class Streetlight(Sensor, frozen=True, kw_only=True):
@@ -21,12 +21,21 @@ class Streetlight(Sensor, frozen=True, kw_only=True):
     powerState: Annotated[
         str | None,
         Field(
-            Label("Trạng thái đèn", "Power state"), observed=True, public=True, values=("on", "off", "low", "bootingUp")
+            Label("Trạng thái đèn", "Power state"),
+            observed=True,
+            public=True,
+            values=("on", "off", "low", "bootingUp"),
+            names=(
+                ("on", Label("Sáng", "On")),
+                ("off", Label("Tắt", "Off")),
+                ("low", Label("Sáng yếu", "Dimmed")),
+                ("bootingUp", Label("Đang khởi động", "Starting up")),
+            ),
         ),
     ] = None
     illuminanceLevel: Annotated[
         float | None,
-        Field(Label("Mức sáng (0–1)", "Light level (0–1)"), observed=True, public=True, minimum=0, maximum=1),
+        measured("Mức sáng (0–1)", "Light level (0–1)", 0, 1),
         Unit("C62"),
     ] = None
     powerConsumption: Annotated[

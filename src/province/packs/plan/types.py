@@ -117,7 +117,15 @@ class PlanOwner(Record, frozen=True, kw_only=True):
 
     line: Annotated[str, _LINE]
     agency: Annotated[str, Field(Label("Cơ quan", "Agency"), indexed=True, public=True, ref="Agency")]
-    role: Annotated[str, Field(Label("Vai trò", "Role"), public=True, values=("lead", "support"))] = "lead"
+    role: Annotated[
+        str,
+        Field(
+            Label("Vai trò", "Role"),
+            public=True,
+            values=("lead", "support"),
+            names=(("lead", Label("Chủ trì", "Leads")), ("support", Label("Phối hợp", "Supports"))),
+        ),
+    ] = "lead"
     validFrom: Annotated[str, _FROM]
     validTo: Annotated[str | None, _UNTIL] = None
     confirmed: Annotated[bool, _CONFIRMED] = False

@@ -28,6 +28,7 @@ from province.pack import CALLER, Context, Effect, Notice
 from province.packs.reports.types import CATEGORIES, CATEGORY_NAMES, Report
 from province.vocab.agency import Agency
 from province.vocab.area import Area, civil_day, in_force, local_area
+from province.vocab.mandate import Mandate, in_charge
 
 LOOK_AROUND_M: Final = 1000.0
 """Ceiling of the search for duplicates; the parameter `duplicate_distance` narrows it."""
@@ -111,6 +112,11 @@ def agencies_now(report: Entity) -> Query:
     return Query(types=("Agency",), where=(Where("validTo", "absent"),), limit=1000)
 
 
+def mandates_now(report: Entity) -> Query:
+    """Mandates that have not ended."""
+    return Query(types=("Mandate",), where=(Where("validTo", "absent"),), limit=1000)
+
+
 def reports_around(report: Entity) -> Query:
     """Reports of the same category, near and recent, within the ceilings."""
     since = parse_instant(report.value("reportedAt")) - timedelta(days=LOOK_BACK_DAYS)
@@ -126,7 +132,13 @@ def reports_around(report: Entity) -> Query:
 
 
 def route(
-    report: Report, *, context: Context, areas: Sequence[Area], agencies: Sequence[Agency], around: Sequence[Report]
+    report: Report,
+    *,
+    context: Context,
+    areas: Sequence[Area],
+    agencies: Sequence[Agency],
+    around: Sequence[Report],
+    mandates: Sequence[Mandate] = (),
 ) -> list[Effect]:
     """Give a new report to the agency in charge of its place and category, and link it to a likely duplicate.
 
@@ -143,17 +155,29 @@ def route(
         known["area"] = area.id
     if twin is not None:
         known["duplicateOf"] = twin
-    agency = find_agency(report.category, area, agencies, context)
+    agency = find_agency(report.category, area, agencies, context, mandates)
     if agency is not None:
         return _assign(report, agency.id, context, known)
     waiting = change(report, event="report.unrouted", **known)
     return [msgspec.structs.replace(waiting, counters=_missing_number(report))]
 
 
-def find_agency(category: str, area: Area | None, agencies: Sequence[Agency], context: Context) -> Agency | None:
-    """The agency for a category at a place: the one competent by the table `routes`, else the ward's committee."""
+def find_agency(
+    category: str,
+    area: Area | None,
+    agencies: Sequence[Agency],
+    context: Context,
+    mandates: Sequence[Mandate] = (),
+) -> Agency | None:
+    """The agency for a category at a place: the one with a mandate for it there, else the one competent by the table
+    `routes`, else the ward's committee."""
     day = civil_day(context.now)
     alive = sorted((a for a in agencies if in_force(a.validFrom, a.validTo, day)), key=lambda a: a.id)
+    here = [id for id in (area.id, area.parent) if id] if area is not None else []
+    charged = in_charge(mandates, category, here, day)
+    for agency in alive:
+        if agency.id == charged:
+            return agency
     competence = context.params["routes"].get(category, WARD)
     if competence != WARD:
         for agency in alive:

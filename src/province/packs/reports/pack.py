@@ -9,6 +9,7 @@ from province.packs.reports import feeds, judging, logic
 from province.packs.reports.types import Report
 from province.vocab.agency import Agency
 from province.vocab.area import Area
+from province.vocab.mandate import Mandate
 
 _OPEN = Where("status", "in", ["new", "assigned", "in_progress", "disputed", "reopened"])
 
@@ -34,6 +35,7 @@ PACK = Pack(
                 Read("areas", logic.areas_here, Area),
                 Read("agencies", logic.agencies_now, Agency),
                 Read("around", logic.reports_around, Report),
+                Read("mandates", logic.mandates_now, Mandate),
             ),
         ),
     ),

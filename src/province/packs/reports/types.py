@@ -110,5 +110,5 @@ class Report(Record, frozen=True, kw_only=True):
     reporterName: Annotated[str | None, Field(Label("Người gửi", "Reporter"), personal=True)] = None
     reporterPhone: Annotated[str | None, Field(Label("Điện thoại", "Phone"), personal=True)] = None
     secretHash: Annotated[
-        str | None, Field(Label("Dấu của mã bí mật", "Hash of the secret"), indexed=True, personal=True)
+        str | None, Field(Label("Dấu của mã bí mật", "Hash of the secret"), indexed=True, personal=True, concealed=True)
     ] = None

@@ -1,0 +1,95 @@
+"""The territory of an installation: orders, addresses and regrouping, over the map that the process keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from province.app import example
+from province.app.core import ATLAS_AGE_S, Core
+from province.broker.database import LOST
+from province.broker.land import Land
+from province.broker.reorganise import Reorganiser
+from province.errors import ConfigurationError, InvalidInput, NotFound, Unavailable
+from province.model.actor import Actor
+from province.model.time import now
+from province.territory import replay
+from province.territory.address import Gazetteer, Resolved
+from province.territory.example import read_facts
+from province.territory.ledger import Ledger, Piece
+from province.territory.order import Order
+from province.territory.regroup import Part, regroup
+from province.vocab.area import civil_day
+
+log = logging.getLogger(__name__)
+LOOK_S = 5.0
+"""How late after midnight an order takes effect, at most, while nothing else is wrong."""
+
+
+def reorganiser(core: Core) -> Reorganiser:
+    """The door of orders."""
+    return Reorganiser(core.broker, core.committer, core.read_atlas)
+
+
+def build(core: Core) -> Land:
+    """What programs and pages ask."""
+    orders = reorganiser(core)
+    kept: dict[str, tuple[Ledger, Gazetteer]] = {}
+
+    async def recorded(day: str) -> Order:
+        try:
+            return await asyncio.to_thread(lambda: replay.order_of(read_facts(example.folder()), day))
+        except (ConfigurationError, InvalidInput) as error:
+            raise NotFound(str(error), field="day") from None
+
+    async def parts(area: str, day: str, actor: Actor) -> Sequence[Piece]:
+        await core.broker.get(area, actor, type="Area", latest=False)
+        ledger = core.ledgers[actor.tenant]
+        return [ledger.pieces[a] for a in ledger.atoms(area, day or civil_day(now()))]
+
+    async def resolve(text: str, day: str, place: tuple[float, float] | None, actor: Actor) -> Resolved:
+        ledger = core.ledgers.get(actor.tenant, Ledger((), ()))
+        if actor.tenant not in kept or kept[actor.tenant][0] is not ledger:
+            kept[actor.tenant] = (ledger, Gazetteer.of(core.areas.get(actor.tenant, {}).values(), ledger))
+        return kept[actor.tenant][1].resolve(text, day or civil_day(now()), place=place)
+
+    async def by_area(rows: Sequence[tuple[str | None, Sequence[float]]], day: str, actor: Actor) -> Sequence[Part]:
+        return regroup(rows, core.ledgers.get(actor.tenant, Ledger((), ())), day or civil_day(now()))
+
+    async def stamps(area: str, day: str, actor: Actor) -> Sequence[str]:
+        return core.ledgers.get(actor.tenant, Ledger((), ())).stamps(area, day or civil_day(now()))
+
+    async def names(ids: Sequence[str], actor: Actor) -> Mapping[str, str]:
+        areas = core.areas.get(actor.tenant, {})
+        return {id: areas[id].name for id in ids if id in areas}
+
+    return Land(
+        preview=orders.preview,
+        sketch=orders.sketch,
+        decide=orders.decide,
+        withdraw=orders.withdraw,
+        recorded=recorded,
+        parts=parts,
+        resolve=resolve,
+        regroup=by_area,
+        stamps=stamps,
+        names=names,
+    )
+
+
+async def keep(core: Core) -> None:
+    """Carry out the orders whose day has come, and mend what came in meanwhile; until cancelled."""
+    orders = reorganiser(core)
+    since = ATLAS_AGE_S
+    while True:
+        try:
+            for tenant in await core.tenants():
+                await orders.due(tenant)
+                if since >= ATLAS_AGE_S:
+                    await core.read_atlas(tenant)
+                    await orders.sweep(tenant, core.locate)
+            since = 0.0 if since >= ATLAS_AGE_S else since + LOOK_S
+        except (*LOST, Unavailable) as error:
+            log.warning("the orders cannot be looked at", extra={"error": repr(error)})
+        await asyncio.sleep(LOOK_S)

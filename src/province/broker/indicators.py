@@ -1,0 +1,106 @@
+"""Indicators that packs declare, computed over what somebody may read, or over everything for a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from province.broker.access import Access, Rights
+from province.broker.database import Pool
+from province.broker.figures import Figure, Under, figure, from_figure, together
+from province.broker.select import compile_query
+from province.model.actor import Actor, system
+from province.model.goal import Measured
+from province.model.query import Query
+from province.model.schema import EntityType
+from province.model.time import Instant, now
+from province.pack import Indicator, Pack
+from province.territory import store
+from province.vocab.area import civil_day
+
+
+class Indicators:
+    """The indicators of one installation."""
+
+    def __init__(self, pool: Pool, types: Mapping[str, EntityType], rights: Rights) -> None:
+        self._pool = pool
+        self._types = types
+        self._rights = rights
+
+    async def all(self, packs: Sequence[Pack], actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
+        """Every indicator of the packs over what the caller may read; None where there is nothing to compute it from.
+
+        Entities are counted whatever their origin; values of machines are not.
+        """
+        result: list[tuple[Indicator, float | None, Instant]] = []
+        for pack in packs:
+            for indicator in pack.indicators:
+                found = await self.figure(indicator, actor)
+                if found is not None:
+                    value = found.counted.value
+                    if indicator.measure == "count":
+                        value = (value or 0.0) + (found.uncounted.value or 0.0)
+                    result.append((indicator, value, found.at))
+        return result
+
+    async def figure(self, indicator: Indicator, actor: Actor, day: str = "") -> Figure | None:
+        """An indicator over what the caller may read, what counts and what does not apart; None when it is nothing.
+
+        day: civil day of the map by whose areas it is told; empty: today.
+        """
+        names = types_of(indicator)
+        access = self._rights.readable(actor, names)
+        return await self._figure(indicator, names, access, actor.tenant, day=day) if access else None
+
+    async def measured(self, indicator: Indicator, tenant: str) -> Measured:
+        """An indicator over everything, as a plan counts it: an entity with a simulated, estimated or forecast value
+        is left out whole. For the composition root: whose eyes the number is for, is decided there.
+        """
+        names = types_of(indicator)
+        access = self._rights.readable(system(tenant, "plan"), names)
+        return from_figure(await self._figure(indicator, names, access, tenant, whole=True))
+
+    async def _figure(
+        self,
+        indicator: Indicator,
+        names: Sequence[str],
+        access: list[Access],
+        tenant: str,
+        *,
+        day: str = "",
+        whole: bool = False,
+    ) -> Figure:
+        parts, at = [], now()
+        under = await self._under(tenant, day) if indicator.by == "area" else _as_named
+        for name in names:
+            query = Query(types=(name,), where=indicator.where, limit=0, count=True)
+            statement = compile_query(tenant, query, access, self._types, many_typed=False)
+            async with self._pool.acquire() as connection:
+                parts.append(
+                    await figure(
+                        connection, tenant, indicator, self._types[name], statement.count_sql,
+                        statement.parameters[: statement.counted], at, under, whole=whole,
+                    )
+                )  # fmt: skip
+        return together(parts)
+
+    async def _under(self, tenant: str, day: str) -> Under:
+        """Under which area of the map of a day an entity is told: the one it names, if that held; else by its land."""
+        async with self._pool.acquire() as connection:
+            ledger = await store.read(connection, tenant, shapes=False)
+        on = day or civil_day(now())
+
+        def under(named: str | None, stamp: str | None) -> str | None:
+            if named is not None and (found := ledger.area_on(named, on)) is not None:
+                return found
+            return ledger.area_on(stamp, on) if stamp is not None else None
+
+        return under
+
+
+def _as_named(named: str | None, stamp: str | None) -> str | None:
+    return named
+
+
+def types_of(indicator: Indicator) -> tuple[str, ...]:
+    """Names of the types that an indicator is computed from."""
+    return tuple(r.TYPE.name for r in (indicator.of, *indicator.also))  # type: ignore[attr-defined]
