@@ -206,6 +206,7 @@ def _row(visit: Visit, e: Entry, who: str = "") -> Row:
         what = visit.words("saw a list of records")
     label = visit.words.label(entity_type.info.label) if entity_type else e.type or ""
     specs = entity_type.fields if entity_type else {}
+    page = visit.words("page")
     return Row(
         entry=e,
         who=who or e.name or e.actor,
@@ -213,7 +214,7 @@ def _row(visit: Visit, e: Entry, who: str = "") -> Row:
         type=label,
         href=entity_href(e.entity) if e.entity else "",
         fields=tuple(visit.words.label(specs[f].field.label) if f in specs else f for f in e.fields),
-        purpose=f"{visit.words('page')} {e.purpose}" if e.purpose.startswith("/") else e.purpose,
+        purpose=f"{page} {e.purpose}" if e.purpose.startswith("/") else e.purpose,
     )
 
 
