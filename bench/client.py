@@ -31,7 +31,17 @@ class Connection:
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
+            elif name.lower() == b"transfer-encoding":
+                return int(answer[9:12]), await self._chunks()
         return int(answer[9:12]), await self._reader.readexactly(length) if length else b""
+
+    async def _chunks(self) -> bytes:
+        parts = []
+        while size := int(await self._reader.readline(), 16):
+            parts.append(await self._reader.readexactly(size))
+            await self._reader.readline()
+        await self._reader.readline()
+        return b"".join(parts)
 
     def close(self) -> None:
         """Hang up."""

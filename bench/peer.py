@@ -1,7 +1,8 @@
 """A peer to measure beside: `django-ogc-sensorthings` (PyPI), as its own guide sets it up, on the same PostgreSQL.
 
 It runs in an environment of its own (`requirements/peer.lock`), with as many workers of uvicorn as there are cores, in
-a database of its own on the product's server, with the product's durability. It has no sign-in, history or audit.
+a database of its own on the product's server, with the product's durability. Connections are pooled. It has no sign-in,
+history or audit.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ INSTALLED_APPS = [
 DATABASES = {"default": {
     "ENGINE": "django.db.backends.postgresql", "NAME": "peer", "USER": os.environ["PEER_USER"],
     "PASSWORD": os.environ["PEER_PASSWORD"], "HOST": os.environ["PEER_HOST"], "PORT": os.environ["PEER_PORT"],
-    "CONN_MAX_AGE": 600,
+    "OPTIONS": {"pool": {"min_size": 2, "max_size": 10}},
 }}
 SENSORTHINGS_V1_1_SERVICE_URL = "http://127.0.0.1/sensorthings"
 SENSORTHINGS_V1_1_BACKEND_ADAPTER = "sensorthings.versions.v1_1.backends.django.adapter.DjangoBackendAdapter"

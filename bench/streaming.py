@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.observe import ACTOR, LABEL, TENANT, TYPES, Row, Stand, Station, batches, standing
+from bench.product import write
 from province.broker import stream
 from province.broker.streaming import Watcher
 from province.compute.threshold import Latches, evaluate
@@ -150,5 +151,9 @@ if __name__ == "__main__":
         print(f"{row['what']:55} {row['per_s']:>12,.0f}/s  {detail or ''}")
     summary = {"cores": os.cpu_count(), "entities": given.entities, "load_1min": os.getloadavg()[0], "results": results}
     print(json.dumps(summary))
+    write("streaming", results, settings={
+        "process": "generator and writer in one process, real engines; no HTTP and no sign-in",
+        "observations": "stream_sync=always", "entities": given.entities,
+    })  # fmt: skip
     if given.json:
         given.json.write_text(json.dumps(summary, indent=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -38,7 +39,7 @@ def _token(text: str) -> str:
 def use(product: Product, login: str) -> list[str]:
     """Use every page once. login: of an account to whom a role is delegated. Returns what was seen, in words."""
     seen = []
-    with sign_in(product) as client:
+    with contextlib.closing(sign_in(product)) as client:
         later = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
         page = client.get("/admin/territory").text
         units = re.findall(r'<option value="(urn:ngsi-ld:Area:[^"]+)"', page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
@@ -68,15 +69,15 @@ async def _on_the_map(call: Call, found: Sequence[AreaHour]) -> list[Json]:
         else:
             parts = list(await territory.regroup(rows, day, call.actor))
         for part in parts:
-            hour = AreaHour(start, part.area, round(part.sums[0]), part.sums[1], part.sums[2])
-            whole = part.sums[0] == round(part.sums[0])
+            n, total, squares = part.sums
+            mean = total / n if n else 0.0
             told.append(
                 {
                     "start": format_instant(start),
                     "area": part.area,
-                    "average": part.sums[1] / part.sums[0] if part.sums[0] else None,
-                    "readings": hour.readings if whole else round(part.sums[0], 6),
-                    "deviation": hour.deviation,
+                    "average": mean if n else None,
+                    "readings": round(n) if n == round(n) else round(n, 6),
+                    "deviation": math.sqrt(max(0.0, squares / n - mean**2)) if n else None,
                     **({"estimate": True} if part.estimate else {}),
                 }
             )

@@ -65,8 +65,8 @@ async def _place(core: Core, tenant: str) -> None:
     """Entities that came in before the atoms were known stand in their atoms."""
     async with core.pool.acquire() as connection, connection.transaction():
         stale = await restamp.coarse_stamps(connection, tenant)
-        if stale:
-            placed = await restamp.restamp(connection, tenant, stale, core.locate, core.broker.types)
+        placed = await restamp.restamp(connection, tenant, stale, core.locate, core.broker.types, unplaced=True)
+        if placed:
             log.info("entities placed in atoms", extra={"entities": placed})
 
 

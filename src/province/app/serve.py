@@ -106,7 +106,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
 
     store = subscribing.context_store(core)
     annex = Annex(core)
-    land = territory.build(core)
+    land = territory.build(core, authenticator.forget_all)
     services = Services(
         broker=pages.Door(core),
         authenticate=authenticate,

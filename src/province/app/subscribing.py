@@ -39,6 +39,8 @@ from province.settings import Settings
 CONTEXT_BYTES = 1024 * 1024
 RIGHTS_AGE_S = 10.0
 """A changed right counts for notifications within this time."""
+RIGHTS_FRESH_S = 1.0
+"""Rights read so lately are not read again for a notification that they do not allow."""
 _MOST_AT_ONCE = 1_000
 """Entities in a periodic notification."""
 
@@ -122,6 +124,14 @@ class Subscribers:
         ]
         return msgspec.structs.replace(actor, grants=tuple(dict.fromkeys(grants)))
 
+    def forget(self, tenant: str, owner: Owner) -> bool:
+        """Read the rights anew at the next question; False when they were read a moment ago."""
+        known = self._known.get((tenant, owner.id))
+        if known is None or monotonic() - known[0] < RIGHTS_FRESH_S:
+            return False
+        del self._known[tenant, owner.id]
+        return True
+
     async def _reached(self, tenant: str, owner: Owner) -> Mapping[str | None, Sequence[tuple[str | None, reach.Land]]]:
         """What each agency of the rights of then means today: a successor has what a dissolved one subscribed to."""
         async with self._core.pool.acquire() as connection:
@@ -180,6 +190,9 @@ class Subscriptions:
         if kept is None:
             return False
         message = await self._compose(kept, one)
+        if message is None and self._subscribers.forget(kept.tenant, kept.owner):
+            # The map, and with it the rights, may have changed since they were read: nothing is dropped for that.
+            message = await self._compose(kept, one)
         if message is None:
             return False
         await self._notifier.send(message)

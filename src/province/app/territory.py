@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from province.app import example
 from province.app.core import ATLAS_AGE_S, Core
@@ -27,14 +27,14 @@ LOOK_S = 5.0
 """How late after midnight an order takes effect, at most, while nothing else is wrong."""
 
 
-def reorganiser(core: Core) -> Reorganiser:
-    """The door of orders."""
-    return Reorganiser(core.broker, core.committer, core.read_atlas)
+def build(core: Core, forget: Callable[[], None]) -> Land:
+    """What programs and pages ask. forget: drops what this process remembers of callers' rights."""
 
+    async def changed(tenant: str) -> None:
+        forget()
+        await core.read_atlas(tenant)
 
-def build(core: Core) -> Land:
-    """What programs and pages ask."""
-    orders = reorganiser(core)
+    orders = Reorganiser(core.broker, core.committer, changed)
     kept: dict[str, tuple[Ledger, Gazetteer]] = {}
 
     async def recorded(day: str) -> Order:
@@ -80,7 +80,7 @@ def build(core: Core) -> Land:
 
 async def keep(core: Core) -> None:
     """Carry out the orders whose day has come, and mend what came in meanwhile; until cancelled."""
-    orders = reorganiser(core)
+    orders = Reorganiser(core.broker, core.committer, core.read_atlas)
     since = ATLAS_AGE_S
     while True:
         try:

@@ -17,18 +17,25 @@ _PART = 5_000
 
 
 async def restamp(
-    connection: Connection, tenant: str, stamps: Sequence[str], locate: Locate, types: Mapping[str, EntityType]
+    connection: Connection,
+    tenant: str,
+    stamps: Sequence[str],
+    locate: Locate,
+    types: Mapping[str, EntityType],
+    *,
+    unplaced: bool = False,
 ) -> int:
     """Place the entities that bear one of the stamps anew. Returns how many bear another one now.
 
+    unplaced: also those that came in before anything was known of the land; areas themselves stand nowhere.
     One whose place is not known, or that `locate` cannot place, keeps its stamp.
     """
     changed, after = 0, ""
     while True:
         rows = await connection.fetch(
-            "SELECT id, type, attrs::text AS attrs, area FROM entity WHERE tenant = $1 AND area = ANY($2::text[])"
-            " AND id > $3 ORDER BY id LIMIT $4",
-            tenant, list(stamps), after, _PART,
+            "SELECT id, type, attrs::text AS attrs, area FROM entity WHERE tenant = $1 AND (area = ANY($2::text[])"
+            " OR ($5 AND area IS NULL AND bounds IS NOT NULL AND type <> 'Area')) AND id > $3 ORDER BY id LIMIT $4",
+            tenant, list(stamps), after, _PART, unplaced,
         )  # fmt: skip
         if not rows:
             return changed

@@ -204,7 +204,7 @@ def _term(b: _Builder, term: Where | AnyOf, access: Sequence[Access], depth: int
     found = _compare(b, _expression(b, name, path, spec), term, spec)
     if spec is None and not path and term.op in ("<", "<=", ">", ">="):  # what a relationship leads to has no order
         kind = f"coalesce(e.attrs -> {b.bind(name)} ->> 'type', 'Property')"
-        return f"({kind} NOT IN ('Relationship', 'ListRelationship') AND {found})"
+        return f"({found} AND {kind} NOT IN ('Relationship', 'ListRelationship'))"
     return found
 
 

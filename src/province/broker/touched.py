@@ -200,8 +200,8 @@ class Reading:
         offices = {**agencies, **{a.id: a for a in plan.agencies_created}}
         ended_agencies, ended_areas = list(plan.agencies_ended), list(plan.ended)
         standing = await fetch(
-            "SELECT type, count(*) AS n FROM entity WHERE tenant = $1 AND area = ANY($2::text[]) GROUP BY type"
-            " ORDER BY type",
+            "SELECT type, count(*) AS n FROM entity WHERE tenant = $1 AND area = ANY($2::text[]) AND type <> 'Area'"
+            " GROUP BY type ORDER BY type",
             tenant, self.stamps,
         )  # fmt: skip
         cases = await self.cases()

@@ -77,8 +77,8 @@ def build(open_operations: Callable[[], Operations]) -> click.Group:
     imports.add(province, _client)
     exports.add(province, _client)
     add_annex(province, _client)
-    add_audit(province, _operations)
     add_territory(province, _client)
+    add_audit(province, _operations)
     return province
 
 

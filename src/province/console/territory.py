@@ -66,7 +66,7 @@ async def preview(visit: Visit) -> Response:
     values = {
         "touched": touched,
         "sketch": sketch,
-        "frame": (int(WIDTH), int(HEIGHT)),
+        "canvas": (int(WIDTH), int(HEIGHT)),
         "order": order,
         "as_json": msgspec.json.encode(order).decode(),
         "agency_names": {

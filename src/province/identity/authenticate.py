@@ -214,6 +214,10 @@ class Authenticator:
             if key[0] == tenant and caller.actor.id == account:
                 del self._cache[key]
 
+    def forget_all(self) -> None:
+        """Drop everything that this process remembers: the map has changed, and with it what grants mean."""
+        self._cache.clear()
+
     async def _by_cookie(self, tenant: str, cookie: str) -> Caller | None:
         name = sessions.session_id(cookie)
         known = self._remembered((tenant, name))

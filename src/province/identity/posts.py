@@ -38,7 +38,10 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def held_on(conn: Connection, actor: Actor, day: date, *, limit: int = 500) -> tuple[Post, ...]:
-    """The posts held on a civil day, by agency and name: one's own, and those of agencies whose grants one may read."""
+    """The posts held on a civil day (today: held still), by agency and name.
+
+    One's own, and those of agencies whose grants one may read.
+    """
     reach = policy.scope(actor, "grant.read")
     rows = await conn.fetch(
         """SELECT g.id::text AS id, a.id::text AS account, a.login, a.name, g.role, g.agency, g.areas, g.post,
@@ -48,6 +51,7 @@ async def held_on(conn: Connection, actor: Actor, day: date, *, limit: int = 500
            LEFT JOIN account b ON b.tenant = o.tenant AND b.id = o.account
            WHERE g.tenant = $1 AND g.valid && tstzrange($2, $3) AND a.disabled_at IS NULL
              AND ($4 OR g.agency = ANY($5::text[]) OR a.id::text = $6)
+             AND ($8 OR upper(g.valid) IS NULL OR upper(g.valid) > now())
            ORDER BY g.agency NULLS FIRST, a.name, g.concurrent, g.role LIMIT $7""",
         actor.tenant,
         datetime.combine(day, time(), CIVIL_ZONE),
@@ -56,6 +60,7 @@ async def held_on(conn: Connection, actor: Actor, day: date, *, limit: int = 500
         sorted(reach.agencies),
         actor.id,
         limit,
+        day < now().astimezone(CIVIL_ZONE).date(),
     )
     return tuple(
         Post(

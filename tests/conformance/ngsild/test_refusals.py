@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.api.conftest import Client
+from tests.api.conftest import Client, FullBroker
 from tests.conformance.ngsild.test_clauses import V1, ids, put
 
 CORE_18 = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
@@ -147,3 +148,21 @@ async def test_5_7_4_only_what_was_picked(http: Client) -> None:
     for pick, members in (("id", {"id"}), ("n", {"n"}), ("type,n", {"type", "n"})):
         [found] = (await http.get(f"{V1}/temporal/entities", params={**period, "pick": pick})).json()
         assert set(found) == members
+
+
+async def test_4_5_19_aggregates_are_of_all_instances(http: Client, broker: FullBroker) -> None:
+    """An answer holds 10,000 instances and goes on in the next; an aggregate is of all of them at once."""
+    station = {"id": "urn:x:1", "type": "Station", "name": {"value": "A"}, "temperature": {"value": 20}}
+    assert (await http.post(f"{V1}/entities", json=station)).status_code == 201
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    broker.readings = [
+        {"entity": "urn:x:1", "type": "Station", "attribute": "temperature", "dataset": None, "text": None, "origin": 0,
+         "observed_at": start + timedelta(seconds=n), "number": 20.0}
+        for n in range(10_050)
+    ]  # fmt: skip
+    one = f"{V1}/temporal/entities/urn:x:1"
+    asked = {"attrs": "temperature", "format": "aggregatedValues", "aggrMethods": "totalCount,avg"}
+    answer = await http.get(one, params=asked)
+    assert answer.status_code == 200
+    assert answer.json()["temperature"]["totalCount"][0][0] == 10_050
+    assert (await http.get(one, params={"attrs": "temperature", "format": "temporalValues"})).status_code == 206

@@ -17,7 +17,7 @@ from province.api.ngsild.question import Question, find, read_body_question, rea
 from province.api.ngsild.view import View, read_context, read_ld, read_members, read_view
 from province.api.route import Call, Param
 from province.broker.history import History
-from province.errors import InvalidInput, NotFound
+from province.errors import InvalidInput, NotFound, TooLarge
 from province.model.entity import EXPIRY, NULL, ORIGINS, SCOPE, Attribute, Entity, Json, split_key
 from province.model.evolution import (
     TimeProperty,
@@ -109,7 +109,7 @@ async def retrieve(call: Call) -> Response:
         raise NotFound(f"{entity.id} has none of these members.", field="pick")
     if names and not set(names) & {split_key(k)[0] for k in entity.attrs}:
         raise NotFound(f"{entity.id} has none of these attributes.", field="attrs")
-    found, cut = _part(await _read(call, entity, period, names, view), period, call.services.temporal_instances)
+    found, cut = _part(await _read(call, entity, period, names, view), period, _most(call))
     return _answer(view, _show(call, entity, found, period, view), found, period, cut, {})
 
 
@@ -170,13 +170,23 @@ async def answer_query(call: Call, context: Context, question: Question, period:
         if not period.relation or any(name != SCOPE or SCOPE in view.pick for name in h)
     ]
     merged = {(i, n): a for i, (_, h) in enumerate(kept) for n, a in h.items()}
-    part, cut = _part(merged, period, call.services.temporal_instances)
+    part, cut = _part(merged, period, _most(call))
     bodies = []
     for i, (entity, _) in enumerate(kept):
         mine = {n: a for (j, n), a in part.items() if j == i}
         bodies.append(_show(call, entity, mine, period, view))
     headers = page_headers(call, following, total, question.offset, question.query.limit)
     return _answer(view, bodies, {f"{i} {n}": a for (i, n), a in part.items()}, period, cut, headers)
+
+
+def _forms(call: Call) -> set[str]:
+    """The representations that are asked for: `format` goes before the older `options` (6.3.12)."""
+    return {call.text("format")} if call.text("format") else set(call.names("options"))
+
+
+def _most(call: Call) -> int:
+    """How many instances of an attribute one answer holds. Aggregates are made of all of them, and are few."""
+    return MAX_INSTANCES if "aggregatedValues" in _forms(call) else call.services.temporal_instances
 
 
 def _part(found: dict[Any, list[Attribute]], period: Period, most: int) -> tuple[dict[Any, list[Attribute]], bool]:
@@ -232,6 +242,10 @@ async def _read(
             last=period.last,
             limit=most,
         )
+        if history.readings.num_rows >= most and "aggregatedValues" in _forms(call):
+            raise TooLarge(  # an aggregate of a part would be taken for one of the whole
+                f"more than {MAX_INSTANCES} instances.", field="timeAt", remedy="Ask for a shorter period."
+            )
         _add_readings(result, history.readings, entity)
     # Records are found by when they were written; what is asked by another time is looked for among all of them.
     recorded = [n for n in wanted or ([] if not asked else present) if n not in measured]
@@ -358,7 +372,7 @@ def _show(call: Call, entity: Entity, found: dict[str, list[Attribute]], period:
 def _represent(
     call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View
 ) -> dict[str, Json]:
-    options = {call.text("format")} if call.text("format") else set(call.names("options"))  # 6.3.12: format first
+    options = _forms(call)
     if "aggregatedValues" in options:
         methods = call.names("aggrMethods")
         for one in methods:
