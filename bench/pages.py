@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import statistics
 import time
@@ -185,7 +184,7 @@ def main(entities: int, rounds: int, browser: bool) -> None:
         began = time.perf_counter()
         asyncio.run(fill(product, entities))
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
-        with contextlib.closing(product.signed_in()) as client:
+        with product.signed_in() as client:
             rows = measure(client, rounds)
             if browser and Path("/usr/bin/chromium").exists():
                 rows += in_a_browser(product, client)

@@ -145,15 +145,16 @@ class Product:
             base_url=self.address, headers=headers, verify=verify, trust_env=False, **{"timeout": 30, **options}
         )
 
-    def signed_in(self, password: str = PASSWORD) -> httpx.Client:
+    @contextlib.contextmanager
+    def signed_in(self, password: str = PASSWORD) -> Iterator[httpx.Client]:
         """The first administrator's browser: signed in, and the first password changed as it must be."""
-        client = httpx.Client(base_url=self.address, trust_env=False, follow_redirects=True, timeout=60)
-        first = (self.settings.secrets / "administrator").read_text().strip()
-        form = {"csrf": form_token(client.get("/sign-in").text), "login": "administrator", "password": first}
-        change = client.post("/sign-in", data=form)
-        form = {"csrf": form_token(change.text), "old": first, "new": password, "again": password}
-        assert client.post("/account/password", data=form).status_code == 200
-        return client
+        with httpx.Client(base_url=self.address, trust_env=False, follow_redirects=True, timeout=60) as client:
+            first = (self.settings.secrets / "administrator").read_text().strip()
+            form = {"csrf": form_token(client.get("/sign-in").text), "login": "administrator", "password": first}
+            change = client.post("/sign-in", data=form)
+            form = {"csrf": form_token(change.text), "old": first, "new": password, "again": password}
+            assert client.post("/account/password", data=form).status_code == 200
+            yield client
 
     @contextlib.contextmanager
     def beside(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:

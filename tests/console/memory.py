@@ -14,6 +14,7 @@ import numpy as np
 
 from province.broker.actions import read_inputs, run
 from province.broker.broker import Acted
+from province.broker.indicators import Valued
 from province.broker.marks import Marks
 from province.errors import (
     NotFound,
@@ -31,7 +32,6 @@ from province.model.text import fold
 from province.model.time import Instant, now
 from province.pack import (
     Context,
-    Indicator,
     Pack,
     Parameters,
     Silent,
@@ -259,14 +259,16 @@ class Memory:
         at = now().replace(minute=0, second=0, microsecond=0)
         return {"cases": [(at - timedelta(hours=h), 9.0 if h == 0 else 7.0) for h in range(36, -1, -1)]}
 
-    async def indicators(self, actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
-        result: list[tuple[Indicator, float | None, Instant]] = []
+    async def indicators(self, actor: Actor) -> list[Valued]:
+        result: list[Valued] = []
         for indicator in (i for p in self.packs for i in p.indicators):
             found = [e for e in self.entities.values() if e.type == describe(indicator.of).name]
             if indicator.measure == "count":
                 found = [e for e in found if all(_holds(e, w) for w in indicator.where)]
-                result.append((indicator, float(len(found)), now()))
+                title = describe(indicator.of).info.title
+                unreal = sum(1 for e in found if title in e.attrs and e.attrs[title].origin == "simulated")
+                result.append((indicator, float(len(found)), now(), {"simulated": unreal} if unreal else {}))
             else:
                 known = [v for e in found if (v := e.value(indicator.field)) is not None]
-                result.append((indicator, sum(known) / len(known) if known else None, now()))
+                result.append((indicator, sum(known) / len(known) if known else None, now(), {}))
         return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from province.console.language import translations
@@ -287,3 +288,14 @@ async def test_the_wall_shows_alone_what_its_account_may_see(browse: Open, small
     assert [b in one for b in ('data-board="map"', 'data-board="numbers"')] == [False, True]
     assert 'data-board="work"' not in stranger
     assert never.status_code == 400
+
+
+async def test_a_count_says_how_many_of_it_are_simulated(browse: Open, small: World) -> None:
+    stations = [e for e in small.broker.entities.values() if e.type == "Case"]
+    for one in stations[:2]:
+        invented = {k: msgspec.structs.replace(a, origin="simulated") for k, a in one.attrs.items()}
+        small.broker.entities[one.id] = msgspec.structs.replace(one, attrs=invented)
+    async with browse(small, language="en") as client:
+        for path in ("/", "/wall?board=numbers"):
+            page = (await client.get(path)).text
+            assert re.search(r'badge simulated">[12] simulated<', page), path

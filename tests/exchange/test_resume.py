@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,7 @@ async def test_after_a_kill_nothing_is_doubled(site: Site, monkeypatch: pytest.M
         await asyncio.sleep(0.1)
     await asyncio.sleep(1)
     assert (await asyncio.to_thread(lake.read, Span(stations))).num_rows == ROWS - 1
-    _, chunks = await imports.refused(record.id, ACTOR)
-    assert [why.to_pylist()[0]["_row"] for _, why in chunks] == [4_322]
+    content, _, _ = await imports.refused(record.id, ACTOR)
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert [row["_row"] for row in rows] == ["4322"]
     assert Path(folder.path).is_dir()

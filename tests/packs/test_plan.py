@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,9 @@ from province.app import annex_facts
 from province.app.annex import Annex, parts_of
 from province.app.annex_print import document
 from province.app.declarations import declarations
+from province.broker.access import Rights
 from province.broker.broker import Broker
+from province.broker.indicators import Indicators
 from province.compute.trend import straight_line
 from province.errors import ConfigurationError, InvalidInput, NotFound
 from province.model.actor import Actor, Grant, anonymous, system
@@ -189,6 +192,11 @@ async def test_what_is_simulated_or_estimated_never_counts(annex: Annex, broker:
     assert (before.measured.value, before.measured.counted) == (0, 0)
     invented = before.measured.excluded["simulated"]
     assert invented > 100
+    asked = Indicators(broker.pool, broker.types, Rights(broker.types))
+    devices = next(p for p in BUILT_IN if p.name == "devices")
+    counts = tuple(i for i in devices.indicators if i.measure == "count")
+    told = [(value, unreal) for _, value, _, unreal in await asked.all([replace(devices, indicators=counts)], SYSTEM)]
+    assert (invented, {"simulated": invented}) in told, "the overview counts them, and says what they are"
     real = AirQualityObserved(id="urn:ngsi-ld:AirQualityObserved:real-1", name="Trạm thật")
     lamp = Streetlight(id="urn:ngsi-ld:Streetlight:real-1", name="Đèn thật")
     guess = AirQualityObserved(id="urn:ngsi-ld:AirQualityObserved:guess-1", name="Trạm đoán")

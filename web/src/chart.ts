@@ -21,6 +21,11 @@ type Words = Record<"time" | "average" | "lowest" | "highest" | "readings" | "no
 
 const HEIGHT_REM = 12.5;
 
+/** Height of a chart in pixels: its own, or the usual one. */
+function height(figure: HTMLElement): number {
+  return Number(figure.dataset["height"] ?? HEIGHT_REM) * rem();
+}
+
 function rem(): number {
   return Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
 }
@@ -82,7 +87,7 @@ function plot(figure: HTMLElement, canvas: HTMLElement, series: Series, words: W
   };
   const options: uPlot.Options = {
     width: canvas.clientWidth,
-    height: HEIGHT_REM * rem(),
+    height: height(figure),
     tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Asia/Ho_Chi_Minh"),
     cursor: { drag: { x: true, y: false }, points: { size: 8 } },
     legend: { show: false },
@@ -220,7 +225,7 @@ async function start(figure: HTMLElement): Promise<void> {
   };
   onThemeChange(redraw);
   new ResizeObserver(() => {
-    if (canvas.clientWidth > 0) chart.setSize({ width: canvas.clientWidth, height: HEIGHT_REM * rem() });
+    if (canvas.clientWidth > 0) chart.setSize({ width: canvas.clientWidth, height: height(figure) });
   }).observe(canvas);
   const again_s = Number(figure.dataset["refresh"] ?? "0");
   if (again_s <= 0) return;

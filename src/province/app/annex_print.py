@@ -138,11 +138,8 @@ class _Page:
         else:
             yield _text(self.say("Đo được: chưa có", "Measured: not yet"), soft=True)
         if measured is not None and measured.left_out:
-            left = self.words.number(measured.left_out, 0)
-            yield _text(
-                self.say(f"Không tính {left} mô phỏng hoặc ước tính", f"{left} simulated or estimated left out"),
-                soft=True,
-            )
+            left = ", ".join(f"{self.words.number(n, 0)} {self.words.origin(o)}" for o, n in measured.excluded.items())
+            yield _text(self.say(f"Không tính {left}", f"{left} left out"), soft=True)
         if not target.from_plan:
             yield _text(self.say(f"Theo {target.edition}", f"Set by {target.edition}"), soft=True)
 

@@ -14,7 +14,7 @@ from province.broker.access import UNDECLARED, Access, Explanation, Rights
 from province.broker.actions import read_inputs, run
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
-from province.broker.indicators import Indicators
+from province.broker.indicators import Indicators, Valued
 from province.broker.plan import words_of
 from province.broker.reads import Reads
 from province.broker.refine import is_spatial, refine, says
@@ -30,7 +30,7 @@ from province.model.query import Page, Query, Where
 from province.model.record import to_record
 from province.model.schema import EntityType
 from province.model.time import Instant, now
-from province.pack import Action, Context, Indicator, Notice, Pack, Parameters, Read
+from province.pack import Action, Context, Notice, Pack, Parameters, Read
 
 ReadLatest = Callable[[Connection, str, EntityType, Sequence[str]], Awaitable[Mapping[str, Mapping[str, Attribute]]]]
 """read_latest(connection, tenant, type, ids) → latest values of observed attributes, by entity id and key."""
@@ -396,7 +396,7 @@ class Broker:
         kinds = {a.type for e in page.items for k, a in e.attrs.items() if split_key(k)[0] == name}
         return page.total or 0, set(kinds)
 
-    async def indicators(self, actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
+    async def indicators(self, actor: Actor) -> list[Valued]:
         """Every declared indicator over what the caller may read; None where there is nothing to compute it from."""
         return await self._indicators(self.packs, actor)
 

@@ -17,6 +17,9 @@ from province.pack import Indicator, Pack
 from province.territory import store
 from province.vocab.area import civil_day
 
+Valued = tuple[Indicator, float | None, Instant, Mapping[str, int]]
+"""An indicator, its value, when it was computed, and how many of the counted are simulated, estimated or forecast."""
+
 
 class Indicators:
     """The indicators of one installation."""
@@ -26,12 +29,12 @@ class Indicators:
         self._types = types
         self._rights = rights
 
-    async def all(self, packs: Sequence[Pack], actor: Actor) -> list[tuple[Indicator, float | None, Instant]]:
+    async def all(self, packs: Sequence[Pack], actor: Actor) -> list[Valued]:
         """Every indicator of the packs over what the caller may read; None where there is nothing to compute it from.
 
-        Entities are counted whatever their origin; values of machines are not.
+        Entities are counted whatever their origin, and it is said how many would not count; values of machines are not.
         """
-        result: list[tuple[Indicator, float | None, Instant]] = []
+        result: list[Valued] = []
         for pack in packs:
             for indicator in pack.indicators:
                 found = await self.figure(indicator, actor)
@@ -39,7 +42,8 @@ class Indicators:
                     value = found.counted.value
                     if indicator.measure == "count":
                         value = (value or 0.0) + (found.uncounted.value or 0.0)
-                    result.append((indicator, value, found.at))
+                    unreal = found.excluded if indicator.measure == "count" else {}
+                    result.append((indicator, value, found.at, unreal))
         return result
 
     async def figure(self, indicator: Indicator, actor: Actor, day: str = "") -> Figure | None:

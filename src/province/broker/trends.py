@@ -55,7 +55,7 @@ class Trends:
     async def record(self, tenant: str, at: Instant) -> int:
         """Write the present values under `at`. Returns how many were new."""
         found = await self._broker.indicators(system(tenant, "trends"))
-        known = [(i.name, value) for i, value, _ in found if value is not None]
+        known = [(i.name, value) for i, value, _, _ in found if value is not None]
         async with self._broker.pool.acquire() as connection:
             status = await connection.execute(
                 "INSERT INTO indicator_value (tenant, indicator, at, value)"

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from province.broker.broker import Acted
+from province.broker.indicators import Valued
 from province.model.actor import Actor
 from province.model.entity import Attribute, Entity
 from province.model.query import Page, Query, Where
 from province.model.schema import EntityType
 from province.model.time import Instant
-from province.pack import Indicator, Pack, Silent
+from province.pack import Pack, Silent
 
 
 class Instance(Protocol):
@@ -137,4 +138,4 @@ class Door(Protocol):
     async def marks(self, type_name: str, field: str, where: tuple[Where, ...], actor: Actor) -> Marks: ...
     async def counts(self, actor: Actor) -> Sequence[tuple[str, int, tuple[str, ...]]]: ...
     async def trends(self, actor: Actor, start: Instant) -> Mapping[str, Sequence[tuple[Instant, float]]]: ...
-    async def indicators(self, actor: Actor) -> Sequence[tuple[Indicator, float | None, Instant]]: ...
+    async def indicators(self, actor: Actor) -> Sequence[Valued]: ...

@@ -11,6 +11,7 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from province.broker.indicators import Valued
 from province.console.display import Words, entity_href, title_of, unit_symbol
 from province.console.language import mark
 from province.console.navigation import readable
@@ -40,6 +41,7 @@ class Tile:
     """An indicator: its value, and what explains it as (term, text) pairs.
 
     spark: the last week as the path of a drawing of 100 × 24.  change: against the day before.  Both "" when unknown.
+    flags: how many of those that are counted are simulated, estimated or forecast.
     """
 
     title: str
@@ -49,6 +51,7 @@ class Tile:
     why: tuple[tuple[str, str], ...]
     spark: str = ""
     change: str = ""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +177,11 @@ async def front(visit: Visit) -> Response:
 Trends = Mapping[str, Sequence[tuple[Instant, float]]]
 
 
-def sections(
-    visit: Visit, found: Sequence[tuple[Indicator, float | None, Instant]], trends: Trends | None = None
-) -> list[tuple[str, list[Tile]]]:
+def sections(visit: Visit, found: Sequence[Valued], trends: Trends | None = None) -> list[tuple[str, list[Tile]]]:
     """(title of the pack, its indicators as tiles), for packs that have any."""
-    tiles = {i.name: tile(visit, i, value, at, (trends or {}).get(i.name, ())) for i, value, at in found}
+    tiles = {
+        i.name: tile(visit, i, value, at, (trends or {}).get(i.name, ()), unreal) for i, value, at, unreal in found
+    }
     result = []
     for pack in visit.services.broker.packs:
         mine = [tiles[i.name] for i in pack.indicators if i.name in tiles]
@@ -193,6 +196,7 @@ def tile(
     value: float | None,
     at: Instant,
     trend: Sequence[tuple[Instant, float]] = (),
+    unreal: Mapping[str, int] | None = None,
 ) -> Tile:
     """An indicator with its explanation: what it counts, from where, how fresh, whose."""
     words = visit.words
@@ -208,7 +212,8 @@ def tile(
     symbol = unit_symbol(indicator.unit)
     href = f"/list/{source.name}" if readable(visit.services, visit.actor, source.name) else ""
     change = _change(words, value, at, trend)
-    return Tile(words.label(indicator.title), text, symbol, href, why, spark(trend), change)
+    flags = tuple(f"{words.number(n, 0)} {words.origin(origin)}" for origin, n in (unreal or {}).items())
+    return Tile(words.label(indicator.title), text, symbol, href, why, spark(trend), change, flags)
 
 
 def spark(trend: Sequence[tuple[Instant, float]]) -> str:
