@@ -40,8 +40,8 @@ async def test_a_resident_sees_which_office_looked_and_what_for(site: Site, peop
     await official.see(f"/entity/{id}")
     page = await resident.see("/my-data")
     assert "looked at the record" in page
-    assert "reporterPhone" in page
-    assert "/entity</td>" in page, "the page that was read for is the purpose"
+    assert "Phone" in page
+    assert "page /entity</td>" in page, "the page that was read for is the purpose"
     assert SECRET_PHONE not in page
     other = await people("Bà Lan", "resident")
     assert id not in await other.see("/my-data")

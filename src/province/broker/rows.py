@@ -123,16 +123,16 @@ async def store(
             " (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]))",
             *_transpose(gone, 4),
         )
-    salts = [os.urandom(commitment.SALT_BYTES) for _ in effective]
+    bound = [_bind(one) for _, one in effective]
     if effective or any(w.messages for w, _ in accepted):
         await connection.execute(
             _STORE,
             *_columns([n.after for n in net if n.after is not None and n.before is None], types),
             *_columns([n.after for n in net if n.after is not None and n.before is not None], types),
             *_transpose(keys, 5),
-            *_transpose(_history(effective, salts, now), 9),
+            *_transpose(_history(effective, bound, now), 9),
             *_transpose(_outbox(accepted, now), 10),
-            *_transpose(_audit(effective, salts, now), 11),
+            *_transpose(_audit(effective, bound, now), 11),
         )
     keyed = [(w.actor.tenant, w.key, encode(changed(steps))) for w, steps in accepted if w.key]
     if keyed:
@@ -271,13 +271,25 @@ def _keys(
     return gone, new
 
 
-def _history(effective: Sequence[tuple[Write, Step]], salts: Sequence[bytes], now: datetime) -> list[tuple[Any, ...]]:
-    return [
-        (write.actor.tenant, one.entity.id, one.version, key, one.entity.type,
-         None if attribute is None else commitment.text_of(attribute).decode(), now, write.actor.id, salt)
-        for (write, one), salt in zip(effective, salts, strict=True)
-        for key, attribute in (*one.past, *one.written.items(), *_scopes(one, now))
-    ]  # fmt: skip
+_Bound = tuple[bytes, Mapping[str, bytes]]
+"""A salt, and the JSON of every attribute that one change wrote: what the history holds and the audit commits to."""
+
+
+def _bind(one: Step) -> _Bound:
+    return os.urandom(commitment.SALT_BYTES), {k: commitment.text_of(a) for k, a in one.written.items()}
+
+
+def _history(effective: Sequence[tuple[Write, Step]], bound: Sequence[_Bound], now: datetime) -> list[tuple[Any, ...]]:
+    records: list[tuple[Any, ...]] = []
+    for (write, one), (salt, texts) in zip(effective, bound, strict=True):
+        values: list[tuple[str, str | None]] = [(k, encode(a)) for k, a in one.past]
+        values += [(k, None if a is None else texts[k].decode()) for k, a in one.written.items()]
+        values += [(k, None if a is None else encode(a)) for k, a in _scopes(one, now)]
+        records.extend(
+            (write.actor.tenant, one.entity.id, one.version, key, one.entity.type, text, now, write.actor.id, salt)
+            for key, text in values
+        )
+    return records
 
 
 def _scopes(one: Step, now: datetime) -> list[tuple[str, Attribute | None]]:
@@ -318,14 +330,14 @@ def _outbox(accepted: Sequence[tuple[Write, list[Step]]], now: datetime) -> list
     return records
 
 
-def _audit(effective: Sequence[tuple[Write, Step]], salts: Sequence[bytes], now: datetime) -> list[tuple[Any, ...]]:
+def _audit(effective: Sequence[tuple[Write, Step]], bound: Sequence[_Bound], now: datetime) -> list[tuple[Any, ...]]:
     """One row per change: names of attributes and commitments to what was written. An audit never holds values."""
     return [
         (write.actor.tenant, now, write.actor.id, write.actor.kind, write.action or one.event, one.change.id,
          one.entity.type, write.actor.purpose, write.actor.request, write.actor.address,
          encode({"attrs": list(one.written), "version": one.version,
-                 "commitments": [commitment.commit(salt, k, commitment.text_of(a)) for k, a in one.written.items()]}))
-        for (write, one), salt in zip(effective, salts, strict=True)
+                 "commitments": [commitment.commit(salt, k, text) for k, text in texts.items()]}))
+        for (write, one), (salt, texts) in zip(effective, bound, strict=True)
     ]  # fmt: skip
 
 

@@ -49,13 +49,18 @@ ACTIONS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the audit as it is shown. who: name, or the agency alone where a person asks about themselves."""
+    """One row of the audit as it is shown. who: name, or the agency alone where a person asks about themselves.
+
+    fields: labels of the personal fields that were shown.  purpose: as it was said, or the page that was opened.
+    """
 
     entry: Entry
     who: str
     what: str
     type: str
     href: str
+    fields: tuple[str, ...]
+    purpose: str
 
 
 def _service(visit: Visit) -> Inspecting:
@@ -200,7 +205,17 @@ def _row(visit: Visit, e: Entry, who: str = "") -> Row:
     if e.action in READS and e.count > 1:
         what = visit.words("saw a list of records")
     label = visit.words.label(entity_type.info.label) if entity_type else e.type or ""
-    return Row(e, who or e.name or e.actor, what, label, entity_href(e.entity) if e.entity else "")
+    specs = entity_type.fields if entity_type else {}
+    page = visit.words("page")
+    return Row(
+        entry=e,
+        who=who or e.name or e.actor,
+        what=what,
+        type=label,
+        href=entity_href(e.entity) if e.entity else "",
+        fields=tuple(visit.words.label(specs[f].field.label) if f in specs else f for f in e.fields),
+        purpose=f"{page} {e.purpose}" if e.purpose.startswith("/") else e.purpose,
+    )
 
 
 def _title(visit: Visit, answer: Answer) -> str:
