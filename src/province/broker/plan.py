@@ -77,6 +77,8 @@ def step(tenant: str, change: Change, before: Entity | None, entity_type: Entity
     creating = before is None
     if before is None or change.op in ("replace", "put"):
         merged: dict[str, Attribute] = {k: a for k, a in given.items() if a is not None}
+        if before is not None:  # nobody can send back what nobody is shown
+            merged |= {k: a for k, a in before.attrs.items() if k not in given and _is_concealed(entity_type, k)}
     else:
         merged = _merge(before.attrs, given, change)
     _walk_workflow(entity_type, before, merged, change)
@@ -224,6 +226,11 @@ def _walk_workflow(
     target = merged[name].value
     if source != target:
         workflow.edge(source, target)
+
+
+def _is_concealed(entity_type: EntityType | None, key: str) -> bool:
+    spec = entity_type.fields.get(split_key(key)[0]) if entity_type is not None else None
+    return spec is not None and spec.field.concealed
 
 
 def _event(change: Change, entity_type: EntityType | None, verb: str) -> str:
