@@ -6,23 +6,28 @@ import asyncio
 import time
 from collections.abc import Callable
 
+_LIMIT = 1 << 24
+
 
 class Connection:
     """One keep-alive connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, token: str) -> None:
+        self._reader, self._writer, self._port = reader, writer, port
         self._head = f" HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
 
     @classmethod
     async def open(cls, port: int, token: str) -> Connection:
         """Connect to the loopback address."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 24), token)
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=_LIMIT), port, token)
 
     async def call(
         self, method: str, path: str, body: bytes = b"", media: str = "application/json"
     ) -> tuple[int, bytes]:
-        """(status, body)."""
+        """(status, body). A connection that the server hung up on while it was idle is opened anew."""
+        if self._reader.at_eof() or self._writer.is_closing():
+            self._writer.close()
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=_LIMIT)
         head = f"{method} {path}{self._head}Content-Type: {media}\r\nContent-Length: {len(body)}\r\n\r\n"
         self._writer.write(head.encode() + body)
         answer = await self._reader.readuntil(b"\r\n\r\n")
