@@ -165,6 +165,7 @@ def configure(settings: Settings, process: str, *, stream: TextIO | None = None)
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+        logger.setLevel(logging.NOTSET)  # that of all logs, whatever somebody set before
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
     access.propagate = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -29,10 +30,15 @@ V311 = ("MQTT-Version", "mqtt3.1.1")
 
 
 class Receiver:
-    """Another organisation's MQTT broker, and a client of it that hears everything."""
+    """Another organisation's MQTT broker, and a client of it that hears everything.
+
+    The broker's public port opens once the client listens: what came before nobody would have heard.
+    """
 
     def __init__(self, program: Path, folder: Path) -> None:
         self.port = free_port()
+        self._inner = free_port()
+        self._door: asyncio.Server | None = None
         self.heard: list[tuple[str, int, dict[str, Any]]] = []
         self._program = program
         self._folder = folder
@@ -51,7 +57,7 @@ class Receiver:
         file = self._folder / "broker.conf"
         file.write_text(
             f"server_name: agency\nlisten: 127.0.0.1:{free_port()}\njetstream {{ store_dir: {self._folder} }}\n"
-            f"mqtt {{ listen: 127.0.0.1:{self.port} }}\nauthorization {{ user: agency, password: secret }}\n"
+            f"mqtt {{ listen: 127.0.0.1:{self._inner} }}\nauthorization {{ user: agency, password: secret }}\n"
         )
         self._child = subprocess.Popen(
             [self._program, "-c", file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -65,15 +71,31 @@ class Receiver:
         async with asyncio.timeout(WAIT_S):
             while True:
                 try:
-                    await asyncio.to_thread(client.connect, "127.0.0.1", self.port)
+                    await asyncio.to_thread(client.connect, "127.0.0.1", self._inner)
                     break
                 except OSError:
                     await asyncio.sleep(0.05)
         client.loop_start()
         self._client = client
         await until(lambda: bool(ready))
+        self._door = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._inner)
+
+        async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError):
+                while data := await source.read(65_536):
+                    target.write(data)
+                    await target.drain()
+            target.close()
+
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
 
     def stop(self) -> None:
+        if self._door is not None:
+            self._door.close()
+            self._door = None
         if self._client is not None:
             self._client.disconnect()
             self._client.loop_stop()
