@@ -201,7 +201,8 @@ def _endpoint(routes: Mapping[str, Route], services: Services) -> _Endpoint:
         route = routes["GET" if request.method == "HEAD" else request.method]
         id = request_id(request)
         if route.ngsi_ld and request.method in _WITH_BODY and "content-length" not in request.headers:
-            return Response(status_code=411, headers={"X-Request-Id": id})  # without a body (6.3.4)
+            # Without a body (6.3.4); and hung up, or one would send on for ever what nobody reads.
+            return Response(status_code=411, headers={"X-Request-Id": id, "Connection": "close"})
         try:
             params = _read_params(route, request)
             actor = await services.authenticate(request)
