@@ -97,6 +97,9 @@ async def test_an_account_used_from_two_places_in_turn_is_told_once(town: Town) 
     assert await town.look() == ["shared"]
     assert await town.look(AT + timedelta(minutes=1)) == []
     assert await town.inbox(inspector) == ["Account Chung in use from 2 places at once"]
+    async with town.pool.acquire() as c:
+        (told,) = await notices.inbox(c, Actor(tenant=T, id=inspector, kind="person"))
+    assert f"/audit?who={shared}" in told.body.en, "the parameter that the page of the audit reads"
 
 
 async def test_reads_far_above_the_habit_are_told_and_usual_ones_are_not(town: Town) -> None:

@@ -144,9 +144,9 @@ async def _shared(connection: Connection, at: Instant) -> list[Seen]:
                  Label(f"Tài khoản {name} dùng cùng lúc từ {networks} nơi"[:200],
                        f"Account {name} in use from {networks} places at once"[:200]),
                  Label(f"Trong {minutes} phút, tài khoản {name} được dùng xen kẽ từ {networks} địa chỉ mạng, đổi"
-                       f" qua lại {changes} lần. Có thể nhiều người dùng chung. Xem: /audit?actor={row['actor']}",
+                       f" qua lại {changes} lần. Có thể nhiều người dùng chung. Xem: /audit?who={row['actor']}",
                        f"Within {minutes} minutes the account {name} was in use from {networks} networks in turn,"
-                       f" {changes} changes. Several people may share it. See: /audit?actor={row['actor']}"))
+                       f" {changes} changes. Several people may share it. See: /audit?who={row['actor']}"))
         )  # fmt: skip
     return found
 
@@ -171,9 +171,9 @@ async def _bulk(connection: Connection, at: Instant) -> list[Seen]:
                  Label(f"Tài khoản {name} xem nhiều hồ sơ bất thường"[:200],
                        f"Account {name} reads unusually many records"[:200]),
                  Label(f"Trong một giờ, tài khoản {name} đã xem {row['records']} hồ sơ có dữ liệu cá nhân; mức báo theo"
-                       f" thói quen của chính tài khoản là {limit}. Xem: /audit?actor={row['actor']}",
+                       f" thói quen của chính tài khoản là {limit}. Xem: /audit?who={row['actor']}",
                        f"Within an hour the account {name} was shown {row['records']} records with personal data; by"
-                       f" its own habit {limit} are unusual. See: /audit?actor={row['actor']}"))
+                       f" its own habit {limit} are unusual. See: /audit?who={row['actor']}"))
         )  # fmt: skip
     return found
 
