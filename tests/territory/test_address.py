@@ -8,7 +8,7 @@ import pytest
 
 from province.errors import InvalidInput
 from province.territory import replay
-from province.territory.address import Gazetteer, read
+from province.territory.address import Gazetteer, read, read_position
 from province.territory.example import read_facts
 from province.territory.ledger import Ledger
 
@@ -84,3 +84,12 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         read(text)
     assert refused.value.field == "text"
+
+
+def test_a_position_is_two_numbers_on_the_earth_or_nothing() -> None:
+    assert read_position("", "") is None
+    assert read_position("106.65", "10.98") == (106.65, 10.98)
+    for lon, lat in (("106.65", ""), ("", "10.98"), ("x", "10.98"), ("nan", "10.98"), ("181", "0"), ("0", "-91")):
+        with pytest.raises(InvalidInput) as refused:
+            read_position(lon, lat)
+        assert refused.value.field == "lon"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from province.broker.reorganise import Decided
 from province.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from province.model.entity import Json
 from province.model.query import Query
+from province.territory.address import read_position
 from province.territory.order import Order, read_order
 from province.vocab.area import Area, parse_day
 
@@ -102,7 +102,9 @@ async def inside(call: Call) -> Response:
 
 async def resolve(call: Call) -> Response:
     """An address as it is written on the map of a day."""
-    found = await _door(call).resolve(call.text("text"), _day(call), _place(call), call.actor)
+    found = await _door(call).resolve(
+        call.text("text"), _day(call), read_position(call.text("lon"), call.text("lat")), call.actor
+    )
     return json_response(
         {
             "read": {
@@ -137,21 +139,6 @@ async def _order(call: Call) -> Order:
 def _day(call: Call) -> str:
     given = call.text("on")
     return parse_day(given, field="on") if given else ""
-
-
-def _place(call: Call) -> tuple[float, float] | None:
-    lon, lat = call.text("lon"), call.text("lat")
-    if not lon and not lat:
-        return None
-    try:
-        place = (float(lon), float(lat))
-    except ValueError:
-        place = (math.nan, math.nan)
-    if not (-180 <= place[0] <= 180 and -90 <= place[1] <= 90):
-        raise InvalidInput(
-            f"{lon[:20]!r}, {lat[:20]!r} is no position.", field="lon", remedy="Give lon and lat in degrees."
-        )
-    return place
 
 
 def _door(call: Call) -> Land:

@@ -3,7 +3,6 @@ second step that confirms it. And the search for an address on either map."""
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +19,7 @@ from province.errors import InvalidInput, NotFound, ProvinceError
 from province.model.entity import Entity
 from province.model.query import Query, Where
 from province.model.time import now
+from province.territory.address import read_position
 from province.territory.order import Order, read_order
 from province.territory.sketch import HEIGHT, WIDTH
 from province.vocab.area import LOCAL, civil_day, parse_day
@@ -100,7 +100,9 @@ async def address(visit: Visit) -> Response:
     try:
         if text:
             day = parse_day(on, field="on") if on else ""
-            found = await land.resolve(text, day, _place(query.get("lon", ""), query.get("lat", "")), visit.actor)
+            found = await land.resolve(
+                text, day, read_position(query.get("lon", ""), query.get("lat", "")), visit.actor
+            )
     except InvalidInput as error:
         trouble = problem(visit, error)
     values = {"q": text, "on": on, "found": found, "problem": trouble, "lon": query.get("lon", ""),
@@ -149,18 +151,6 @@ def _from_text(text: str) -> Order:
     if not isinstance(given, dict):
         raise InvalidInput("an order is a mapping.", field="order", remedy="Give effective, basis and articles.")
     return read_order({k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in given.items()})
-
-
-def _place(lon: str, lat: str) -> tuple[float, float] | None:
-    if not lon and not lat:
-        return None
-    try:
-        place = (float(lon), float(lat))
-    except ValueError:
-        place = (math.nan, math.nan)
-    if not (-180 <= place[0] <= 180 and -90 <= place[1] <= 90):
-        raise InvalidInput("this is no position.", field="lon", remedy="Give longitude and latitude in degrees.")
-    return place
 
 
 def _land(visit: Visit) -> Land:

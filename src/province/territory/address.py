@@ -8,6 +8,7 @@ several answers, and a place (longitude, latitude) chooses among them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,21 @@ _BREAK: Final = re.compile(
     r"|thon|to(?: dan pho)? \d|km\s*\d)\s*\S)"
 )
 """Where an address without commas is divided: before a word that begins a part of it."""
+
+
+def read_position(lon: str, lat: str) -> tuple[float, float] | None:
+    """Longitude and latitude in degrees, as somebody wrote them; None when neither is given. Raises: InvalidInput."""
+    if not lon and not lat:
+        return None
+    try:
+        place = (float(lon), float(lat))
+    except ValueError:
+        place = (math.nan, math.nan)
+    if not (-180 <= place[0] <= 180 and -90 <= place[1] <= 90):
+        raise InvalidInput(
+            f"{lon[:20]!r}, {lat[:20]!r} is no position.", field="lon", remedy="Give lon and lat in degrees."
+        )
+    return place
 
 
 @dataclass(frozen=True, slots=True)
