@@ -33,7 +33,8 @@ CALLER = "caller"
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A message to a person or an agency's desk: shown in the console inbox, and sent by the channels they have.
 
-    to: id of an account or an agency; `CALLER`: shown in the answer to this call, and neither stored nor logged.
+    to: id of an account or an agency; `mailto:` or `tel:` and an address: no inbox, it leaves by that way alone;
+    `CALLER`: shown in the answer to this call, and neither stored nor logged.
     """
 
     to: str
@@ -43,6 +44,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the entity it is about."""
     value: str = ""
     """What a program needs of the message, bare: the secret itself. Only for `CALLER`."""
+    channels: tuple[str, ...] = ()
+    """Ways besides the inbox by which it leaves: `mail`, `sms`."""
+    language: str = ""
+    """`vi` or `en`, for what leaves; empty: both, Vietnamese first."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +137,20 @@ class Rule:
     def name(self) -> str:
         """Stable name: the function's module and name."""
         return f"{self.do.__module__.removeprefix('province.packs.')}.{self.do.__name__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A field that waits: when its instant has passed, the broker empties it and raises `event`, both in one transaction.
+
+    Whoever moves or empties the field before has changed the timer: the state decides, and nothing else is kept. So a
+    timer goes off once, however often a process dies; rules on `event` say what follows, and may set the field anew.
+    field: an indexed instant.
+    """
+
+    of: type[Record]
+    field: str
+    event: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +377,7 @@ class Pack:
     types: tuple[type[Record], ...] = ()
     feeds: tuple[Feed, ...] = ()
     rules: tuple[Rule, ...] = ()
+    timers: tuple[Timer, ...] = ()
     actions: tuple[Action, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     indicators: tuple[Indicator, ...] = ()
