@@ -66,6 +66,7 @@ class Context:
     """What surrounds a call of pack logic. actor: id of who acts.  files: hashes uploaded with the action.
 
     nonce: 32 or more random hex digits, fresh for every call, drawn by the caller: logic makes ids and secrets of it.
+    models: trained models by name, bound in `app`: functions that give the same answer until they are trained anew.
     """
 
     now: Instant
@@ -74,6 +75,7 @@ class Context:
     agency: str | None = None
     files: tuple[str, ...] = ()
     nonce: str = ""
+    models: Mapping[str, Callable[[str], Mapping[str, Any]]] = field(default_factory=dict)
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +143,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A field that waits: when its instant has passed, the broker empties it and raises `event`, both in one transaction.
+    """A field that waits: when its instant has passed, the broker empties it and raises `event`, in one transaction.
 
     Whoever moves or empties the field before has changed the timer: the state decides, and nothing else is kept. So a
     timer goes off once, however often a process dies; rules on `event` say what follows, and may set the field anew.

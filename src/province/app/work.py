@@ -7,7 +7,7 @@ import asyncio
 from province.adapters import notices
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
-from province.app import territory
+from province.app import messaging, territory
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.app.readiness import announce
@@ -31,6 +31,7 @@ async def main(settings: Settings) -> None:
         retention = Retention(core.pool, core.lake_of, core.broker.types)
         quality = Quality(core.broker, core.lake_of)
         upkeep = Upkeep(core.pool, core.lake_of, retention, {"quality": quality.compute})
+        sender = messaging.dispatcher(core, outbound)
         announce(settings, "work")
         try:
             async with asyncio.TaskGroup() as group:
@@ -39,6 +40,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(Watch(core.pool, notices.deliver).run())
                 group.create_task(core.jobs.work())
                 group.create_task(Subscriptions(core, outbound).run())
+                group.create_task(sender.run())
                 group.create_task(upkeep.run())
                 group.create_task(Reaper(core.broker).run())
                 group.create_task(Timers(core.broker, core.declared.packs).run())

@@ -5,10 +5,10 @@ and its own fields; from here it has who works on it, the clock, the escalation,
 
     class Incident(Case, frozen=True, kw_only=True): ...
 
-The clock is three fields. `dueAt`: when it must be done. `pausedSince`: it stands still. `nextStepAt`: when the product
-looks at it again. A pack declares `Timer(Incident, "nextStepAt", "incident.step_reached")`; when that instant passes, the
-broker empties the field and raises the event in one transaction, so that a step is taken once however often a process
-dies; a rule on the event calls `take_step`, which writes the step and names who is told:
+The clock is three fields. `dueAt`: when it must be done. `pausedSince`: it stands still. `nextStepAt`: when the
+product looks at it again. A pack declares `Timer(Incident, "nextStepAt", "incident.step_reached")`; when that instant
+passes, the broker empties the field and raises the event in one transaction, so that a step is taken once however often
+a process dies; a rule on the event calls `take_step`, which writes the step and names who is told:
 
     started = start_clock(calendar, received, term, steps)   # values of `change`, `move` or the record
     paused  = pause_clock(case, at, reason)
@@ -16,8 +16,8 @@ dies; a rule on the event calls `take_step`, which writes the step and names who
     over    = STOPPED                                        # whenever the case ends
     reached = take_step(case, calendar, at, steps)           # None: paused, over, or moved meanwhile
 
-Calendars come as a `Read("years", every_year, WorkingYear)` and `calendar_of(years)`; terms and steps from `params.yaml`
-by `term_of` and `steps_of`. Pure.
+Calendars come as a `Read("years", every_year, WorkingYear)` and `calendar_of(years)`; terms and steps come from
+`params.yaml` by `term_of` and `steps_of`. `packs/reports` is the example to look at. Pure.
 """
 
 # ruff: noqa: N815 - NGSI-LD attribute names are camelCase
@@ -70,9 +70,9 @@ class Case(Record, frozen=True, kw_only=True):
     ] = ()
     nextStepAt: Annotated[Instant | None, Field(Label("Mốc kế tiếp", "Next step"), indexed=True)] = None
     escalationLevel: Annotated[int, Field(Label("Số mốc đã qua", "Steps taken"), minimum=0), Unit("C62")] = 0
-    overdueSince: Annotated[
-        Instant | None, Field(Label("Quá hạn từ", "Overdue since"), indexed=True, public=True)
-    ] = None
+    overdueSince: Annotated[Instant | None, Field(Label("Quá hạn từ", "Overdue since"), indexed=True, public=True)] = (
+        None
+    )
     clockProblem: Annotated[
         str | None,
         Field(
@@ -98,8 +98,8 @@ class Case(Record, frozen=True, kw_only=True):
 class Step:
     """One step of an escalation. days: working days after the end of the term, negative before it.
 
-    to: `desk` (the agency that has the case), `person` (who is in charge, else the desk) or `superior` (the agency above
-    it, else the desk).  channels: ways besides the inbox, `mail` and `sms`.
+    to: `desk` (the agency that has the case), `person` (who is in charge, else the desk) or `superior` (the agency
+    above it, else the desk).  channels: ways besides the inbox, `mail` and `sms`.
     """
 
     name: str
@@ -135,9 +135,7 @@ def term_of(given: Mapping[str, Any]) -> Term:
 
 def steps_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
     """Steps from a table of `params.yaml`, in the order of time. Raises: InvalidInput."""
-    steps = tuple(
-        Step(row["step"], row["days"], tuple(row["to"]), tuple(row.get("channels", ()))) for row in rows
-    )
+    steps = tuple(Step(row["step"], row["days"], tuple(row["to"]), tuple(row.get("channels", ()))) for row in rows)
     for one in steps:
         if not one.to or set(one.to) - set(_RECIPIENTS):
             raise InvalidInput(f"the step {one.name!r} tells {one.to}.", remedy=f"Of: {', '.join(_RECIPIENTS)}.")
@@ -170,9 +168,7 @@ def pause_clock(case: Case, at: Instant, reason: str) -> dict[str, Any]:
     return {"pausedSince": at, "pauseReason": reason.strip(), "nextStepAt": None}
 
 
-def resume_clock(
-    case: Case, calendar: Calendar, at: Instant, unit: TermUnit, steps: Sequence[Step]
-) -> dict[str, Any]:
+def resume_clock(case: Case, calendar: Calendar, at: Instant, unit: TermUnit, steps: Sequence[Step]) -> dict[str, Any]:
     """The fields of a clock that runs again, with what was left of it. Raises: Conflict, NotFound."""
     if case.pausedSince is None or case.dueAt is None:
         raise Conflict("the clock runs.", field="pausedSince", remedy="Only a clock that stands still can run again.")
@@ -208,7 +204,7 @@ def take_step(
         return None
     level = case.escalationLevel + 1
     event = REMINDED if step.days < 0 else OVERDUE if step.days == 0 else ESCALATED
-    late = {"overdueSince": case.dueAt} if step.days >= 0 and case.overdueSince is None else {}
+    late: dict[str, Any] = {"overdueSince": case.dueAt} if step.days >= 0 and case.overdueSince is None else {}
     moved = change(case, event=event, **late, **_following(calendar, case.dueAt, steps, level, None))
     when = case.dueAt
     said = {
@@ -226,9 +222,7 @@ def take_step(
     )
 
 
-def restart_clock(
-    case: Case, calendar: Calendar, at: Instant, term: Term, steps: Sequence[Step]
-) -> dict[str, Any]:
+def restart_clock(case: Case, calendar: Calendar, at: Instant, term: Term, steps: Sequence[Step]) -> dict[str, Any]:
     """The fields of a clock for a case that has none for want of a calendar; {} when it has one, or still cannot."""
     if case.clockProblem is None or case.dueAt is not None:
         return {}
@@ -288,9 +282,7 @@ TASK: Final = Workflow(
 class Task(Case, frozen=True, kw_only=True):
     """One thing to do for a case: by an agency, a person or a role, until a time. `case`: of any type of case."""
 
-    TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "Task", Label("Nhiệm vụ", "Task"), title="title", workflow=TASK, icon="report"
-    )
+    TYPE: ClassVar[TypeInfo] = TypeInfo("Task", Label("Nhiệm vụ", "Task"), title="title", workflow=TASK, icon="report")
 
     title: Annotated[str, Field(Label("Việc cần làm", "What to do"), search=True)]
     case: Annotated[str, Field(Label("Vụ việc", "Case"), indexed=True, ref="Case")]
@@ -305,4 +297,3 @@ class Task(Case, frozen=True, kw_only=True):
 def task_id(case: str, key: str) -> str:
     """Id of a task of a case. key: what makes it this one, such as the step of a procedure, or a nonce."""
     return f"urn:ngsi-ld:Task:{case.rpartition(':')[2]}:{key}"
-

@@ -41,9 +41,7 @@ def tell(task: Task, *, context: Context) -> list[Effect]:
     ]
 
 
-def escalate(
-    task: Task, *, context: Context, years: Sequence[WorkingYear], agencies: Sequence[Agency]
-) -> list[Effect]:
+def escalate(task: Task, *, context: Context, years: Sequence[WorkingYear], agencies: Sequence[Agency]) -> list[Effect]:
     """Take the step that a task has come to: remind, say that it is overdue, tell the level above."""
     steps = steps_of(context.params["task_escalation"])
     reached = take_step(task, calendar_of(years), context.now, steps, agencies=agencies, label=task.title)
@@ -104,7 +102,7 @@ def declare(
         str, Field(Label("Giờ hành chính", "Office hours"), hint=Label("Như 07:30-11:30 13:00-17:00", "As given"))
     ] = "07:30-11:30 13:00-17:00",
 ) -> list[Effect]:
-    """Enter, or enter anew, the working calendar of a year from the document that announces it. Raises: InvalidInput."""
+    """Enter, or enter anew, the calendar of a year from the document that announces it. Raises: InvalidInput."""
     entered = WorkingYear(
         id=year_id(year),
         year=year,
@@ -142,6 +140,4 @@ def _day(text: str, field: str) -> date:
             return date(year, month, day)
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidInput(
-            f"{text[:20]!r} is no day.", field=field, remedy="Write 02/09/2027 or 2027-09-02."
-        ) from None
+        raise InvalidInput(f"{text[:20]!r} is no day.", field=field, remedy="Write 02/09/2027 or 2027-09-02.") from None

@@ -91,7 +91,9 @@ PACK = Pack(
             columns=("title", "case", "assignedTo", "dueAt", "overdueSince"),
             group="status",
         ),
-        Table(WorkingYear, Label("Lịch làm việc", "Working calendars"), columns=("year", "name", "confidence", "source")),
+        Table(
+            WorkingYear, Label("Lịch làm việc", "Working calendars"), columns=("year", "name", "confidence", "source")
+        ),
     ),
     roles={
         "operator": ("task.start", "task.finish", "task.hand_on", "task.cancel"),
