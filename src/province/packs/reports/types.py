@@ -35,6 +35,7 @@ MATTERS: Final[tuple[tuple[str, Label], ...]] = (
     ("complaint", Label("Khiếu nại", "Complaint")),
     ("denunciation", Label("Tố cáo", "Denunciation")),
     ("emergency", Label("Khẩn cấp", "Emergency")),
+    ("other_matter", Label("Hỏi đáp, góp ý khác", "Question, praise or another matter")),
 )
 """What a text is in law. Complaints and denunciations have procedures of their own; emergencies go to 113, 114, 115."""
 LEGAL: Final = ("complaint", "denunciation")
