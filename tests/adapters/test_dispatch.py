@@ -36,6 +36,7 @@ from province.errors import ConfigurationError, NotFound, Unavailable
 from province.identity.audit import Connection, Pool
 from province.model.label import Label
 from province.pack import Notice
+from tests.conftest import free_port
 
 SITE = Label("Bình Dương số", "Digital Bình Dương")
 SENDER = "Bình Dương số <khong-tra-loi@province.test>"
@@ -70,15 +71,14 @@ class Office:
 @pytest.fixture
 def office() -> Iterator[tuple[Office, Controller]]:
     mind = Office()
-    controller = Controller(mind, hostname="127.0.0.1", port=0, decode_data=False)
+    controller = Controller(mind, hostname="127.0.0.1", port=free_port(), decode_data=False)
     controller.start()
     yield mind, controller
     controller.stop()
 
 
 def port_of(controller: Controller) -> int:
-    assert controller.server is not None
-    return int(controller.server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+    return int(controller.port)
 
 
 def mail_to(controller: Controller) -> Smtp:
@@ -239,7 +239,7 @@ async def test_starttls_is_checked_and_the_password_never_goes_without_it(tmp_pa
 
     mind = Office()
     controller = Controller(
-        mind, hostname="127.0.0.1", port=0, tls_context=serving, require_starttls=True, authenticator=admit,
+        mind, hostname="127.0.0.1", port=free_port(), tls_context=serving, require_starttls=True, authenticator=admit,
         auth_required=True,
     )  # fmt: skip
     controller.start()
@@ -361,7 +361,7 @@ async def test_a_killed_sender_loses_no_mail_and_a_second_copy_is_known_by_its_i
             return await super().handle_DATA(server, session, envelope)
 
     mind = Copies()
-    controller = Controller(mind, hostname="127.0.0.1", port=0, decode_data=False)
+    controller = Controller(mind, hostname="127.0.0.1", port=free_port(), decode_data=False)
     controller.start()
     try:
         await enqueue(conn, tenant, OVER, "e1")

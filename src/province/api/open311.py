@@ -1,7 +1,7 @@
 """`/open311/v2`: Open311 GeoReport v2, for programs that send in citizens' reports and read what became of them.
 
 An API key is an access token of ours. Readers see what their rights show, strangers what was published. GeoReport has
-no pages and no time of the report in a POST; both are offered as additions that others use too: `page`, `page_size`, and
+no pages and no time of the report in a POST; both are offered as additions: `page` and `page_size`, and
 `requested_datetime` with `external_id`, by which what is sent again is the same report.
 """
 
@@ -334,7 +334,13 @@ def _number(given: Mapping[str, str], name: str, default: int, most: int) -> int
 _SEND: Final = {
     "type": "object",
     "required": ["service_code", "lat", "long"],
-    "properties": dict.fromkeys(("service_code", "lat", "long", "description", "address_string", "first_name", "last_name", "phone", "email", "api_key", "jurisdiction_id", "external_id", "requested_datetime"), _TEXT),
+    "properties": dict.fromkeys(
+        (
+            "service_code", "lat", "long", "description", "address_string", "first_name", "last_name", "phone",
+            "email", "api_key", "jurisdiction_id", "external_id", "requested_datetime",
+        ),
+        _TEXT,
+    ),
 }  # fmt: skip
 _LIST: Final = {"type": "array", "items": {"type": "object"}}
 _ASKED: Final = tuple(

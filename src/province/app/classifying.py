@@ -36,7 +36,7 @@ class Example(msgspec.Struct, frozen=True):
     text: str
     category: str
     matter: str
-    urgency: str = ""
+    style: str = ""
 
 
 def read_corpus(path: Path) -> list[Example]:
@@ -50,7 +50,7 @@ def read_corpus(path: Path) -> list[Example]:
                     field=str(path),
                     remedy=f"Categories: {', '.join(CATEGORY_NAMES)}; matters: {', '.join(sorted(_MATTERS))}.",
                 )
-            found.append(Example(row["text"], row["category"], row["matter"], row["urgency"]))
+            found.append(Example(row["text"], row["category"], row["matter"], row["style"]))
     return found
 
 

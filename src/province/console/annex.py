@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from province.broker.actions import inputs_of
-from province.console import lists
+from province.console import creating, lists
 from province.console.display import Words, unit_symbol
 from province.console.language import mark
 from province.console.navigation import readable

@@ -67,7 +67,7 @@ async def act(visit: Visit) -> Response:
 
 
 async def _asked(visit: Visit) -> tuple[Action, Sequence[Entity]]:
-    """The action and the entities that were named, as far as the reader may see them. Raises: NotFound, InvalidInput."""
+    """The action and the entities that were named and may be seen. Raises: NotFound, InvalidInput."""
     type_name = visit.request.path_params["type"]
     panel_of(visit, type_name)
     name = visit.text("action")

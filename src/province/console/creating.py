@@ -13,7 +13,6 @@ from province.console.lists import offered
 from province.console.signin import Problem, problem
 from province.console.visit import Visit
 from province.errors import AlreadyExists, Conflict, InvalidInput, NotFound, TooLarge
-from province.pack import Action
 
 HOME: Final = "/new"
 

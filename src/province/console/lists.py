@@ -173,9 +173,7 @@ async def entities(visit: Visit) -> Response:
         "simulated": any(v.origin == "simulated" for r in rows for v in r.values),
         "has_map": bool(entity_type.info.place),
         "bulk": [(a.name, words.label(a.title)) for a in ticked(visit, name)],
-        "creates": [
-            (a.name, words.label(a.title)) for a in offered(visit) if a.record is entity_type.record
-        ],
+        "creates": [(a.name, words.label(a.title)) for a in offered(visit) if a.record is entity_type.record],
     }
     return visit.page("list.html", values)
 

@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Cases of one sort, the most pressing first. more: (name of a kind, address of its register) where there are more."""
+    """Cases of one sort, the most pressing first. more: (name of a kind, its register) where there are more."""
 
     title: str
     text: str
