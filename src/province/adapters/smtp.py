@@ -53,7 +53,12 @@ def read_server(url: str) -> Server:
         ) from None
     if not parts.hostname:
         raise ConfigurationError("the mail server has no host.", field="PROVINCE_SMTP")
-    return Server(parts.hostname, port, security, unquote(parts.username or ""), unquote(parts.password or ""))
+    login, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not (login + password).isascii():  # the standard library signs in with ASCII alone
+        raise ConfigurationError(
+            "name and password of the mail server must be ASCII.", field="PROVINCE_SMTP", remedy="Choose others."
+        )
+    return Server(parts.hostname, port, security, login, password)
 
 
 class Smtp:

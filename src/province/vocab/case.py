@@ -197,12 +197,15 @@ def take_step(
     Of several steps that are due, the first; the next one follows at once. label: what people call the case.
     The event is `case.reminded` before the end of the term, `case.overdue` at it, `case.escalated` after it.
     """
-    if case.dueAt is None or case.pausedSince is not None or case.escalationLevel >= len(steps):
+    if case.dueAt is None or case.pausedSince is not None:
         return None
-    step = steps[case.escalationLevel]
-    if shifted(calendar, case.dueAt, step.days) > at:
+    level = case.escalationLevel
+    while level < len(steps) and steps[level].days < 0 and at >= case.dueAt:
+        level += 1  # whom a reminder would have told learns now that it is overdue
+    if level >= len(steps) or shifted(calendar, case.dueAt, steps[level].days) > at:
         return None
-    level = case.escalationLevel + 1
+    step = steps[level]
+    level += 1
     event = REMINDED if step.days < 0 else OVERDUE if step.days == 0 else ESCALATED
     late: dict[str, Any] = {"overdueSince": case.dueAt} if step.days >= 0 and case.overdueSince is None else {}
     moved = change(case, event=event, **late, **_following(calendar, case.dueAt, steps, level, None))
