@@ -40,7 +40,8 @@ SELECT $1, 'urn:ngsi-ld:Report:bench-' || n, 'Report', jsonb_build_object(
     'reportedAt', i(now() - make_interval(mins => 20 + n)),
     'dueAt', i(now() - make_interval(mins => n) + interval '10 days'))
     || CASE WHEN n % 100 < 97 THEN '{}'::jsonb
-            ELSE jsonb_build_object('nextStepAt', i(now() + make_interval(days => 30))) END,
+            ELSE jsonb_build_object('nextStepAt', i(now() + make_interval(days => 30)),
+                'openDueAt', i(now() - make_interval(mins => n) + interval '10 days')) END,
     'urn:ngsi-ld:Agency:bench-' || (n / 100) % $2, NULL, 3, now(), now() - make_interval(secs => n),
     box(point(106.4 + (n % 500) / 1000.0, 10.9 + (n % 601) / 1000.0),
         point(106.4 + (n % 500) / 1000.0, 10.9 + (n % 601) / 1000.0)),

@@ -222,7 +222,7 @@ def test_the_1022_desk_enters_a_call_that_is_routed_after_the_merger_and_escalat
 def _let_time_pass(town: Town, id: str, *, days: int) -> None:
     """Move the limit of a case into the past, as if so many days had gone by since."""
     past = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    body = {"dueAt": {"type": "Property", "value": past}, "nextStepAt": {"type": "Property", "value": past}}
+    body = {name: {"type": "Property", "value": past} for name in ("dueAt", "openDueAt", "nextStepAt")}
     with httpx.Client(base_url=town.product.address, headers={"Authorization": f"Bearer {town.product.token}"}) as api:
         answer = api.patch(f"/ngsi-ld/v1/entities/{quote(id, safe='')}", json=body)
         assert answer.status_code == 204, answer.text

@@ -29,6 +29,7 @@ from tests.shared import shared
 NOW = datetime(2026, 11, 24, 1, tzinfo=UTC)
 PARAMS = {
     "photos_at_most": 5, "resolution_term": {"amount": 7, "unit": "working_days"}, "escalation": [], "dispute_days": 10,
+    "desk": "one-stop",
     "duplicate_days": 7, "duplicate_distance": 100, "duplicate_likeness": 0.6, "routes": {},
 }  # fmt: skip
 REPORT = Report(id="urn:r", version=3, title="t", category="road", location=point(106.6, 11.0), reportedAt=NOW)

@@ -52,6 +52,7 @@ from province.vocab.case import (
     take_step,
     task_id,
     term_of,
+    with_files,
 )
 from province.vocab.mandate import Mandate, in_charge
 
@@ -224,7 +225,15 @@ def _classified(report: Report, context: Context, category: str | None, matter: 
         report = msgspec.structs.replace(report, matter=said["matter"])
     if category is None and said["confidence"] >= sure["category"]:
         report = msgspec.structs.replace(report, category=said["category"], categoryBy="machine")
-    return msgspec.structs.replace(report, proposal=dict(said))
+    return msgspec.structs.replace(
+        report,
+        proposedCategory=said["category"],
+        proposalConfidence=100 * said["confidence"],
+        proposalWords=tuple(said["words"]) or None,
+        proposedMatter=said["matter"],
+        matterConfidence=100 * said["matterConfidence"],
+        matterWords=tuple(said["matterWords"]) or None,
+    )
 
 
 def _check(
@@ -327,10 +336,32 @@ def route(
     if twin is not None:
         known["duplicateOf"] = twin
     agency = find_agency(report.category, area, agencies, context, mandates)
-    if agency is not None and report.matter not in LEGAL and report.categoryBy != "nobody":
+    urgent = report.matter == "emergency"
+    if agency is not None and report.matter not in LEGAL and (report.categoryBy != "nobody" or urgent):
         return _assign(report, agency.id, context, years, known)
-    waiting = change(report, event="report.unrouted", **known)
-    return [msgspec.structs.replace(waiting, counters=_missing_number(report))]
+    desk = competent(context.params["desk"], agencies, day)
+    waiting = change(report, event="report.unrouted", agency=desk.id if desk else None, **known)
+    told = [] if desk is None else [_tell_desk(report, desk.id)]
+    return [msgspec.structs.replace(waiting, counters=_missing_number(report)), *told]
+
+
+def competent(competence: str, agencies: Sequence[Agency], day: str) -> Agency | None:
+    """The first agency in force that has a competence."""
+    alive = sorted((a for a in agencies if in_force(a.validFrom, a.validTo, day)), key=lambda a: a.id)
+    return next((a for a in alive if competence in a.competences), None)
+
+
+def _tell_desk(report: Report, desk: str) -> Notice:
+    label = report.code or report.externalCode or report.title
+    return Notice(
+        to=desk,
+        subject=Label(f"Phản ánh chờ người phân loại: {label}"[:200], f"A report waits for a person: {label}"[:200]),
+        body=Label(
+            "Hệ thống không đủ căn cứ để tự giao cơ quan xử lý.",
+            "There is not enough to give it to an agency by itself.",
+        ),
+        about=report.id,
+    )
 
 
 def find_agency(
@@ -350,10 +381,8 @@ def find_agency(
         if agency.id == charged:
             return agency
     competence = context.params["routes"].get(category, WARD)
-    if competence != WARD:
-        for agency in alive:
-            if competence in agency.competences:
-                return agency
+    if competence != WARD and (found := competent(competence, agencies, day)) is not None:
+        return found
     if area is None:
         return None
     return next((a for a in alive if a.kind == "committee" and a.area == area.id), None)
@@ -410,7 +439,7 @@ def comment(
     report: Report, *, context: Context, note: Annotated[str, Field(Label("Ghi chú", "Remark"))]
 ) -> list[Effect]:
     """Write a remark, with files as evidence if there are any; the history keeps all of them."""
-    files = tuple(dict.fromkeys((*report.evidence, *context.files)))
+    files = with_files(report, context.files)
     return [change(report, event="report.remarked", remark=_said(note, "note"), evidence=files)]
 
 
@@ -460,7 +489,7 @@ def resolve(
     """Answer with what was done, with files as evidence; the author may disagree until the matter closes by itself."""
     _refuse_linked(report)
     said = _said(note, "note")
-    files = tuple(dict.fromkeys((*report.evidence, *context.files)))
+    files = with_files(report, context.files)
     return [
         move(report, "resolved", at=context.now, note=said, answer=said, evidence=files, **_answered(context)),
         *_tell_author(report, "Đã xử lý phản ánh", "Your report is resolved", said),
@@ -731,21 +760,24 @@ def _assign(
     clock = {"dueAt": report.dueAt} if report.dueAt else _clock(report, context, years, since=context.now)
     moved = move(report, "assigned", at=context.now, note=reason, assignedTo=agency, assignee=None, **clock, **known)
     label = report.code or report.externalCode or report.title
+    urgent = report.matter == "emergency"
+    first = Label("KHẨN CẤP", "EMERGENCY") if urgent else Label("Phản ánh mới", "New report")
     return [
         msgspec.structs.replace(moved, agency=agency, counters=_missing_number(report)),
         Notice(
             to=agency,
-            subject=Label(f"Phản ánh mới: {label}", f"New report: {label}"),
+            subject=Label(f"{first.vi}: {label}"[:200], f"{first.en}: {label}"[:200]),
             body=Label(report.title, report.title),
             about=report.id,
+            channels=("mail", "sms") if urgent else (),
         ),
     ]
 
 
 def _clock(report: Report, context: Context, years: Sequence[WorkingYear], *, since: Instant) -> dict[str, Any]:
     """A clock that begins anew."""
-    term, steps = term_of(context.params["resolution_term"]), steps_of(context.params["escalation"])
-    return start_clock(calendar_of(years), since, term, steps)
+    kind = "emergency_term" if report.matter == "emergency" else "resolution_term"
+    return start_clock(calendar_of(years), since, term_of(context.params[kind]), steps_of(context.params["escalation"]))
 
 
 def _answered(context: Context) -> dict[str, Any]:
