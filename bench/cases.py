@@ -126,11 +126,14 @@ async def incoming(product: Product, seconds: float) -> list[dict[str, object]]:
 
 
 def photo(megabytes: float) -> bytes:
-    """A JPEG of about that size, as a telephone takes it."""
-    side = int((megabytes * 1e6 / 1.55) ** 0.5)
-    image = Image.frombytes("RGB", (side, side), os.urandom(side * side * 3))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=88)
+    """A JPEG of 12 million pixels and about that size, as a telephone takes it."""
+    coarse = Image.frombytes("RGB", (1000, 750), os.urandom(1000 * 750 * 3))
+    image = coarse.resize((4000, 3000), Image.Resampling.BICUBIC)
+    for quality in range(90, 20, -5):
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=quality)
+        if out.tell() <= megabytes * 1.05e6:
+            break
     return out.getvalue()
 
 

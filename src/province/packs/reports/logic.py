@@ -26,7 +26,7 @@ from province.model.record import attributes, change, create, move
 from province.model.schema import Field, describe
 from province.model.time import CIVIL_ZONE, Instant, format_instant, parse_instant
 from province.model.unit import Unit
-from province.pack import CALLER, Context, Effect, Notice
+from province.pack import CALLER, HISTORY_WITHDRAW, Context, Effect, Job, Notice
 from province.packs.reports.types import (
     CATEGORIES,
     CATEGORY_NAMES,
@@ -221,8 +221,10 @@ def _classified(report: Report, context: Context, category: str | None, matter: 
         return report
     said = model(f"{report.title}. {report.description}")
     sure = context.params["sure_above"]
-    if matter is None and said["matterConfidence"] >= sure.get(said["matter"], 1.0):
-        report = msgspec.structs.replace(report, matter=said["matter"])
+    if matter is None:
+        # Whether it may be, not whether it most likely is: to miss an emergency costs more than to look at it in vain.
+        found = [m for m in ("emergency", *LEGAL) if said["chances"].get(m, 0.0) >= sure[m]]
+        report = msgspec.structs.replace(report, matter=found[0] if found else "report")
     if category is None and said["confidence"] >= sure["category"]:
         report = msgspec.structs.replace(report, category=said["category"], categoryBy="machine")
     return msgspec.structs.replace(
@@ -549,7 +551,10 @@ def refer(
         body=Label(said, said),
         about=report.id,
     )
-    identity = _protect(report) if matter == "denunciation" else []
+    identity: list[Effect] = []
+    if matter == "denunciation":
+        hidden = Job(name=HISTORY_WITHDRAW, arguments={"entity": report.id, "attrs": list(_FORGOTTEN)})
+        identity = [*_protect(report), hidden]
     return [
         msgspec.structs.replace(moved, agency=agency, counters=_missing_number(report)),
         *identity,
