@@ -54,10 +54,11 @@ async def seed(product: Product, cases: int) -> None:
     """Write the cases."""
 
     async def insert(connection: Connection) -> None:
-        await connection.execute(
-            "CREATE OR REPLACE FUNCTION pg_temp.p(v anyelement) RETURNS jsonb LANGUAGE sql IMMUTABLE AS"
-            " $$SELECT jsonb_build_object('type', 'Property', 'value', v)$$"
-        )
+        for kind in ("text", "boolean"):
+            await connection.execute(
+                f"CREATE OR REPLACE FUNCTION pg_temp.p(v {kind}) RETURNS jsonb LANGUAGE sql IMMUTABLE AS"
+                " $$SELECT jsonb_build_object('type', 'Property', 'value', v)$$"
+            )
         await connection.execute(
             "CREATE OR REPLACE FUNCTION pg_temp.i(t timestamptz) RETURNS jsonb LANGUAGE sql STABLE AS"
             " $$SELECT jsonb_build_object('type', 'Property', 'value', to_char(t AT TIME ZONE 'UTC',"
@@ -180,6 +181,7 @@ def main(cases: int, seconds: float, rounds: int) -> None:
     with running_product("--no-simulate", "--example") as product:
         rows = with_photos(product, seconds)
         rows += asyncio.run(incoming(product, seconds))
+        print(rows, flush=True)
         began = time.perf_counter()
         asyncio.run(seed(product, cases))
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
