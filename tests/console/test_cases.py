@@ -120,7 +120,7 @@ async def test_help_at_once_needs_nothing(browse: Open, small: World) -> None:
     assert [page.index(f'href="tel:{n}"') for n in (113, 114, 115)] == sorted(
         page.index(f'href="tel:{n}"') for n in (113, 114, 115)
     )
-    assert form.index('href="/sos"') < form.index("<form class"), "before any form"
+    assert form.index('href="/sos"') < form.index('<form class="card"'), "before any form"
 
 
 async def test_messages_say_what_became_of_them(browse: Open, small: World) -> None:
