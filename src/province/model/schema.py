@@ -161,6 +161,8 @@ def _compile(record: type[Record], name: str, hint: Any) -> FieldSpec:
     mark = next((m for m in marks if isinstance(m, Field)), None)
     if mark is None:
         raise ConfigurationError(f"{record.__name__}.{name} has no Field(…) marker.")
+    if mark.personal and mark.public:
+        raise ConfigurationError(f"{record.__name__}.{name} is personal: it cannot be public too.")
     unit = next((m.code for m in marks if isinstance(m, Unit)), "")
     if get_origin(base) in (typing.Union, types.UnionType):
         options = [a for a in get_args(base) if a is not type(None)]
