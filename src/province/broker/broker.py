@@ -37,6 +37,7 @@ ReadLatest = Callable[[Connection, str, EntityType, Sequence[str]], Awaitable[Ma
 """read_latest(connection, tenant, type, ids) → latest values of observed attributes, by entity id and key."""
 Sign = Callable[[str, bytes], str]
 ParametersAt = Callable[[str, Instant], Parameters]
+Models = Mapping[str, Callable[[str], Mapping[str, Any]]]
 
 _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - composed of constants
 _COUNT_LIMIT = 100_000
@@ -57,7 +58,7 @@ class Broker:
 
     types: declared types by name.  packs: all packs.  parameters: (pack name, instant) → dated constants.
     read_latest: latest values of observed attributes, by entity id.  sign: keyed hash of (purpose, message).
-    reads: writes who saw what; the composition root starts it.
+    reads: writes who saw what; the composition root starts it.  models: trained models by name, for pack logic.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Broker:
         read_latest: ReadLatest,
         sign: Sign,
         reads: Reads | None = None,
+        models: Models | None = None,
     ) -> None:
         self.pool = pool
         self.types = types
@@ -80,6 +82,7 @@ class Broker:
         self._parameters = parameters
         self._read_latest = read_latest
         self._sign = sign
+        self.models: Models = {} if models is None else models
         self.reads = reads if reads is not None else Reads(pool)
         self._rights = Rights(types)
         self._many_typed: dict[str, tuple[float, bool]] = {}
@@ -168,6 +171,7 @@ class Broker:
             agency=agency,
             files=files,
             nonce=self._nonce(actor, name, key, inputs or {}),
+            models=self.models,
         )
         if entity is None:
             effects = run(action.do, context=context, **values)
