@@ -149,8 +149,8 @@ if __name__ == "__main__":
         with running(postgres.command(), home / "postgres.log"):
             results = asyncio.run(measure(postgres.dsn(), given.entities, given.rounds))
     for row in results:
-        print(f"{row['what']:34} total {row['total']:>9,}   {row['unrestricted_ms']:>9} ms → {row['restricted_ms']:>9} ms"
-              f"   {row['more']:+.1%}")  # fmt: skip
+        took = f"{row['unrestricted_ms']:>9} ms → {row['restricted_ms']:>9} ms"
+        print(f"{row['what']:34} total {row['total']:>9,}   {took}   {row['more']:+.1%}")
     write("rights", results, settings={
         "postgres": "fsync on, synchronous_commit on", "entities": given.entities, "target": f"{TARGET:.0%} more",
         "process": "broker and generator in one process; no HTTP and no sign-in",

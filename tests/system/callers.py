@@ -106,6 +106,7 @@ def value_of(spec: FieldSpec, mark: str) -> Any:
     elif spec.value in ("number", "integer"):
         least = spec.field.minimum if spec.field.minimum is not None else 1
         made = int(least) + 1 if spec.field.maximum is None or least + 1 <= spec.field.maximum else least
+        made += mark == "gone" and (spec.field.maximum is None or made + 1 <= spec.field.maximum)
     elif spec.field.values:
         made = spec.field.values[0]
     elif "valid" in spec.name.lower() or "date" in spec.name.lower() or spec.name in ("effective", "since"):

@@ -66,6 +66,10 @@ ACTIONS: Final[Mapping[str, str]] = {
     "reading.restored": mark("took a correction back"),
     "readings.erased": mark("erased all readings"),
     "readings.expired": mark("removed readings past their time"),
+    "erasure.decided": mark("decided an erasure"),
+    "erasure.done": mark("carried out an erasure"),
+    "consent.given": mark("gave a consent"),
+    "consent.withdrawn": mark("withdrew a consent"),
     "retention.declared": mark("declared how long readings are kept"),
 }
 """Words for the audit's actions; a pack's own (`report.resolve`, `report.resolved`) have the words of their pack."""
@@ -141,7 +145,8 @@ async def mine(visit: Visit) -> Response:
     ]
     # People learn which office looked and what for; the names of officials are for inspectors.
     looks = [_row(visit, e, agencies.get(e.agency or "", e.agency or "") or e.name or e.kind) for e in found.looks]
-    return visit.page("my_data.html", {"records": records, "looks": looks})
+    given = await visit.services.protecting.consents(visit.actor) if visit.services.protecting else ()
+    return visit.page("my_data.html", {"records": records, "looks": looks, "consents": given})
 
 
 async def explain(visit: Visit) -> Response:
