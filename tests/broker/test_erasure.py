@@ -77,6 +77,7 @@ async def write(broker: Broker) -> None:
     for n in (2, 3):
         attrs = {"owner_phone": Attribute(value=f"{CANARY}-{n}")}
         await broker.apply([Change(op="merge", id=lamp_id(1), type="Lamp", attrs=attrs)], ROOT)
+    held = {"owner_phone": CANARY}
     async with broker.pool.acquire() as connection:
         await connection.execute(
             "INSERT INTO notice (tenant, recipient, subject_vi, subject_en, body_vi, body_en, about, event_id)"
@@ -87,7 +88,7 @@ async def write(broker: Broker) -> None:
             "INSERT INTO failed_effect (tenant, id, handler, event, reason, attempts)"
             " VALUES ($1, gen_random_uuid(), 'h', $2::text::jsonb, '', 1)",
             TENANT,
-            json.dumps({"entity": {"id": lamp_id(1), "attrs": {"owner_phone": CANARY}}, "before": {"owner_phone": CANARY}}),
+            json.dumps({"entity": {"id": lamp_id(1), "attrs": held}, "before": held}),
         )  # fmt: skip
 
 

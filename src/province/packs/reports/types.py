@@ -215,7 +215,7 @@ class ProtectedIdentity(Record, frozen=True, kw_only=True):
         "ProtectedIdentity", Label("Danh tính được bảo vệ", "Protected identity"), title="title", icon="report",
         processing=(
             Processing(
-                purpose=Label("Xác minh tố cáo, bảo vệ người tố cáo", "To verify a denunciation and protect its author"),
+                purpose=Label("Xác minh, bảo vệ người tố cáo", "To verify a denunciation and shield its author"),
                 ground="law",
                 source=Label("Luật Tố cáo 25/2018/QH14, Điều 9", "Law on Denunciations 25/2018/QH14, article 9"),
                 since="2026-01-01",
