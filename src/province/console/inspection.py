@@ -77,6 +77,7 @@ CHANGES: Final[Mapping[str, str]] = {
     "created": mark("made the record"),
     "changed": mark("changed the record"),
     "deleted": mark("deleted the record"),
+    "erased": mark("erased personal fields of the record"),
 }
 
 
