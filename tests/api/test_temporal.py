@@ -9,8 +9,7 @@ import pytest
 
 from province.api.ngsild.aggregation import read_duration
 from province.errors import InvalidInput, Unsupported
-
-from tests.aggregation import agree, aggregate
+from tests.aggregation import aggregate, agree
 
 from .conftest import Client, FullBroker
 from .test_entities import V1, sid, station
@@ -143,7 +142,10 @@ async def test_aggregates_of_records_are_those_of_their_instances(
     members = ("value", "object")
     for name in ("level", "owner", "note"):
         rows = sorted(
-            ((instant(i.get(asked) or i["modifiedAt"]), next(i[m] for m in members if m in i)) for i in full.get(name, [])),
+            (
+                (instant(i.get(asked) or i["modifiedAt"]), next(i[m] for m in members if m in i))
+                for i in full.get(name, [])
+            ),
             key=lambda row: row[0],
         )
         assert (name in summed) == bool(rows)

@@ -17,7 +17,7 @@ from province.errors import TooLarge
 from province.history.aggregate import METHODS, VALUES, Periods, of_readings, of_values
 from province.history.correction import Correction
 from province.history.lake import Lake, Span, arrange, stage
-from tests.aggregation import agree, aggregate
+from tests.aggregation import aggregate, agree
 from tests.effort import examples
 from tests.observations import START, station, table
 

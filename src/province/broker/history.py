@@ -83,7 +83,7 @@ async def read_instances(
     """
     found = await connection.fetch(
         "SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at, h.actor,"
-        f" h.version, h.seq {_INSTANCES} ORDER BY h.seq DESC LIMIT $6",  # noqa: S608 - constants
+        f" h.version, h.seq {_INSTANCES} ORDER BY h.seq DESC LIMIT $6",
         tenant,
         entity,
         list(keys),
@@ -129,7 +129,7 @@ async def read_values(
     async with connection.transaction(readonly=True):
         cursor = await connection.cursor(
             "SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at"
-            f" {_INSTANCES} ORDER BY h.seq",  # noqa: S608 - constants
+            f" {_INSTANCES} ORDER BY h.seq",
             tenant, entity, list(keys), *bounds,
         )  # fmt: skip
         while rows := await cursor.fetch(_AT_ONCE):
@@ -144,7 +144,9 @@ async def read_values(
                     continue
                 one = decode_attribute(text)
                 gone[key] = one
-                placed = at if written else time_of(one, time_property) or (at if time_property == "createdAt" else None)
+                placed = (
+                    at if written else time_of(one, time_property) or (at if time_property == "createdAt" else None)
+                )
                 if placed is None and (start is not None or end is not None or time_property == "deletedAt"):
                     continue
                 columns.put(name, one.value, at if placed is None else placed, one.type)

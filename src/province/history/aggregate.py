@@ -124,7 +124,7 @@ def _figures(
     for name, table in tables.items():
         connection.register(name, table)
     names = ", ".join(VALUES.names)
-    union = " UNION ALL ".join([*(f"SELECT {names} FROM {name}" for name in tables), *sources])
+    union = " UNION ALL ".join([*(f"SELECT {names} FROM {name}" for name in tables), *sources])  # noqa: S608
     values = f"({_READ} ({union}))"
     if periods.last is not None:  # only where everything is one table, whose order is the order of equal instants
         newest = "row_number() OVER (PARTITION BY attribute ORDER BY us DESC, place DESC)"

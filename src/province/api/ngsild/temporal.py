@@ -173,7 +173,9 @@ async def answer_query(call: Call, context: Context, question: Question, period:
                 return await _aggregate(call, entity, period, names, view)
 
         figures = await asyncio.gather(*(came_to(e) for e in entities))
-        shown = [_show_aggregates(e, f, view) for e, f in zip(entities, figures, strict=True) if f or not period.relation]
+        shown = [
+            _show_aggregates(e, f, view) for e, f in zip(entities, figures, strict=True) if f or not period.relation
+        ]
         return view.answer(shown, headers=headers)
 
     async def one(entity: Entity) -> dict[str, list[Attribute]]:
