@@ -141,7 +141,7 @@ class FullBroker(Broker):
         time_property: Any = "observedAt", datasets: Any = (),
     ) -> dict[str, tuple[Any, Figures]]:  # fmt: skip
         entity = await self.get(id, actor, latest=False)
-        read = await self.history(id, actor, attrs=measured, start=periods.start, end=periods.end)
+        read = await self.history(id, actor, attrs=measured, start=periods.start, end=periods.end, limit=10**6)
         figures = of_values(read.readings.select(VALUES.names).cast(VALUES), periods) if measured else {}
         found: dict[str, tuple[Any, Figures]] = {name: ("Property", one) for name, one in figures.items()}
         if recorded is None:
