@@ -22,7 +22,7 @@ from province.broker.refine import is_spatial, refine, says
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import ENTITIES, compile_query, make_token, names_in
 from province.broker.transient import alive
-from province.broker.write import Write
+from province.broker.write import Hides, Write
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
 from province.model.change import Change, Changed
@@ -100,29 +100,49 @@ class Broker:
         """
         if not changes:
             return ()
-        if any(len(c.types) + bool(c.type) > 1 for c in changes):  # what this process wrote it finds at once
-            self._many_typed[actor.tenant] = (asyncio.get_running_loop().time(), True)
+        self._note_types(changes, actor)
         write = Write(
-            tuple(changes), actor, self._checker(actor), key=_scoped(actor, key), hides=lambda e: self._hides(e, actor)
+            tuple(changes), actor, self._checker(actor), key=_scoped(actor, key), hides=self._hides_from(actor)
         )
         return await self._committer.submit(write)
 
-    def _hides(self, entity: Entity, actor: Actor) -> Callable[[str], bool]:
-        visible = self.visible(entity, actor)
-        return lambda name: not visible(name)
+    def _hides_from(self, actor: Actor) -> Hides:
+        def hides(entity: Entity) -> Callable[[str], bool]:
+            visible = self.visible(entity, actor)
+            return lambda name: not visible(name)
+
+        return hides
 
     async def apply_each(
         self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
     ) -> list[Changed | ProvinceError]:
         """Apply every change on its own; the answers are in the order of the changes. key: of the whole call."""
+        self._note_types(changes, actor)
+        check, hides = self._checker(actor), self._hides_from(actor)
+        answers: list[Changed | ProvinceError] = []
+        waiting: list[asyncio.Future[tuple[Changed, ...]] | ProvinceError] = []
+        try:
+            for n, change in enumerate(changes):
+                own = _scoped(actor, f"{key}/{n}") if key else None
+                try:
+                    waiting.append(self._committer.queue(Write((change,), actor, check, key=own, hides=hides)))
+                except ProvinceError as error:
+                    waiting.append(error)
+            for one in waiting:
+                try:
+                    answers.append(one if isinstance(one, ProvinceError) else (await one)[0])
+                except ProvinceError as error:
+                    answers.append(error)
+        finally:
+            for one in waiting[len(answers) :]:  # a caller who goes away takes back what has not begun
+                if isinstance(one, asyncio.Future):
+                    one.cancel()
+        return answers
 
-        async def one(number: int, change: Change) -> Changed | ProvinceError:
-            try:
-                return (await self.apply((change,), actor, key=f"{key}/{number}" if key else None))[0]
-            except ProvinceError as error:
-                return error
-
-        return list(await asyncio.gather(*(one(n, c) for n, c in enumerate(changes))))
+    def _note_types(self, changes: Sequence[Change], actor: Actor) -> None:
+        """What this process wrote it finds at once."""
+        if any(len(c.types) + bool(c.type) > 1 for c in changes):
+            self._many_typed[actor.tenant] = (asyncio.get_running_loop().time(), True)
 
     def _checker(self, actor: Actor) -> Callable[[Change, Entity | None, str | None], None]:
         def check(change: Change, before: Entity | None, owner: str | None) -> None:
@@ -222,11 +242,12 @@ class Broker:
 
     async def answer_reads(self, reads: Sequence[Read], entity: Entity) -> dict[str, Any]:
         """The queries that a rule or an action declared, answered as typed records, with the product's own rights."""
-        answers: dict[str, Any] = {}
-        for read in reads:
-            page = await self.query(read.query(entity), system(entity.tenant, "logic"))
-            answers[read.name] = tuple(to_record(read.record, e) for e in page.items)
-        return answers
+        actor = system(entity.tenant, "logic")
+        pages = await asyncio.gather(*(self.query(read.query(entity), actor) for read in reads))
+        return {
+            read.name: tuple(to_record(read.record, e) for e in page.items)
+            for read, page in zip(reads, pages, strict=True)
+        }
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
