@@ -15,6 +15,7 @@ from province.api.contexts import Contexts
 from province.broker.broker import Acted
 from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
+from province.broker.erasure import Erasures
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance
 from province.broker.land import Land
@@ -22,11 +23,13 @@ from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import ProvinceError
-from province.history.correction import Kind
+from province.history import correction
+from province.history.aggregate import Figures, Periods
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
 from province.model.change import Change, Changed
-from province.model.entity import Attribute, Entity, Json, Origin
+from province.model.entity import Attribute, Entity, Json, Kind, Origin
+from province.model.evolution import TimeProperty
 from province.model.observation import Acknowledged
 from province.model.query import Page, Query
 from province.model.schema import EntityType
@@ -68,6 +71,17 @@ class Door(Protocol):
         last: int | None = None,
         limit: int = 10_000,
     ) -> History: ...
+    async def aggregates(
+        self,
+        id: str,
+        actor: Actor,
+        periods: Periods,
+        *,
+        measured: Sequence[str],
+        recorded: Sequence[str] | None,
+        time_property: TimeProperty = "observedAt",
+        datasets: Collection[str | None] = (),
+    ) -> dict[str, tuple[Kind, Figures]]: ...
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
     ) -> Acknowledged: ...
@@ -93,7 +107,7 @@ class Door(Protocol):
         attribute: str | None,
         actor: Actor,
         *,
-        kind: Kind,
+        kind: correction.Kind,
         at: Instant,
         until: Instant | None = None,
         dataset: str | None = "",
@@ -146,5 +160,7 @@ class Services:
     source_id: str = "urn:ngsi-ld:ContextSource:province"
     annex: Annex | None = None
     """None: the plan is not installed."""
+    erasures: Erasures | None = None
+    """None: a door without erasures."""
     territory: Land | None = None
     """None: a door without orders."""

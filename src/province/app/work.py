@@ -7,7 +7,7 @@ import asyncio
 from province.adapters import notices
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
-from province.app import messaging, territory
+from province.app import messaging, privacy, territory
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.app.readiness import announce
@@ -47,6 +47,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
                 group.create_task(territory.keep(core))
+                group.create_task(privacy.erasures(core).run(core.tenants))
         finally:
             await outbound.close()
             await core.jobs.close()

@@ -74,6 +74,10 @@ class Committer:
 
     async def submit(self, write: Write) -> tuple[Changed, ...]:
         """Returns when the write is durable. Raises what refused it; Unavailable when the outcome is unknown."""
+        return await self.queue(write)
+
+    def queue(self, write: Write) -> asyncio.Future[tuple[Changed, ...]]:
+        """As `submit`, for a caller with many writes, who waits for all of them. Raises: Unavailable, TooLarge."""
         if len(self._queue) >= MAX_QUEUE:
             raise Unavailable("too many writes are waiting.", remedy="Try again in a few seconds.")
         if len(write.changes) > MAX_CHANGES and write.beside is None:
@@ -82,7 +86,7 @@ class Committer:
             )
         self._queue.append(write)
         self._wake.set()
-        return await write.done
+        return write.done
 
     async def _run(self) -> None:
         while True:
@@ -198,7 +202,9 @@ class Committer:
             entity_type = self._types.get(before.type if before else change.type)
             owner = before.agency if before is not None and change.agency is None else change.agency
             write.check(change, before, owner)
-            planned = step(tenant, change, before, entity_type, now)
+            replaces = before is not None and change.op in ("replace", "put")
+            hidden = write.hides(before) if before is not None and replaces else None
+            planned = step(tenant, change, before, entity_type, now, hidden)
             if planned.after is not None and not planned.skipped:
                 planned.after = self._place(planned.after, planned.before, entity_type)
             mine[change.id] = planned.after

@@ -17,6 +17,7 @@ from province.cli import exports, imports
 from province.cli.annex import add_annex
 from province.cli.audit import add_audit
 from province.cli.client import Client
+from province.cli.erasure import add_erasure
 from province.cli.operations import Operations
 from province.cli.territory import add_territory
 from province.errors import ProvinceError
@@ -79,6 +80,7 @@ def build(open_operations: Callable[[], Operations]) -> click.Group:
     add_annex(province, _client)
     add_territory(province, _client)
     add_audit(province, _operations)
+    add_erasure(province, _client)
     return province
 
 
@@ -101,8 +103,14 @@ def _add_server(group: click.Group) -> None:
             simulate=simulate, example=example, map_of=parse_day(map_of, field="map-of") if map_of else ""
         )
 
+    @group.command()
+    @click.option("--number", type=click.IntRange(1), default=1, help="Which of several on the same port.")
+    @click.pass_context
+    def serve(ctx: click.Context, number: int) -> None:
+        """Serve HTTP (the supervisor starts this)."""
+        _operations(ctx).process("serve", number)
+
     for name, text in (
-        ("serve", "Serve HTTP (the supervisor starts this)."),
         ("ingest", "Take in readings and write the lake (the supervisor starts this)."),
         ("work", "Carry out rules, notices and jobs (the supervisor starts this)."),
     ):
