@@ -104,15 +104,21 @@ class Classifier:
         self, head: str, named: Sequence[Named], row: Mapping[int, float], places: Places, values: Floats, reasons: int
     ) -> Verdict:
         labels, weights, offset, temperature = self._heads[head]
-        scores = offset + values @ weights[places]
+        part = weights[places]
+        scores = offset + values @ part
         order = np.argsort(-scores, kind="stable")
         chance = _softmax(scores[None, :] * temperature)[0]
         best = int(order[0])
         chances = {label: float(p) for label, p in zip(labels, chance, strict=True)}
         if len(labels) == 1:
             return Verdict(labels[0], 1.0, (), chances)
-        against = weights[:, best] - weights[:, order[1:3]].mean(axis=1)
-        return Verdict(labels[best], float(chance[best]), _deciding(named, against, row)[:reasons], chances)
+        against = part[:, best] - part[:, order[1:3]].mean(axis=1)
+        return Verdict(
+            labels[best],
+            float(chance[best]),
+            _deciding(named, dict(zip(row, against * values, strict=True)))[:reasons],
+            chances,
+        )
 
     def _weighed(self, counted: Mapping[int, int]) -> dict[int, float]:
         known = {p: (1 + log(n)) * self._idf[p] for p, n in counted.items() if p in self._idf}
@@ -120,9 +126,8 @@ class Classifier:
         return {p: v / length for p, v in known.items()}
 
 
-def _deciding(named: Sequence[Named], against: Floats, row: Mapping[int, float]) -> tuple[str, ...]:
+def _deciding(named: Sequence[Named], weighed: Mapping[int, float]) -> tuple[str, ...]:
     """Words by what they add to the answer over its rivals; a feature of several words counts for each of them."""
-    weighed = {place: float(against[place]) * value for place, value in row.items()}
     added: dict[str, float] = defaultdict(float)
     for words, place in named:
         share = weighed.get(place, 0.0) / len(words)
