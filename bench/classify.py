@@ -33,7 +33,8 @@ def judged(examples: Sequence[Example], folds: int = FOLDS) -> list[tuple[Exampl
             [one.text for one in rest],
             {"category": [one.category for one in rest], "matter": [one.matter for one in rest]},
         )
-        found += [(one, model.classify("category", one.text), model.classify("matter", one.text)) for one in held]
+        answers = [(one, model.classify(one.text)) for one in held]
+        found += [(one, said["category"], said["matter"]) for one, said in answers]
     return found
 
 

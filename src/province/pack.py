@@ -122,12 +122,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class Read:
     """A query that a rule or an action needs answered before it is called; passed by `name`.
 
-    query: from the event's or action's entity to a Query.
+    query: from the event's or action's entity to a Query.  age_s: the answer may be so old, where it is about what
+    changes a few times a year and every entity asks for the same.
     """
 
     name: str
     query: Callable[[Entity], Query]
     record: type[Record]
+    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

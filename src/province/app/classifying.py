@@ -63,7 +63,8 @@ def train(examples: list[Example]) -> Said:
     model = Classifier([one.text for one in examples], heads)
 
     def say(text: str) -> Mapping[str, Any]:
-        category, matter = model.classify("category", text), model.classify("matter", text)
+        answers = model.classify(text)
+        category, matter = answers["category"], answers["matter"]
         return {
             "category": category.label,
             "confidence": round(category.confidence, 3),

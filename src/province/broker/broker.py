@@ -41,6 +41,7 @@ Models = Mapping[str, Callable[[str], Mapping[str, Any]]]
 
 _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - composed of constants
 _COUNT_LIMIT = 100_000
+_MOST_SETTLED = 64
 _ROUNDS = 50
 """Reads of the database behind one page of a geo-query."""
 
@@ -86,6 +87,7 @@ class Broker:
         self.reads = reads if reads is not None else Reads(pool)
         self._rights = Rights(types)
         self._many_typed: dict[str, tuple[float, bool]] = {}
+        self._settled: dict[tuple[str, type[Any], bytes], tuple[float, tuple[Any, ...]]] = {}
         computed = Indicators(pool, types, self._rights)
         self._indicators = computed.all
         self.figure = computed.figure
@@ -242,12 +244,21 @@ class Broker:
 
     async def answer_reads(self, reads: Sequence[Read], entity: Entity) -> dict[str, Any]:
         """The queries that a rule or an action declared, answered as typed records, with the product's own rights."""
-        actor = system(entity.tenant, "logic")
-        pages = await asyncio.gather(*(self.query(read.query(entity), actor) for read in reads))
-        return {
-            read.name: tuple(to_record(read.record, e) for e in page.items)
-            for read, page in zip(reads, pages, strict=True)
-        }
+        answers = await asyncio.gather(*(self._answer(read, entity) for read in reads))
+        return {read.name: answer for read, answer in zip(reads, answers, strict=True)}
+
+    async def _answer(self, read: Read, entity: Entity) -> tuple[Any, ...]:
+        query, clock = read.query(entity), asyncio.get_running_loop().time()
+        key = (entity.tenant, read.record, msgspec.json.encode(query)) if read.age_s else None
+        if key is not None and key in self._settled and clock - self._settled[key][0] < read.age_s:
+            return self._settled[key][1]
+        page = await self.query(query, system(entity.tenant, "logic"))
+        records = tuple(to_record(read.record, e) for e in page.items)
+        if key is not None:
+            if len(self._settled) >= _MOST_SETTLED:
+                self._settled.clear()
+            self._settled[key] = (clock, records)
+        return records
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

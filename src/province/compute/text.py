@@ -12,7 +12,9 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
+from math import log, sqrt
 from typing import Final
 
 import numpy as np
@@ -21,6 +23,9 @@ import numpy.typing as npt
 from province.errors import InvalidInput
 
 Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+Named = tuple[tuple[str, ...], int]
+"""A feature: the words that it stands for, and its place."""
 BITS: Final = 18
 """Features are hashed into 2¹⁸ places: of ten thousand features about 0.2 % share one with another."""
 RIDGE: Final = 0.3
@@ -72,7 +77,7 @@ class Classifier:
         """
         if len(texts) < 2 or not heads or any(len(answers) != len(texts) for answers in heads.values()):
             raise InvalidInput("a classifier needs two texts or more, and an answer for each of them.")
-        counted = [_features(text) for text in texts]
+        counted = [Counter(place for _, place in _named(text)) for text in texts]
         frequency: Counter[int] = Counter(place for one in counted for place in one)
         self._idf: dict[int, float] = {p: float(np.log((1 + len(texts)) / (1 + n)) + 1) for p, n in frequency.items()}
         rows = [self._weighed(one) for one in counted]
@@ -87,34 +92,48 @@ class Classifier:
             right = np.array([labels.index(a) for a in answers])
             self._heads[name] = (labels, _primal(rows, dual), offset, _temperature(left_out, right))
 
-    def classify(self, head: str, text: str, *, reasons: int = 3) -> Verdict:
-        """The answer to one question about a text. A text without a known word has the answer of most, hardly sure."""
-        labels, weights, offset, temperature = self._heads[head]
-        row = self._weighed(_features(text))
+    def classify(self, text: str, *, reasons: int = 3) -> dict[str, Verdict]:
+        """The answer to every question about a text. One without a known word has the answer of most, hardly sure."""
+        named = _named(text)
+        row = self._weighed(Counter(place for _, place in named))
         places = np.fromiter(row, dtype=np.int64, count=len(row))
         values = np.fromiter(row.values(), dtype=np.float64, count=len(row))
-        scores = offset + values @ weights[places]
+        return {head: self._judge(head, named, row, places, values, reasons) for head in self._heads}
+
+    def _judge(
+        self, head: str, named: Sequence[Named], row: Mapping[int, float], places: Places, values: Floats, reasons: int
+    ) -> Verdict:
+        labels, weights, offset, temperature = self._heads[head]
+        part = weights[places]
+        scores = offset + values @ part
         order = np.argsort(-scores, kind="stable")
         chance = _softmax(scores[None, :] * temperature)[0]
         best = int(order[0])
         chances = {label: float(p) for label, p in zip(labels, chance, strict=True)}
         if len(labels) == 1:
             return Verdict(labels[0], 1.0, (), chances)
-        against = weights[:, best] - weights[:, order[1:3]].mean(axis=1)
-        return Verdict(labels[best], float(chance[best]), self._deciding(text, against, row)[:reasons], chances)
-
-    def _deciding(self, text: str, against: Floats, row: Mapping[int, float]) -> tuple[str, ...]:
-        """Words by what they add to the answer over its rivals; a feature of several words counts for each of them."""
-        added: dict[str, float] = defaultdict(float)
-        for words, place in _named(text):
-            for word in words:
-                added[word] += against[place] * row.get(place, 0.0) / len(words)
-        return tuple(w for w, n in sorted(added.items(), key=lambda item: (-item[1], item[0])) if n > 0 and len(w) > 1)
+        against = part[:, best] - part[:, order[1:3]].mean(axis=1)
+        return Verdict(
+            labels[best],
+            float(chance[best]),
+            _deciding(named, dict(zip(row, against * values, strict=True)))[:reasons],
+            chances,
+        )
 
     def _weighed(self, counted: Mapping[int, int]) -> dict[int, float]:
-        known = {p: (1 + np.log(n)) * self._idf[p] for p, n in counted.items() if p in self._idf}
-        length = float(np.sqrt(sum(v * v for v in known.values()))) or 1.0
-        return {p: float(v) / length for p, v in known.items()}
+        known = {p: (1 + log(n)) * self._idf[p] for p, n in counted.items() if p in self._idf}
+        length = sqrt(sum(v * v for v in known.values())) or 1.0
+        return {p: v / length for p, v in known.items()}
+
+
+def _deciding(named: Sequence[Named], weighed: Mapping[int, float]) -> tuple[str, ...]:
+    """Words by what they add to the answer over its rivals; a feature of several words counts for each of them."""
+    added: dict[str, float] = defaultdict(float)
+    for words, place in named:
+        share = weighed.get(place, 0.0) / len(words)
+        for word in words:
+            added[word] += share
+    return tuple(w for w, n in sorted(added.items(), key=lambda item: (-item[1], item[0])) if n > 0 and len(w) > 1)
 
 
 def solve(kernel: Floats, code: Floats, ridge: float) -> tuple[Floats, Floats]:
@@ -128,14 +147,7 @@ def solve(kernel: Floats, code: Floats, ridge: float) -> tuple[Floats, Floats]:
     return dual, code - dual / inverse.diagonal()[:, None]
 
 
-def _features(text: str) -> dict[int, int]:
-    counted: Counter[int] = Counter()
-    for _, place in _named(text):
-        counted[place] += 1
-    return counted
-
-
-def _named(text: str) -> list[tuple[tuple[str, ...], int]]:
+def _named(text: str) -> list[Named]:
     """Features with the words that they stand for: words, bare words, runs of two and three, runs of letters."""
     words = _WORD.findall(unicodedata.normalize("NFC", text).casefold())
     bare = [_bare(word) for word in words]
@@ -151,6 +163,7 @@ def _named(text: str) -> list[tuple[tuple[str, ...], int]]:
     return [(parts, zlib.crc32(name.encode()) >> (32 - BITS)) for parts, name in found]
 
 
+@lru_cache(maxsize=20_000)
 def _bare(word: str) -> str:
     """A lower-case word without diacritics."""
     spread = unicodedata.normalize("NFD", word)

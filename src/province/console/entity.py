@@ -20,6 +20,7 @@ from province.console.navigation import readable
 from province.console.series import RANGES
 from province.console.signin import Problem, problem
 from province.console.visit import Visit
+from province.console.work import is_case
 from province.errors import AlreadyExists, Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn, TooLarge
 from province.model.entity import Entity, split_key
 from province.model.query import Query, Where
@@ -203,14 +204,13 @@ class Related:
 async def related_to(visit: Visit, found: Entity) -> list[Related]:
     """Who points to this entity, through every indexed relationship that the reader may look through."""
     types = visit.services.broker.types
+    found_type = types.get(found.type)
+    named = {found.type, "Case"} if found_type is not None and is_case(found_type) else {found.type}
     ways = [
         (t, s)
         for t in types.values()
         for s in t.fields.values()
-        if s.field.ref == found.type
-        and s.field.indexed
-        and not s.many
-        and readable(visit.services, visit.actor, t.name)
+        if s.field.ref in named and s.field.indexed and not s.many and readable(visit.services, visit.actor, t.name)
     ]
     answers = await asyncio.gather(*(_pointing(visit, t, s, found.id) for t, s in ways))
     return [a for a in answers if a is not None]

@@ -150,7 +150,13 @@ def receive(
     report, identity, secret = _enter(
         context, title, location, category, description, address, (name, phone, email), channel=channel, matter=matter
     )
-    report = msgspec.structs.replace(report, reportedAt=reported_at or context.now, author=None)
+    by_desk = category is not None and channel != "system"
+    report = msgspec.structs.replace(
+        report,
+        reportedAt=reported_at or context.now,
+        author=None,
+        categoryBy="person" if by_desk else report.categoryBy,
+    )
     if external_code:  # the sender has its own way to tell its people; nobody here knows who holds a secret
         known = msgspec.structs.replace(
             report, id=foreign_id(context.actor, external_code), externalCode=external_code, secretHash=None

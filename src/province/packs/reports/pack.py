@@ -13,11 +13,14 @@ from province.vocab.calendar import WorkingYear, every_year
 from province.vocab.mandate import Mandate
 
 _OPEN = Where("status", "in", list(OPEN))
-_YEARS = Read("years", every_year, WorkingYear)
+_SETTLED_S = 1.0
+"""Agencies, mandates and calendars change a few times a year: their answer may be so old."""
+_YEARS = Read("years", every_year, WorkingYear, age_s=_SETTLED_S)
+_YEARS_NOW = Read("years", every_year, WorkingYear)
 _PLACE = (
     Read("areas", logic.areas_here, Area),
-    Read("agencies", logic.agencies_now, Agency),
-    Read("mandates", logic.mandates_now, Mandate),
+    Read("agencies", logic.agencies_now, Agency, age_s=_SETTLED_S),
+    Read("mandates", logic.mandates_now, Mandate, age_s=_SETTLED_S),
 )
 _WAITING = Read("waiting", logic.without_clock, Report)
 
@@ -52,7 +55,7 @@ PACK = Pack(
             for event in ("report.resolved", "report.rejected")
         ),
         *(
-            Rule(on=event, do=logic.start_waiting_clocks, record=WorkingYear, reads=(_YEARS, _WAITING))
+            Rule(on=event, do=logic.start_waiting_clocks, record=WorkingYear, reads=(_YEARS_NOW, _WAITING))
             for event in ("workingyear.created", "workingyear.changed")
         ),
     ),
