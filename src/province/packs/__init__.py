@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import atlas, devices, environment, plan, reports
+from province.packs import atlas, cases, devices, environment, plan, reports
 
 BUILT_IN: tuple[Pack, ...] = (
     atlas.PACK,
+    cases.PACK,
     devices.PACK,
     environment.PACK,
     plan.PACK,
