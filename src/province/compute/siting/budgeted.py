@@ -158,7 +158,7 @@ class _Bounder:
 
 
 @numba.njit(cache=True)
-def _covered(start, rows, row_start, columns, weight, chosen) -> float:  # type: ignore[no-untyped-def]  # pragma: no cover
+def _covered(start, rows, row_start, columns, weight, chosen) -> float:
     total = 0.0
     for i in range(len(weight)):
         for k in range(row_start[i], row_start[i + 1]):
@@ -169,7 +169,7 @@ def _covered(start, rows, row_start, columns, weight, chosen) -> float:  # type:
 
 
 @numba.njit(cache=True)
-def _put(j, start, rows, row_start, columns, weight, count, gain) -> None:  # type: ignore[no-untyped-def]  # pragma: no cover
+def _put(j, start, rows, row_start, columns, weight, count, gain) -> None:
     for k in range(start[j], start[j + 1]):
         i = rows[k]
         if count[i] == 0:
@@ -179,7 +179,7 @@ def _put(j, start, rows, row_start, columns, weight, count, gain) -> None:  # ty
 
 
 @numba.njit(cache=True)
-def _take(j, start, rows, row_start, columns, weight, count, gain) -> None:  # type: ignore[no-untyped-def]  # pragma: no cover
+def _take(j, start, rows, row_start, columns, weight, count, gain) -> None:
     for k in range(start[j], start[j + 1]):
         i = rows[k]
         count[i] -= 1
@@ -189,7 +189,7 @@ def _take(j, start, rows, row_start, columns, weight, count, gain) -> None:  # t
 
 
 @numba.njit(cache=True)
-def _fill(  # type: ignore[no-untyped-def]  # pragma: no cover
+def _fill(
     start, rows, row_start, columns, weight, cost, site, shared, usable, chosen, count, gain, open_, left, noise
 ) -> float:
     """Add the option with the most demand per money while one fits. Returns what is left."""
@@ -216,7 +216,7 @@ def _fill(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def _state(start, rows, row_start, columns, weight, site, sites, chosen):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _state(start, rows, row_start, columns, weight, site, sites, chosen):
     count = np.zeros(len(weight), np.int32)
     gain = np.zeros(len(chosen))
     for j in range(len(chosen)):
@@ -231,9 +231,7 @@ def _state(start, rows, row_start, columns, weight, site, sites, chosen):  # typ
 
 
 @numba.njit(cache=True)
-def _greedy(  # type: ignore[no-untyped-def]  # pragma: no cover
-    start, rows, row_start, columns, weight, cost, site, shared, usable, lock, budget
-):
+def _greedy(start, rows, row_start, columns, weight, cost, site, shared, usable, lock, budget):
     chosen = lock.copy()
     count, gain, open_ = _state(start, rows, row_start, columns, weight, site, len(shared), chosen)
     _fill(start, rows, row_start, columns, weight, cost, site, shared, usable, chosen, count, gain, open_, budget, 0.0)
@@ -241,7 +239,7 @@ def _greedy(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def _search(  # type: ignore[no-untyped-def]  # pragma: no cover
+def _search(
     start, rows, row_start, columns, weight, cost, site, shared, usable, lock, budget, first, members, where, placed,
     given, iterations, seed,
 ):  # fmt: skip
@@ -319,9 +317,7 @@ def _search(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def _best_sets(  # type: ignore[no-untyped-def]  # pragma: no cover
-    worth, cost, shared, first, members, money, pick
-):
+def _best_sets(worth, cost, shared, first, members, money, pick):
     """Best options of every site when money has a price. Returns their profit and what they cost."""
     profit, spent = 0.0, 0.0
     for g in range(len(shared)):
@@ -343,7 +339,7 @@ def _best_sets(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def _bound(  # type: ignore[no-untyped-def]  # pragma: no cover
+def _bound(
     start, rows, row_start, columns, weight, cost, site, shared, first, members, budget, price, state, covered, steps,
     best,
 ):  # fmt: skip
@@ -377,7 +373,7 @@ def _bound(  # type: ignore[no-untyped-def]  # pragma: no cover
                     high = middle
             money = high
             profit, spent = _best_sets(worth, cost, shared, first, members, high, pick)
-            more, dear = _best_sets(worth, cost, shared, first, members, low, other)
+            _, dear = _best_sets(worth, cost, shared, first, members, low, other)
             # Between the two plans the linear relaxation spends the budget exactly.
             blend = 1.0 if dear <= spent else (dear - budget) / (dear - spent)
             blend = min(1.0, max(0.0, blend))

@@ -57,7 +57,9 @@ def solve(
     """
     distance = np.ascontiguousarray(distance, np.float64)
     if distance.ndim != 2 or not distance.size:
-        raise InvalidInput(f"distances of shape {distance.shape}.", field="distance", remedy="Give demand × candidates.")
+        raise InvalidInput(
+            f"distances of shape {distance.shape}.", field="distance", remedy="Give demand × candidates."
+        )
     if not np.isfinite(distance).all() or distance.min() < 0:
         raise InvalidInput(
             "a distance is negative, infinite or not a number.", field="distance",
@@ -90,7 +92,7 @@ def solve(
 
 
 @numba.njit(cache=True)
-def _nearest(cost: Floats, chosen: Integers, first: Integers, near: Floats, second: Floats) -> float:  # pragma: no cover
+def _nearest(cost: Floats, chosen: Integers, first: Integers, near: Floats, second: Floats) -> float:
     total = 0.0
     for i in range(cost.shape[0]):
         a, b, who = np.inf, np.inf, 0
@@ -106,7 +108,7 @@ def _nearest(cost: Floats, chosen: Integers, first: Integers, near: Floats, seco
 
 
 @numba.njit(cache=True)
-def _interchange(  # pragma: no cover - compiled
+def _interchange(
     cost: Floats, chosen: Integers, inside: npt.NDArray[np.bool_], usable: npt.NDArray[np.bool_],
     lock: npt.NDArray[np.bool_],
 ) -> float:  # fmt: skip
@@ -141,7 +143,7 @@ def _interchange(  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def _search(  # pragma: no cover - compiled
+def _search(
     cost: Floats, p: int, usable: npt.NDArray[np.bool_], lock: npt.NDArray[np.bool_], rounds: int, seed: int
 ) -> Integers:
     np.random.seed(seed)
@@ -202,7 +204,7 @@ def _search(  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def _bound(  # pragma: no cover - compiled
+def _bound(
     cost: Floats, p: int, usable: npt.NDArray[np.bool_], lock: npt.NDArray[np.bool_], target: float, steps: int
 ) -> float:
     """The best Lagrangian bound found. Demand i pays u_i to be served; the p most profitable candidates open."""
