@@ -7,7 +7,7 @@ import sys
 
 MODULES = (
     "bench.records", "bench.ngsild", "bench.audit", "bench.rights", "bench.doors", "bench.observe", "bench.mqtt",
-    "bench.streaming", "bench.lake", "bench.pages",
+    "bench.streaming", "bench.lake", "bench.pages", "bench.planning",
 )  # fmt: skip
 SHORT, LONG = "4", "20"
 

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench import quality
 from bench.__main__ import MODULES
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+QUALITY = PAGE.with_name("planning-quality.md")
 HEAD = """# Benchmarks
 
 Written by `make bench && python -m bench.report`: do not edit. Trust ratios more than figures: *ratio to bare* divides
@@ -34,6 +36,8 @@ def main() -> None:
     results = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
     if not results:
         sys.exit(f"there are no results in {RESULTS}: run `make bench` first.")
+    if planning := results.pop("planning", None):
+        QUALITY.write_text(quality.page(planning))
     parts = [HEAD, GOALS.format(**_goals(results)).strip()]
     ordered = [name.rpartition(".")[2] for name in MODULES]
     names = sorted(results, key=lambda n: ordered.index(n) if n in ordered else len(ordered))

@@ -1,0 +1,56 @@
+"""The page docs/planning-quality.md, from what `bench.planning` measured."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+HEAD = """# Quality of plans
+
+Written by `python -m bench.planning && python -m bench.report`: do not edit. Every plan was recomputed and tested by
+code that knows nothing of the kernels (`compute/siting/check.py`, `compute/network/check.py`) before it counts here.
+*Gap to optimum*: to the published optimum. *Gap to bound*: what our own certificate proves without knowing it.
+One thread; processor seconds; peak memory of the whole process so far.
+
+What is not certified: a Steiner tree of many terminals in a large graph has the bound of dual ascent, which can lie
+several percent below the optimum; coverage within a budget has the bound of a linear relaxation.
+"""
+
+
+def page(result: dict[str, Any]) -> str:
+    """The page as Markdown."""
+    families: dict[str, list[dict[str, Any]]] = {}
+    for row in result["rows"]:
+        families.setdefault(row["family"], []).append(row)
+    machine = "; ".join(f"{key} {value}" for key, value in result["machine"].items())
+    parts = [
+        HEAD.strip(),
+        f"Machine: {machine}.",
+        "| family | instances | optimal | gap to optimum, mean / max | gap to bound, mean / max | cpu, mean / max |\n"
+        "|---|---|---|---|---|---|\n" + "\n".join(_summary(name, rows) for name, rows in families.items()),
+    ]
+    for name, rows in families.items():
+        columns = list(dict.fromkeys(key for row in rows for key in row if key != "family"))
+        parts.append(
+            f"## {name.capitalize()}\n\n| " + " | ".join(c.replace("_", " ") for c in columns) + " |\n"
+            + "|" + "---|" * len(columns) + "\n"
+            + "\n".join("| " + " | ".join(_cell(row.get(c)) for c in columns) + " |" for row in rows)
+        )  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(name: str, rows: list[dict[str, Any]]) -> str:
+    known = [r["gap_to_optimum_%"] for r in rows if r["gap_to_optimum_%"] is not None]
+    proved, spent = [r["gap_to_bound_%"] for r in rows], [r["cpu_s"] for r in rows]
+    optimal = f"{sum(g <= 1e-3 for g in known)} of {len(known)}" if known else "not known"
+    return f"| {name} | {len(rows)} | {optimal} | {_both(known, '%')} | {_both(proved, '%')} | {_both(spent, ' s')} |"
+
+
+def _both(values: list[float], unit: str) -> str:
+    return f"{statistics.fmean(values):.2f}{unit} / {max(values):.2f}{unit}" if values else "–"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

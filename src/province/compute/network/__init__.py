@@ -1,0 +1,9 @@
+"""CONNECT: which edges to build. Each kernel gives a plan and a bound that no plan can beat.
+
+    graph       the one form of an undirected graph that the kernels take
+    steiner     terminals joined at the least cost (trenches, ducts)
+    survivable  terminals that stay joined when any one edge fails (rings of transmission)
+    check       recomputes cost and connectivity of any plan from the edges alone, with code of its own
+
+They know arrays, no entities. Edges that exist already have the cost 0.
+"""
