@@ -69,8 +69,8 @@ def minimise(
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
     if whole is not None:
-        kinds = highspy.HighsVarType
-        model.integrality_ = [kinds.kInteger if w else kinds.kContinuous for w in whole]
+        kind = highspy.HighsVarType
+        model.integrality_ = [kind.kInteger if w else kind.kContinuous for w in whole]
     solver.passModel(model)
     if start is not None:
         known = highspy.HighsSolution()
@@ -78,12 +78,12 @@ def minimise(
         solver.setSolution(known)
     solver.run()
     status, info = solver.getModelStatus(), solver.getInfo()
-    kinds = highspy.HighsModelStatus
-    if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
+    ends = highspy.HighsModelStatus
+    if status in (ends.kInfeasible, ends.kUnboundedOrInfeasible):
         raise InvalidInput("no plan meets all conditions.", field="conditions", remedy="Relax one of them.")
-    if status not in (kinds.kOptimal, kinds.kTimeLimit, kinds.kIterationLimit):
+    if status not in (ends.kOptimal, ends.kTimeLimit, ends.kIterationLimit):
         raise Unavailable(f"the solver ended with {solver.modelStatusToString(status)}.")
-    proved = status == kinds.kOptimal
+    proved = status == ends.kOptimal
     answer = solver.getSolution()
     values = None
     total = np.inf
