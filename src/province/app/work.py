@@ -8,6 +8,7 @@ from province.adapters import notices
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
 from province.app import territory
+from province.app.alerting import Courier
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.app.readiness import announce
@@ -43,6 +44,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
                 group.create_task(territory.keep(core))
+                group.create_task(Courier(core).run())
         finally:
             await outbound.close()
             await core.jobs.close()

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from province.console import forms
+from province.console import forms, warnings
 from province.console.boards import alert_line
 from province.console.display import entity_href, show, title_of, unit_symbol
 from province.console.entity import actions_of, choices, steps_of
@@ -30,7 +30,9 @@ STATES: Final = {"open": OPEN, "cleared": ("cleared",), "closed": ("closed",), "
 
 
 async def alerts(visit: Visit) -> Response:
-    """Alerts, the newest first; those that are not over unless another tab is asked for."""
+    """Alerts, the newest first; those that are not over unless another tab is asked for. Strangers: those to them."""
+    if visit.session is None:
+        return await warnings.warnings(visit)
     wanted = visit.request.query_params.get("state", "open")
     states = STATES.get(wanted, OPEN)
     where = (Where("status", "in", list(states)),) if states else ()

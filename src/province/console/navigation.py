@@ -46,6 +46,8 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
     if services.annex is not None:
         found.append(("/phu-luc-xiv", mark("The plan (Annex XIV)"), "", "plan"))
     found.append(("/map", mark("Map"), "", "map"))
+    if services.signed_alert is not None:
+        found.append(("/alerts/public", mark("Alerts to the public"), "", "alert"))
     if services.land is not None:
         found.append(("/addresses", mark("Addresses, old and new"), "", "search"))
     if person and services.boards is not None:

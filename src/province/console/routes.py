@@ -36,6 +36,7 @@ from province.console import (
     upkeep,
     views,
     wall,
+    warnings,
 )
 from province.console.render import STATIC
 from province.console.services import Services
@@ -96,7 +97,12 @@ def routes(services: Services) -> list[BaseRoute]:
         at("/export/{file}", exports.export),
         at("/boards", boards.overview),
         at("/boards/{domain}", boards.board),
-        at("/alerts", alerts.alerts),
+        at(warnings.FEED, warnings.feed, public=True),
+        at("/alerts/certificate.pem", warnings.certificate, public=True),
+        at("/alerts/cap/{id:path}", warnings.document, public=True),
+        at(warnings.HOME, warnings.warnings, public=True),
+        at(warnings.HOME + "/{id:path}", warnings.warning, public=True),
+        at("/alerts", alerts.alerts, public=True),
         at("/alerts/{id:path}", alerts.alert),
         at("/quality", quality.quality),
         at("/quality/{kind}", quality.sources),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import alerts, atlas, devices, environment, plan, reports
+from province.packs import alerts, atlas, devices, environment, incidents, plan, reports
 
 BUILT_IN: tuple[Pack, ...] = (
     alerts.PACK,
     atlas.PACK,
     devices.PACK,
     environment.PACK,
+    incidents.PACK,
     plan.PACK,
     reports.PACK,
 )
