@@ -255,9 +255,14 @@ async def until(
 
 
 @contextlib.contextmanager
-def installed(*arguments: str, **overrides: str | int) -> Iterator[Product]:
-    """An installation that is not started yet. overrides: settings by name, such as `stream_max_bytes`."""
-    with temporary_home() as home:
+def installed(*arguments: str, kept_in: Path | None = None, **overrides: str | int) -> Iterator[Product]:
+    """An installation that is not started yet. overrides: settings by name, such as `stream_max_bytes`.
+
+    kept_in: a folder in which it stays afterwards, and is found the next time.
+    """
+    if kept_in is not None:
+        kept_in.mkdir(exist_ok=True, mode=0o711)
+    with temporary_home() if kept_in is None else contextlib.nullcontext(kept_in / "home") as home:
         variables = {
             "PROVINCE_HOME": str(home),
             "PROVINCE_PORT": str(free_port()),
@@ -276,12 +281,18 @@ def installed(*arguments: str, **overrides: str | int) -> Iterator[Product]:
 
 
 @contextlib.contextmanager
-def running_product(*arguments: str, **overrides: str | int) -> Iterator[Product]:
-    """A started installation with a token; it is stopped at the end."""
-    with installed(*arguments, **overrides) as product:
+def running_product(*arguments: str, kept_in: Path | None = None, **overrides: str | int) -> Iterator[Product]:
+    """A started installation with a token; it is stopped at the end, and found again by `kept_in`."""
+    with installed(*arguments, kept_in=kept_in, **overrides) as product:
         product.start()
-        # In a thread of its own, for an event loop may be running in this one.
-        product.token = _in_thread(product.make_token("bench", "administrator"))
+        held = product.settings.home.parent / "token"
+        if kept_in is not None and held.exists():
+            product.token = held.read_text()
+        else:
+            # In a thread of its own, for an event loop may be running in this one.
+            product.token = _in_thread(product.make_token("bench", "administrator"))
+            held.touch(mode=0o600)
+            held.write_text(product.token)
         yield product
 
 

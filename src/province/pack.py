@@ -33,7 +33,8 @@ CALLER = "caller"
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A message to a person or an agency's desk: shown in the console inbox, and sent by the channels they have.
 
-    to: id of an account or an agency; `CALLER`: shown in the answer to this call, and neither stored nor logged.
+    to: id of an account or an agency; `mailto:` or `tel:` and an address: no inbox, it leaves by that way alone;
+    `CALLER`: shown in the answer to this call, and neither stored nor logged.
     """
 
     to: str
@@ -43,6 +44,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the entity it is about."""
     value: str = ""
     """What a program needs of the message, bare: the secret itself. Only for `CALLER`."""
+    channels: tuple[str, ...] = ()
+    """Ways besides the inbox by which it leaves: `mail`, `sms`."""
+    language: str = ""
+    """`vi` or `en`, for what leaves; empty: both, Vietnamese first."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +66,7 @@ class Context:
     """What surrounds a call of pack logic. actor: id of who acts.  files: hashes uploaded with the action.
 
     nonce: 32 or more random hex digits, fresh for every call, drawn by the caller: logic makes ids and secrets of it.
+    models: trained models by name, bound in `app`: functions that give the same answer until they are trained anew.
     """
 
     now: Instant
@@ -69,6 +75,7 @@ class Context:
     agency: str | None = None
     files: tuple[str, ...] = ()
     nonce: str = ""
+    models: Mapping[str, Callable[[str], Mapping[str, Any]]] = field(default_factory=dict)
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +139,20 @@ class Rule:
     def name(self) -> str:
         """Stable name: the function's module and name."""
         return f"{self.do.__module__.removeprefix('province.packs.')}.{self.do.__name__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A field that waits: when its instant has passed, the broker empties it and raises `event`, in one transaction.
+
+    Whoever moves or empties the field before has changed the timer: the state decides, and nothing else is kept. So a
+    timer goes off once, however often a process dies; rules on `event` say what follows, and may set the field anew.
+    field: an indexed instant.
+    """
+
+    of: type[Record]
+    field: str
+    event: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +379,7 @@ class Pack:
     types: tuple[type[Record], ...] = ()
     feeds: tuple[Feed, ...] = ()
     rules: tuple[Rule, ...] = ()
+    timers: tuple[Timer, ...] = ()
     actions: tuple[Action, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     indicators: tuple[Indicator, ...] = ()

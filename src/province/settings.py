@@ -42,6 +42,14 @@ class Settings:
     """PROVINCE_TRUSTED_PROXIES: comma-separated addresses whose X-Forwarded-For is believed."""
     outbound_allow: str = ""
     """PROVINCE_OUTBOUND_ALLOW: comma-separated hosts or networks that outbound calls may reach though private."""
+    smtp: str = field(default="", repr=False)
+    """PROVINCE_SMTP: mail server, `smtp+starttls://name:password@host:587`, `smtps://…` or `smtp://…` (no TLS)."""
+    mail_sender: str = ""
+    """PROVINCE_MAIL_SENDER: `Name <address>` that mail comes from; needed with PROVINCE_SMTP."""
+    sms: str = ""
+    """PROVINCE_SMS: URL of an SMS gateway, or `simulator`: then SMS are written down and never leave."""
+    sms_token: str = field(default="", repr=False)
+    """PROVINCE_SMS_TOKEN: what the gateway knows us by."""
     audit_heads: str = ""
     """PROVINCE_AUDIT_HEADS: folder of signed heads of the audit, best on another machine; empty: `home/audit/heads`."""
     contexts: str = ""

@@ -14,9 +14,15 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-async def pool(make_database: Callable[[], str]) -> AsyncIterator[Pool]:
+def dsn(make_database: Callable[[], str]) -> str:
+    """Where the database of `pool` is."""
+    return make_database()
+
+
+@pytest.fixture(scope="session")
+async def pool(dsn: str) -> AsyncIterator[Pool]:
     """A database of our own with the shipped schema; each test works in a tenant of its own."""
-    made = await connect(make_database(), size=8)
+    made = await connect(dsn, size=8)
     async with made.acquire() as connection:
         await migrate(connection)
     yield made

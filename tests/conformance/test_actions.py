@@ -13,7 +13,8 @@ from province.broker.broker import Broker
 from province.broker.database import Pool
 from province.errors import NotAllowed, NotFound, NotSignedIn
 from province.model.actor import Actor, Grant, anonymous, system
-from province.model.record import create, move, to_record
+from province.model.change import Change
+from province.model.record import attributes, create, move, to_record
 from province.model.schema import Record, describe
 from province.model.workflow import Workflow
 from province.pack import Action, Pack
@@ -83,6 +84,10 @@ async def test_action_is_carried_out_and_audited(broker: Broker, pool: Pool, pac
     situation = case_of(pack, action)
     own = msgspec.structs.replace(situation, record=_typed(situation, action))
     subject = None if action.creates else await bring_in(broker, pack, own)
+    for row in (row for rows in situation.reads.values() for row in rows):  # what the action asks for is there
+        given = read_record(pack, row)
+        kind = describe(type(given)).name
+        await broker.apply([Change(op="upsert", id=given.id, type=kind, attrs=attributes(given), style="fill")], SYSTEM)
     inputs = {
         name: f"{value}-{secrets.token_hex(4)}" if name == "serial_number" else value
         for name, value in situation.inputs.items()

@@ -33,6 +33,7 @@ PUBLIC = (
     r"/console/series/.*", r"/report", r"/r/.*", r"/addresses", r"/api/addresses", r"/phu-luc-xiv.*",
     r"/ngsi-ld/v1/(entities|types|attributes|temporal/entities|entityOperations/query).*",
     r"/alerts", r"/alerts/(public|cap|feed\.atom|certificate\.pem).*", r"/api/actions", r"/api/annex(/.*)?",
+    r"/open311/v2/.*", r"/sos",
 )  # fmt: skip
 """What may answer a stranger with more than a refusal; each shows public entities and public fields alone."""
 
@@ -51,6 +52,7 @@ def filled(template: str, report: str) -> list[str]:
     values = {
         "type": ("Report", TYPE, "Hidden"), "layer": ("Report", TYPE), "attr": ("pm25", "serialNumber"),
         "name": ("report.publish", "smart-data-models"), "action": ("report.publish",), "language": ("vi",),
+        "format": ("json", "xml"),
         "year": ("2026",), "index": ("0",), "theme": ("dark",), "hash": ("0" * 64,), "secret": ("x" * 43,),
     }  # fmt: skip
     paths = [template]

@@ -154,12 +154,13 @@ async def test_a_killed_supervisor_takes_its_processes_along() -> None:
     """kill -9 of `province run` itself: its processes end by themselves, and the next start is not in their way."""
     with installed() as product:
         product.start()
-        assert product.child is not None
-        os.kill(product.child.pid, signal.SIGKILL)
-        product.child.wait()
-        await until(lambda: not product.pids(), "everything ended", timeout_s=60)
-        assert product.command("status").returncode == 3
-        product.start()
+        for _ in range(3):
+            assert product.child is not None
+            os.kill(product.child.pid, signal.SIGKILL)
+            product.child.wait()
+            await until(lambda: not product.pids(), "everything ended", timeout_s=30)
+            assert product.command("status").returncode == 3
+            product.start()
         assert await count(product, "SELECT count(*) FROM tenant") == 1
 
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from province.api import actions, aggregates, annex, exports, feeds, imports, observations, territory
+from province.api import actions, aggregates, annex, exports, feeds, imports, observations, open311, territory
 from province.api.errors import http_problem, problem_response, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
 from province.api.openapi import document
@@ -26,7 +26,7 @@ __all__ = [
 ]  # fmt: skip
 
 _log = logging.getLogger(__name__)
-PREFIXES: Final = ("/ngsi-ld", "/api")
+PREFIXES: Final = ("/ngsi-ld", "/api", "/open311")
 _NAME: Final = Param("name", "Name of the action, such as report.resolve.", {"type": "string"}, "path", True)
 _FEED: Final = Param("name", "Name of the feed, such as open311.", {"type": "string"}, "path", True)
 _DAY: Final = Param("day", "Civil day such as 2024-08-03; left out: today.", {"type": "string", "format": "date"})
@@ -65,6 +65,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *imports.ROUTES,
     *exports.ROUTES,
     *territory.ROUTES,
+    *open311.ROUTES,
     Route("GET", "/api/annex", "annex.plan", "The plan as it stands on a day, line by line.", annex.plan, "Plan",
           (_DAY,), answers={200: ("The plan.", {"type": "object"})}, errors=(NotFound,)),
     Route("GET", "/api/annex/checks", "annex.checks", "One acceptance check per line, judged now.", annex.checks,

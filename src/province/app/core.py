@@ -15,7 +15,7 @@ import nats
 import nats.errors
 from nats.aio.client import Client
 
-from province.adapters import notices
+from province.adapters import dispatch, notices
 from province.app.declarations import Declarations, declarations, parameters_at
 from province.broker import stream
 from province.broker.broker import Broker
@@ -90,6 +90,8 @@ class Core:
     areas: dict[str, Mapping[str, Area]]
     """All areas of a tenant that ever held, by id, at most ATLAS_AGE_S old; as the atlases and ledgers are."""
     lake_of: Lakes
+    models: dict[str, Callable[[str], Mapping[str, Any]]]
+    """Trained models by name, for pack logic; filled while the process runs."""
 
     async def read_atlas(self, tenant: str) -> None:
         """Read the areas of a tenant again."""
@@ -175,6 +177,7 @@ def _assemble(
         return _stamp(atlases, tenant, geometry)
 
     committer = Committer(pool, declared.types, locate)
+    models: dict[str, Callable[[str], Mapping[str, Any]]] = {}
     broker = Broker(
         pool,
         committer,
@@ -183,6 +186,7 @@ def _assemble(
         parameters=parameters_at,
         read_latest=latest.read,
         sign=keys.sign,
+        models=models,
     )
     known = Known(pool, max_age_s=30.0)  # a change of owner counts within this time
     lake_of = Lakes(settings.lake_uri)
@@ -207,6 +211,7 @@ def _assemble(
         ledgers={},
         areas={},
         lake_of=lake_of,
+        models=models,
     )
 
 
@@ -216,7 +221,10 @@ def _stamp(atlases: Mapping[str, Atlas], tenant: str, geometry: Geometry) -> str
 
 
 async def _deliver(connection: Connection, tenant: str, notice: Mapping[str, Any], event: UUID) -> None:
-    await notices.deliver(connection, tenant, msgspec.convert(notice, Notice), str(event))
+    read = msgspec.convert(notice, Notice)
+    if read.to.partition(":")[0] not in dispatch.DIRECT:
+        await notices.deliver(connection, tenant, read, str(event))
+    await dispatch.enqueue(connection, tenant, read, str(event))
 
 
 def _clean(pool: Pool) -> Callable[[], Awaitable[None]]:
@@ -224,6 +232,7 @@ def _clean(pool: Pool) -> Callable[[], Awaitable[None]]:
         removed = await remove_old(pool)
         async with pool.acquire() as connection:
             removed["sessions"] = await sessions.purge(connection)
+            removed["messages"] = await dispatch.remove_old(connection)
         log.info("old rows removed", extra=removed)
 
     return clean

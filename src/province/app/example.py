@@ -16,6 +16,7 @@ from province.model.change import Change
 from province.packs.atlas.example import figures
 from province.packs.devices.example import example as invented_sensors
 from province.territory import replay, store
+from province.territory.calendars import working_years
 from province.territory.example import Facts, changes_of, read_facts
 from province.territory.rows import read_rows, read_sources, upsert, words
 
@@ -50,6 +51,7 @@ async def load(core: Core) -> None:
     tenant = core.settings.tenant
     path = folder()
     facts, day = known(core.settings.example)
+    await _apply(core, [upsert(year) for year in working_years(path)])
     await _apply(core, changes_of(facts))
     async with core.pool.acquire() as connection, connection.transaction():
         await store.add(connection, tenant, replay.pieces(facts), replay.known_belongings(facts, day))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import json
+import logging
 import os
 import signal
 import ssl
@@ -29,7 +31,12 @@ if TYPE_CHECKING:
     from province.broker.database import Connection
 
 _T = TypeVar("_T")
+log = logging.getLogger("province.process")
+
 _PROCESSES = ("serve", "ingest", "work")
+_AGAIN_S, _CLOSING_S = 2.0, 14.0
+"""When a process that is told to end tells its tasks again, and how long it may take to close what it opened: more than
+requests in flight have, less than the supervisor's own patience."""
 
 
 class Installation:
@@ -246,13 +253,39 @@ async def _supervise(supervisor: Supervisor, greeting: Callable[[], str]) -> Non
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a process until it ends or is told to: SIGTERM and SIGINT cancel it, which closes what it opened."""
+    """Run a process until it ends or is told to: SIGTERM and SIGINT cancel it, which closes what it opened.
+
+    A killed supervisor takes the engines along at the same instant. A connection that breaks while it is being given
+    back then replaces the cancellation by its own error, and a loop that waits for lost engines goes on: whoever was
+    told and still runs is told again. Closing that still waits for an engine ends after `_CLOSING_S`: what was
+    acknowledged is durable already, and a process left behind would hold the ports.
+    """
 
     async def until_told() -> None:
         task = asyncio.ensure_future(main)
         loop = asyncio.get_running_loop()
+
+        def told() -> None:
+            task.cancel()
+            loop.call_later(_AGAIN_S, tell_again)
+            loop.call_later(_CLOSING_S, leave)
+
+        def tell_again() -> None:
+            for held in asyncio.all_tasks():
+                if held is not task and held.cancelling():
+                    held.cancel()
+            loop.call_later(_AGAIN_S, tell_again)
+
+        def leave() -> None:
+            for held in asyncio.all_tasks():
+                stack = io.StringIO()
+                held.print_stack(file=stack)
+                log.warning(json.dumps({"closing": "gave up", "task": held.get_name(), "where": stack.getvalue()}))
+            logging.shutdown()
+            os._exit(1)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, told)
         try:
             await task
         except asyncio.CancelledError:

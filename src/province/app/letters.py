@@ -1,5 +1,5 @@
 """Dead letters as one list: messages that could not be taken in, effects of rules that failed, and notifications
-that a subscriber did not take."""
+that a subscriber did not take, and mail and SMS that could not leave."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from province.adapters import dispatch
 from province.app.core import Core
 from province.broker import deadletter
 from province.broker.subscriptions import delivery
@@ -33,7 +34,12 @@ _NOTIFICATIONS = (
     " state, convert_to(happening::text, 'UTF8') AS payload, 'application/json' AS media_type FROM notification"
     " WHERE tenant = $1"
 )
-_ALL = f"{_MESSAGES} UNION ALL {_EFFECTS} UNION ALL {_NOTIFICATIONS}"
+_DISPATCHES = (
+    "SELECT 'dispatch' AS kind, id, way AS source, at, reason, '' AS field, attempts, state,"
+    " convert_to(subject_vi || E'\\n\\n' || body_vi, 'UTF8') AS payload, 'text/plain' AS media_type FROM dispatch"
+    " WHERE tenant = $1"
+)
+_ALL = f"{_MESSAGES} UNION ALL {_EFFECTS} UNION ALL {_NOTIFICATIONS} UNION ALL {_DISPATCHES}"
 
 
 def build(core: Core) -> console.DeadLetters:
@@ -77,6 +83,8 @@ def build(core: Core) -> console.DeadLetters:
             await core.relay.retry(actor.tenant, row["id"], row["source"])
         elif row["kind"] == "notification":
             await delivery.retry(core.pool, actor.tenant, row["id"])
+        elif row["kind"] == "dispatch":
+            await dispatch.retry(core.pool, actor.tenant, row["id"])
         else:
             await _observe_again(core, row, actor)
             await deadletter.settle(core.pool, actor.tenant, row["id"], "retried")
@@ -95,6 +103,8 @@ def build(core: Core) -> console.DeadLetters:
                 )
         elif row["kind"] == "notification":
             await delivery.dismiss(core.pool, actor.tenant, row["id"])
+        elif row["kind"] == "dispatch":
+            await dispatch.dismiss(core.pool, actor.tenant, row["id"])
         else:
             await deadletter.settle(core.pool, actor.tenant, row["id"], "dismissed")
         await note(actor, letter, "letter.dismissed", reason)

@@ -14,10 +14,11 @@ from starlette.requests import Request
 
 from province.adapters import notices, views
 from province.adapters.files import FileStore
+from province.adapters.pdf import Printer
 from province.adapters.photo import Photos
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
-from province.app import alerting, boards, inspection, keeping, letters, posts
+from province.app import alerting, boards, inspection, keeping, letters, messaging, posts
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
@@ -111,6 +112,7 @@ class Desk:
     reports: Limiter
     """Public reports and look-ups by secret, per address."""
     annex: Annex
+    printer: Printer
     imports: Imports | None = None
     land: Land | None = None
 
@@ -163,6 +165,9 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         submit=_submit(desk),
         follow=_follow(desk),
         disagree=_disagree(desk),
+        rate=_rate(desk),
+        messages=messaging.listed(core),
+        print=desk.printer.print,
         accounts=_accounts(desk),
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
@@ -305,7 +310,10 @@ def _submit(desk: Desk) -> Callable[[Mapping[str, Any], tuple[str, ...], Actor, 
             desk.reports.take(address_key(actor.address), what="reports")
         acted: Acted = await desk.core.broker.act("report.submit", actor, inputs=inputs, files=photos, key=key or None)
         code = acted.changed[0].filled.get("code", "")
-        return console.Receipt(code, next((a.value for a in acted.answers if a.value), ""))
+        made = await desk.core.broker.get(acted.changed[0].id, system(actor.tenant, "receipt"), latest=False)
+        matter = str(made.value("matter") or "")
+        secret = next((a.value for a in acted.answers if a.value), "")
+        return console.Receipt(code, secret, "" if matter == "report" else matter)
 
     return submit
 
@@ -332,9 +340,27 @@ def _follow(desk: Desk) -> Callable[[str, Actor], Awaitable[console.Followed]]:
         workflow = desk.core.broker.types["Report"].info.workflow
         state = str(entity.value("status"))
         disputable = workflow is not None and any(e.target == "disputed" for e in workflow.edges_from(state))
-        return console.Followed(entity, steps, disputable)
+        first = str(entity.value("duplicateOf") or "")
+        shared = await _states(desk, first, actor) if state == "linked" and first else []
+        rateable = state in ("resolved", "closed") and entity.value("answer") is not None
+        return console.Followed(entity, steps, disputable, rateable, shared)
 
     return follow
+
+
+async def _states(desk: Desk, id: str, actor: Actor) -> list[tuple[str, Any]]:
+    """The states of another report, without what was said: its author is somebody else."""
+    past = await desk.core.measured.history(id, system(actor.tenant, "follow"), attrs=("status",))
+    return [(str(r.attribute.value), r.at) for r in past.records if r.attribute is not None]
+
+
+def _rate(desk: Desk) -> Callable[[str, int, str, Actor], Awaitable[None]]:
+    async def rate(secret: str, stars: int, note: str, actor: Actor) -> None:
+        entity = await _by_secret(desk, secret, actor)
+        inputs = {"secret": secret, "stars": stars, "note": note}
+        await desk.core.broker.act("report.rate", actor, id=entity.id, inputs=inputs)
+
+    return rate
 
 
 def _disagree(desk: Desk) -> Callable[[str, str, Actor], Awaitable[None]]:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from province.adapters.files import FileStore
 from province.adapters.outbound import Outbound
+from province.adapters.pdf import Printer
 from province.adapters.photo import Photos
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
@@ -22,7 +23,7 @@ from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
 from province.api.services import Annex as AnnexDoor
 from province.api.services import Services
-from province.app import anonymous, example, exchange, pages, subscribing, territory, wellbeing
+from province.app import anonymous, classifying, example, exchange, pages, subscribing, territory, wellbeing
 from province.app.address import Callers
 from province.app.annex import Annex
 from province.app.core import Core, open_core
@@ -65,9 +66,11 @@ async def main(settings: Settings) -> None:
             await example.load(core)
         outbound = Outbound(settings.outbound_allow)
         files = exchange.imports(core)
+        learning = asyncio.create_task(classifying.keep(core, core.models), name="classifier")
         try:
             await _listen(settings, application(core, hasher, outbound, files))
         finally:
+            learning.cancel()
             await files.close()
             await outbound.close()
             await core.jobs.close()
@@ -135,6 +138,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         photos=Photos(),
         reports=Limiter(rate=0.5, burst=30),
         annex=annex,
+        printer=Printer(),
         imports=files,
         land=land,
     )

@@ -7,7 +7,7 @@ import asyncio
 from province.adapters import notices
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
-from province.app import territory
+from province.app import messaging, territory
 from province.app.alerting import Courier
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
@@ -16,6 +16,7 @@ from province.app.subscribing import Subscriptions
 from province.broker.quality import Quality
 from province.broker.retention import Retention
 from province.broker.sealer import Sealer
+from province.broker.timers import Timers
 from province.broker.transient import Reaper
 from province.broker.trends import Trends
 from province.broker.upkeep import Upkeep
@@ -31,6 +32,7 @@ async def main(settings: Settings) -> None:
         retention = Retention(core.pool, core.lake_of, core.broker.types)
         quality = Quality(core.broker, core.lake_of)
         upkeep = Upkeep(core.pool, core.lake_of, retention, {"quality": quality.compute})
+        sender = messaging.dispatcher(core, outbound)
         announce(settings, "work")
         try:
             async with asyncio.TaskGroup() as group:
@@ -39,8 +41,10 @@ async def main(settings: Settings) -> None:
                 group.create_task(Watch(core.pool, notices.deliver).run())
                 group.create_task(core.jobs.work())
                 group.create_task(Subscriptions(core, outbound).run())
+                group.create_task(sender.run())
                 group.create_task(upkeep.run())
                 group.create_task(Reaper(core.broker).run())
+                group.create_task(Timers(core.broker, core.declared.packs).run())
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
                 group.create_task(territory.keep(core))

@@ -36,6 +36,7 @@ ReadLatest = Callable[[Connection, str, EntityType, Sequence[str]], Awaitable[Ma
 """read_latest(connection, tenant, type, ids) → latest values of observed attributes, by entity id and key."""
 Sign = Callable[[str, bytes], str]
 ParametersAt = Callable[[str, Instant], Parameters]
+Models = Mapping[str, Callable[[str], Mapping[str, Any]]]
 
 _GET = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - composed of constants
 _COUNT_LIMIT = 100_000
@@ -56,7 +57,7 @@ class Broker:
 
     types: declared types by name.  packs: all packs.  parameters: (pack name, instant) → dated constants.
     read_latest: latest values of observed attributes, by entity id.  sign: keyed hash of (purpose, message).
-    reads: writes who saw what; the composition root starts it.
+    reads: writes who saw what; the composition root starts it.  models: trained models by name, for pack logic.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Broker:
         read_latest: ReadLatest,
         sign: Sign,
         reads: Reads | None = None,
+        models: Models | None = None,
     ) -> None:
         self.pool = pool
         self.types = types
@@ -79,6 +81,7 @@ class Broker:
         self._parameters = parameters
         self._read_latest = read_latest
         self._sign = sign
+        self.models: Models = {} if models is None else models
         self.reads = reads if reads is not None else Reads(pool)
         self._rights = Rights(types)
         self._many_typed: dict[str, tuple[float, bool]] = {}
@@ -153,6 +156,7 @@ class Broker:
             agency=next((g.agency for g in actor.grants if g.agency), None),
             files=files,
             nonce=self._nonce(actor, name, key, inputs or {}),
+            models=self.models,
         )
         if action.creates:
             if not action.public:

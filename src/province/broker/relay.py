@@ -193,6 +193,7 @@ class Relay:
             actor=row.actor,
             agency=entity.agency,
             nonce=secrets.token_hex(32),
+            models=self._broker.models,
         )
         asked = await self._broker.answer_reads(rule.reads, entity)
         effects = run(rule.do, to_record(rule.record, entity), context=context, **asked)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from province.broker.actions import inputs_of
-from province.console import creating
+from province.console import creating, lists
 from province.console.display import Words, unit_symbol
 from province.console.language import mark
 from province.console.navigation import readable
@@ -146,7 +146,7 @@ def _starts(visit: Visit, code: str) -> list[tuple[str, Label]]:
     """Links to what makes something for a line of the plan: a project, a milestone."""
     return [
         (f"{creating.HOME}/{action.name}?line={code}", action.title)
-        for action in creating.offered(visit)
+        for action in lists.offered(visit)
         if any(i.name == "line" for i in inputs_of(action))
     ]
 

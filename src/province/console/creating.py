@@ -9,24 +9,12 @@ from starlette.responses import Response
 
 from province.console import entity, forms, uploads
 from province.console.display import entity_href
+from province.console.lists import offered
 from province.console.signin import Problem, problem
 from province.console.visit import Visit
 from province.errors import AlreadyExists, Conflict, InvalidInput, NotFound, TooLarge
-from province.pack import Action
 
 HOME: Final = "/new"
-
-
-def offered(visit: Visit) -> list[Action]:
-    """The actions that make something new and that this person may carry out somewhere; public ones have own pages."""
-    if visit.session is None:
-        return []
-    return [
-        action
-        for pack in visit.services.broker.packs
-        for action in pack.actions
-        if action.creates and not action.public and visit.services.may(visit.actor, action.needs)
-    ]
 
 
 async def create(visit: Visit) -> Response:

@@ -93,7 +93,7 @@ async def render(
     specs = list(entity_type.fields.values()) if entity_type else []
     only = visit.request.query_params.get("attr", "")
     records, titles, related = await asyncio.gather(
-        _past(visit, found, entity_type, only), _titles(visit, found, specs), related_to(visit, found)
+        past_of(visit, found, entity_type, only), names_around(visit, found, specs), related_to(visit, found)
     )
     names = await writers_of(visit, found, entity_type, records)
     workflow = entity_type.info.workflow if entity_type else None
@@ -162,7 +162,7 @@ async def writers_of(
     return {id: id for id in ids} | dict(await visit.services.people(visit.actor, ids))
 
 
-async def _past(visit: Visit, found: Entity, entity_type: EntityType | None, only: str) -> list[Instance]:
+async def past_of(visit: Visit, found: Entity, entity_type: EntityType | None, only: str) -> list[Instance]:
     """The history of the record, or of one attribute. Readings have their charts: no look into the lake for them."""
     written = {split_key(key)[0] for key in found.attrs}
     if entity_type is not None:
@@ -173,7 +173,7 @@ async def _past(visit: Visit, found: Entity, entity_type: EntityType | None, onl
     return list(history.records)
 
 
-async def _titles(visit: Visit, found: Entity, specs: Sequence[FieldSpec]) -> dict[str, str]:
+async def names_around(visit: Visit, found: Entity, specs: Sequence[FieldSpec]) -> dict[str, str]:
     """Names of everything that the entity points to, and of its owner, in one question."""
     ids = {v for s in specs if s.kind == "Relationship" for v in targets(found.value(s.name))}
     if found.agency:

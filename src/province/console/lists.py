@@ -17,7 +17,7 @@ from province.errors import NotFound, NotSignedIn
 from province.model.entity import Entity
 from province.model.query import AnyOf, Query, Where
 from province.model.schema import EntityType, FieldSpec
-from province.pack import Table
+from province.pack import Action, Table
 from province.vocab.area import parse_day
 
 PAGE_SIZE: Final = 50
@@ -42,6 +42,7 @@ class Row:
     title: str
     values: tuple[Shown, ...]
     origin: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,34 @@ class Tab:
     href: str
     current: bool
     count: str
+
+
+def offered(visit: Visit) -> list[Action]:
+    """The actions that make something new and that this person may carry out somewhere; public ones have own pages."""
+    if visit.session is None:
+        return []
+    return [
+        action
+        for pack in visit.services.broker.packs
+        for action in pack.actions
+        if action.creates and not action.public and visit.services.may(visit.actor, action.needs)
+    ]
+
+
+def ticked(visit: Visit, type_name: str) -> list[Action]:
+    """Actions on one entity of a type that this person may carry out somewhere, and so for several that are ticked."""
+    if visit.session is None:
+        return []
+    return [
+        action
+        for pack in visit.services.broker.packs
+        for action in pack.actions
+        if not action.creates
+        and not action.public
+        and not action.files
+        and action.record.TYPE.name == type_name  # type: ignore[attr-defined]
+        and visit.services.may(visit.actor, action.needs)
+    ]
 
 
 def panel_of(visit: Visit, name: str) -> Table:
@@ -143,6 +172,8 @@ async def entities(visit: Visit) -> Response:
         "paged": bool(query.after),
         "simulated": any(v.origin == "simulated" for r in rows for v in r.values),
         "has_map": bool(entity_type.info.place),
+        "bulk": [(a.name, words.label(a.title)) for a in ticked(visit, name)],
+        "creates": [(a.name, words.label(a.title)) for a in offered(visit) if a.record is entity_type.record],
     }
     return visit.page("list.html", values)
 
@@ -185,7 +216,7 @@ def _row(entity: Entity, entity_type: EntityType, specs: list[FieldSpec], words:
     values = tuple(show(entity.attrs.get(s.name), words, spec=s, type=entity_type, titles=titles) for s in specs)
     origins = {v.origin for v in values if v.text}
     origin = next(iter(origins)) if len(origins) == 1 and origins <= FLAGGED else ""
-    return Row(entity_href(entity.id), title_of(entity, entity_type), values, origin)
+    return Row(entity_href(entity.id), title_of(entity, entity_type), values, origin, entity.id)
 
 
 def _column(spec: FieldSpec, entity_type: EntityType, order: str, kept: list[tuple[str, str]], words: Words) -> Column:

@@ -43,6 +43,7 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
     person = actor.kind == "person"
     if person:
         found.append(("/", mark("Overview"), "", "overview"))
+        found.append(("/work", mark("My work"), "", "list"))
     if services.annex is not None:
         found.append(("/phu-luc-xiv", mark("The plan (Annex XIV)"), "", "plan"))
     found.append(("/map", mark("Map"), "", "map"))
@@ -64,6 +65,8 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
         found.append(("/wall", mark("Video wall"), operations, "wall"))
         if services.may(actor, "letter.read"):
             found.append(("/dead-letters", mark("Dead letters"), operations, "letter"))
+            if services.messages is not None:
+                found.append(("/messages", mark("Mail and SMS"), operations, "letter"))
         if services.may(actor, "quality.read"):
             found.append(("/quality", mark("Data quality"), operations, "list"))
         if services.may(actor, "lake.read"):
@@ -80,6 +83,7 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
             found.append(("/admin/territory", mark("Mergers and splits"), administration, "area"))
         found.append(("/admin/tokens", mark("Tokens and devices"), administration, "key"))
     if public_action(services) is not None:
+        found.append(("/sos", mark("Help at once: 113, 114, 115"), mark("For residents"), "alert"))
         found.append(("/report", mark("Send a report"), mark("For residents"), "report"))
     return [Entry(href, text, _is_current(href, path), group, icon) for href, text, group, icon in found]
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from province.console import forms, uploads
 from province.console.display import Shown, file_hashes, plain, show, title_of
 from province.console.navigation import public_action
-from province.console.signin import problem
+from province.console.signin import Problem, problem
 from province.console.visit import Visit
 from province.errors import Conflict, InvalidInput, NotFound, RateLimited, TooLarge
 from province.model.entity import Attribute
@@ -60,6 +60,22 @@ async def progress(visit: Visit) -> Response:
             return visit.see(f"/r/{secret}", done="1")
         except (InvalidInput, Conflict) as error:
             wrong, status = problem(visit, error), visit.services.status(error)
+    return await _progress(visit, secret, wrong, status)
+
+
+async def rate(visit: Visit) -> Response:
+    """How well it was dealt with, from whoever holds the secret."""
+    secret, stars = visit.request.path_params["secret"], visit.text("stars")
+    try:
+        if visit.services.rate is None or not (stars.isascii() and stars.isdigit()):
+            raise InvalidInput("a rating is needed.", field="stars", remedy="Choose 1 to 5.")
+        await visit.services.rate(secret, int(stars[:3]), visit.text("note"), visit.actor)
+        return visit.see(f"/r/{secret}", done="rated")
+    except (InvalidInput, Conflict) as error:
+        return await _progress(visit, secret, problem(visit, error), visit.services.status(error))
+
+
+async def _progress(visit: Visit, secret: str, wrong: Problem | None, status: int) -> Response:
     followed = await visit.services.follow(secret, visit.actor)
     found = followed.entity
     entity_type = visit.services.broker.types.get(found.type)
@@ -71,9 +87,12 @@ async def progress(visit: Visit) -> Response:
         "code": plain(found.value("code"), visit.words),
         "facts": _facts(visit, followed.entity.attrs, entity_type),
         "steps": [(names.get(state, state), at, note) for state, at, note in followed.steps],
+        "shared": [(names.get(state, state), at) for state, at in followed.shared],
         "disputable": followed.disputable,
+        "rateable": followed.rateable,
+        "rating": found.value("rating"),
         "problem": wrong,
-        "done": visit.request.query_params.get("done") == "1",
+        "done": visit.request.query_params.get("done", ""),
         "place": found.value(entity_type.info.place if entity_type and entity_type.info.place else "location"),
         "photos": len(file_hashes(found, visit.services.file_fields[:1])),
     }

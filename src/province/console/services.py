@@ -261,22 +261,44 @@ class Boards:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page."""
+    """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page.
+
+    matter: what the text may be in law, such as an emergency or a denunciation; "" for a plain report.
+    """
 
     code: str
     secret: str
+    matter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A mail or an SMS and what became of it. way: mail or sms."""
+
+    id: str
+    way: str
+    address: str
+    subject: Label
+    about: str
+    state: str
+    attempts: int
+    reason: str
+    at: Instant
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
     """A report as its author sees it through the secret link. steps: (state, when, note), oldest first.
 
-    disputable: the author may disagree with the outcome now.
+    disputable: the author may disagree with the outcome now.  rateable: and may say how well it was dealt with.
+    shared: steps of the first report of the same matter, with which this one is dealt with.
     """
 
     entity: Entity
     steps: Sequence[tuple[str, Instant, str]]
     disputable: bool
+    rateable: bool = False
+    shared: Sequence[tuple[str, Instant]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +359,12 @@ class Services:
     land: Land | None = None
     """None: an installation without orders and addresses."""
     posts: Posts | None = None
+    rate: Callable[[str, int, str, Actor], Awaitable[None]] | None = None
+    """(secret, 1 to 5, comment, actor). Raises: NotFound, InvalidInput."""
+    messages: Callable[[Actor, str], Awaitable[Sequence[SentMessage]]] | None = None
+    """(actor, id of what they are about or "") → the newest. None: an installation that sends none."""
+    print: Callable[[str, Mapping[str, Any]], Awaitable[bytes]] | None = None
+    """(template, data) → PDF."""
     boards: Boards | None = None
     """None: an installation without boards."""
     signed_alert: Callable[[str, Actor], Awaitable[bytes]] | None = None

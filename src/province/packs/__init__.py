@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import alerts, atlas, devices, environment, incidents, plan, reports
+from province.packs import alerts, atlas, cases, devices, environment, incidents, plan, reports
 
 BUILT_IN: tuple[Pack, ...] = (
     alerts.PACK,
     atlas.PACK,
+    cases.PACK,
     devices.PACK,
     environment.PACK,
     incidents.PACK,

@@ -10,6 +10,8 @@ from province.vocab.agriculture import AgriParcelRecord
 from province.vocab.alert import Alert
 from province.vocab.area import Area
 from province.vocab.asset import Asset
+from province.vocab.calendar import WorkingYear
+from province.vocab.case import Task
 from province.vocab.environment import (
     AirQualityObserved,
     FloodMonitoring,
@@ -51,6 +53,8 @@ TYPES: Final[tuple[type[Record], ...]] = (
     Agency,
     Mandate,
     Reorganisation,
+    WorkingYear,
+    Task,
     Asset,
     IndustrialPark,
     Person,
@@ -65,5 +69,5 @@ TYPES: Final[tuple[type[Record], ...]] = (
 
 __all__ = [
     "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Mandate", "Person",
-    "PublicAlert", "Reorganisation", "Road", "Waterway",
+    "PublicAlert", "Reorganisation", "Road", "Task", "Waterway", "WorkingYear",
 ]  # fmt: skip

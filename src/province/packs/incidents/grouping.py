@@ -39,7 +39,7 @@ def gather(
 ) -> list[list[Change]]:
     """What becomes of alerts that belong to no incident yet: for every group the changes that go together.
 
-    anchors: alerts that belong to an incident that is not over, so that those who follow find it.
+    anchors: alerts of an incident that is not over, so that those who follow find it.
     sources: entities by id.  A group whose gravest alert is milder than `least_severity` waits: nobody is called for it.
     """
     every = [*anchors, *alerts]

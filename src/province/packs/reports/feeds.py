@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from province.model.record import attributes
 from province.model.schema import describe
 from province.model.time import parse_instant
 from province.pack import Context, Decoded
-from province.packs.reports.types import CATEGORY_NAMES, Report
+from province.packs.reports.types import CATEGORY_NAMES, Report, foreign_id
 
 MAX_REQUESTS: Final = 1000
 _MEANINGS: Final = tuple(
@@ -71,10 +70,10 @@ def _read(request: Any, sender: str) -> Change:
     location = point(_degrees(request, "long"), _degrees(request, "lat"))
     validate(location, field="lat")
     at = parse_instant(request.get("requested_datetime"), field="requested_datetime")
-    key = hashlib.sha256(f"{sender}\n{foreign}".encode()).hexdigest()[:32]
     report = Report(
-        id=f"urn:ngsi-ld:Report:{key}",
+        id=foreign_id(sender, foreign),
         externalCode=foreign,
+        channel="system",
         title=service,
         description=_text(request, "description", 0, 10_000),
         category=categorise(f"{service} {request.get('service_code') or ''}"),

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from province.model.label import Label
 from province.model.query import Where
-from province.pack import Action, Check, Feed, Indicator, Map, Pack, Read, Rule, Table
+from province.pack import Action, Check, Feed, Indicator, Map, Pack, Read, Rule, Table, Timer
 from province.packs.reports import feeds, judging, logic
-from province.packs.reports.types import Report
+from province.packs.reports.types import OPEN, ProtectedIdentity, Report
 from province.vocab.agency import Agency
 from province.vocab.area import Area
+from province.vocab.calendar import WorkingYear, every_year
 from province.vocab.mandate import Mandate
 
-_OPEN = Where("status", "in", ["new", "assigned", "in_progress", "disputed", "reopened"])
+_OPEN = Where("status", "in", list(OPEN))
+_YEARS = Read("years", every_year, WorkingYear)
+_PLACE = (
+    Read("areas", logic.areas_here, Area),
+    Read("agencies", logic.agencies_now, Agency),
+    Read("mandates", logic.mandates_now, Mandate),
+)
+_WAITING = Read("waiting", logic.without_clock, Report)
 
 PACK = Pack(
     name="reports",
     title=Label("Phản ánh, kiến nghị", "Citizen reports"),
     row="III.2e",
-    types=(Report,),
+    types=(Report, ProtectedIdentity),
     feeds=(
         Feed(
             "open311",
@@ -31,14 +39,24 @@ PACK = Pack(
             on="report.created",
             do=logic.route,
             record=Report,
-            reads=(
-                Read("areas", logic.areas_here, Area),
-                Read("agencies", logic.agencies_now, Agency),
-                Read("around", logic.reports_around, Report),
-                Read("mandates", logic.mandates_now, Mandate),
-            ),
+            reads=(*_PLACE, Read("around", logic.reports_around, Report), _YEARS),
+        ),
+        Rule(
+            on="report.step_reached",
+            do=logic.step,
+            record=Report,
+            reads=(_YEARS, Read("agencies", logic.the_agency, Agency)),
+        ),
+        *(
+            Rule(on=event, do=logic.follow, record=Report, reads=(Read("together", logic.linked_to, Report),))
+            for event in ("report.resolved", "report.rejected")
+        ),
+        *(
+            Rule(on=event, do=logic.start_waiting_clocks, record=WorkingYear, reads=(_YEARS, _WAITING))
+            for event in ("workingyear.created", "workingyear.changed")
         ),
     ),
+    timers=(Timer(Report, "nextStepAt", "report.step_reached"),),
     actions=(
         Action(
             logic.submit,
@@ -50,11 +68,19 @@ PACK = Pack(
             files=True,
         ),
         Action(
-            logic.assign,
+            logic.receive,
             record=Report,
-            needs="report.assign",
-            title=Label("Giao xử lý", "Assign"),
-            states=("new", "assigned", "in_progress", "reopened"),
+            needs="report.receive",
+            title=Label("Tiếp nhận phản ánh (1022)", "Take in a report (1022)"),
+            creates=True,
+            files=True,
+        ),
+        Action(
+            logic.take,
+            record=Report,
+            needs="report.start",
+            title=Label("Nhận việc", "Take it"),
+            states=("assigned", "in_progress", "reopened"),
         ),
         Action(
             logic.start,
@@ -68,7 +94,76 @@ PACK = Pack(
             record=Report,
             needs="report.resolve",
             title=Label("Báo đã xử lý", "Resolve"),
+            files=True,
             states=("in_progress",),
+        ),
+        Action(
+            logic.assign,
+            record=Report,
+            needs="report.assign",
+            title=Label("Giao xử lý", "Assign"),
+            states=("new", "assigned", "in_progress", "reopened"),
+            reads=(_YEARS,),
+        ),
+        Action(
+            logic.classify,
+            record=Report,
+            needs="report.assign",
+            title=Label("Xác định lĩnh vực", "Classify"),
+            states=("new", "assigned", "in_progress", "reopened"),
+            reads=(*_PLACE, _YEARS),
+        ),
+        Action(
+            logic.link,
+            record=Report,
+            needs="report.assign",
+            title=Label("Gộp xử lý chung", "Link to the first report"),
+            states=("new", "assigned"),
+        ),
+        Action(
+            logic.unlink,
+            record=Report,
+            needs="report.assign",
+            title=Label("Tách ra xử lý riêng", "Unlink"),
+            states=("linked",),
+            reads=(_YEARS,),
+        ),
+        Action(
+            logic.add_task,
+            record=Report,
+            needs="report.assign",
+            title=Label("Giao nhiệm vụ", "Add a task"),
+            states=("assigned", "in_progress", "reopened"),
+            reads=(_YEARS,),
+        ),
+        Action(
+            logic.comment,
+            record=Report,
+            needs="report.start",
+            title=Label("Ghi chú", "Remark"),
+            files=True,
+        ),
+        Action(
+            logic.pause,
+            record=Report,
+            needs="report.pause",
+            title=Label("Tạm dừng thời hạn", "Stop the clock"),
+            states=("assigned", "in_progress", "reopened"),
+        ),
+        Action(
+            logic.resume,
+            record=Report,
+            needs="report.pause",
+            title=Label("Tính tiếp thời hạn", "Let the clock run"),
+            states=("assigned", "in_progress", "reopened"),
+            reads=(_YEARS,),
+        ),
+        Action(
+            logic.refer,
+            record=Report,
+            needs="report.assign",
+            title=Label("Chuyển theo thủ tục khiếu nại, tố cáo", "Refer by law"),
+            states=("new", "assigned", "in_progress"),
         ),
         Action(
             logic.reject,
@@ -86,11 +181,20 @@ PACK = Pack(
             states=("resolved", "rejected"),
         ),
         Action(
+            logic.rate,
+            record=Report,
+            needs="report.dispute",
+            title=Label("Chấm điểm", "Rate"),
+            public=True,
+            states=("resolved", "closed"),
+        ),
+        Action(
             logic.reopen,
             record=Report,
             needs="report.reopen",
             title=Label("Xử lý lại", "Reopen"),
             states=("disputed",),
+            reads=(_YEARS,),
         ),
         Action(
             logic.close,
@@ -118,6 +222,23 @@ PACK = Pack(
             title=Label("Phản ánh chưa đồng ý", "Disputed reports"),
             unit="C62",
             where=(Where("status", "==", "disputed"),),
+        ),
+        Indicator(
+            "overdue_reports",
+            "count",
+            of=Report,
+            title=Label("Phản ánh quá hạn", "Overdue reports"),
+            unit="C62",
+            where=(_OPEN, Where("overdueSince", "exists")),
+        ),
+        Indicator(
+            "rating_of_reports",
+            "mean",
+            of=Report,
+            title=Label("Điểm người dân chấm", "Rating by residents"),
+            unit="C62",
+            field="rating",
+            public=True,
         ),
         Indicator(
             "reports_received",
@@ -164,7 +285,9 @@ PACK = Pack(
             "report.close",
             "report.publish",
             "report.personal",
+            "report.receive",
+            "report.pause",
         ),
-        "integrator": ("report.feed",),
+        "integrator": ("report.feed", "report.receive"),
     },
 )

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final
+import hashlib
+from typing import Annotated, Any, ClassVar, Final
 
 from province.model.geometry import Geometry
 from province.model.label import Label
 from province.model.schema import Field, Record, TypeInfo
 from province.model.time import Instant
+from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
+from province.vocab.case import CHANNELS, Case
 
 CATEGORIES: Final[tuple[tuple[str, Label], ...]] = (
     ("road", Label("Đường sá, vỉa hè", "Roads and pavements")),
@@ -27,10 +30,26 @@ CATEGORIES: Final[tuple[tuple[str, Label], ...]] = (
 )
 CATEGORY_NAMES: Final[tuple[str, ...]] = tuple(name for name, _ in CATEGORIES)
 
+MATTERS: Final[tuple[tuple[str, Label], ...]] = (
+    ("report", Label("Phản ánh, kiến nghị", "Report or suggestion")),
+    ("complaint", Label("Khiếu nại", "Complaint")),
+    ("denunciation", Label("Tố cáo", "Denunciation")),
+    ("emergency", Label("Khẩn cấp", "Emergency")),
+    ("other_matter", Label("Hỏi đáp, góp ý khác", "Question, praise or another matter")),
+)
+"""What a text is in law. Complaints and denunciations have procedures of their own; emergencies go to 113, 114, 115."""
+LEGAL: Final = ("complaint", "denunciation")
+DECIDERS: Final[tuple[tuple[str, Label], ...]] = (
+    ("sender", Label("Người gửi chọn", "Chosen by the sender")),
+    ("machine", Label("Máy gợi ý", "Proposed by the machine")),
+    ("person", Label("Cán bộ xác định", "Decided by a person")),
+    ("nobody", Label("Chưa xác định", "Nobody yet")),
+)
+
 WORKFLOW: Final = Workflow(
     attribute="status",
     initial="new",
-    final=frozenset(("closed", "rejected")),
+    final=frozenset(("closed", "rejected", "referred")),
     edges=(
         Edge(
             "new", "assigned", "report.assigned", Label("Giao cơ quan có thẩm quyền", "Given to the agency in charge")
@@ -38,7 +57,33 @@ WORKFLOW: Final = Workflow(
         Edge(
             "new", "rejected", "report.rejected", Label("Không thuộc phạm vi tiếp nhận", "Not a matter for this desk")
         ),
+        Edge("new", "linked", "report.linked", Label("Cùng sự việc với phản ánh khác", "The same matter as another")),
+        Edge(
+            "new", "referred", "report.referred", Label("Chuyển theo thủ tục pháp luật", "Left for a legal procedure")
+        ),
         Edge("assigned", "assigned", "report.reassigned", Label("Chuyển cơ quan khác", "Passed to another agency")),
+        Edge(
+            "assigned", "linked", "report.linked", Label("Cùng sự việc với phản ánh khác", "The same matter as another")
+        ),
+        Edge(
+            "assigned",
+            "referred",
+            "report.referred",
+            Label("Chuyển theo thủ tục pháp luật", "Left for a legal procedure"),
+        ),
+        Edge(
+            "in_progress",
+            "referred",
+            "report.referred",
+            Label("Chuyển theo thủ tục pháp luật", "Left for a legal procedure"),
+        ),
+        Edge("linked", "assigned", "report.unlinked", Label("Không cùng sự việc", "Not the same matter after all")),
+        Edge(
+            "linked", "resolved", "report.resolved", Label("Sự việc chung đã xử lý xong", "The shared matter is done")
+        ),
+        Edge(
+            "linked", "rejected", "report.rejected", Label("Sự việc chung bị từ chối", "The shared matter is refused")
+        ),
         Edge("assigned", "in_progress", "report.started", Label("Bắt đầu xử lý", "Work began")),
         Edge("assigned", "rejected", "report.rejected", Label("Không đủ cơ sở xử lý", "Nothing to act upon")),
         Edge("in_progress", "assigned", "report.reassigned", Label("Chuyển cơ quan khác", "Passed to another agency")),
@@ -56,17 +101,21 @@ WORKFLOW: Final = Workflow(
     names=(
         ("new", Label("Mới", "New")),
         ("assigned", Label("Đã giao", "Assigned")),
+        ("linked", Label("Xử lý chung", "Dealt with together")),
         ("in_progress", Label("Đang xử lý", "In progress")),
         ("resolved", Label("Đã xử lý", "Resolved")),
         ("disputed", Label("Chưa đồng ý", "Disputed")),
         ("reopened", Label("Mở lại", "Reopened")),
         ("rejected", Label("Từ chối", "Rejected")),
+        ("referred", Label("Đã chuyển theo luật", "Referred by law")),
         ("closed", Label("Đã đóng", "Closed")),
     ),
 )
+OPEN: Final = ("new", "assigned", "linked", "in_progress", "disputed", "reopened")
+"""States in which somebody must still do something."""
 
 
-class Report(Record, frozen=True, kw_only=True):
+class Report(Case, frozen=True, kw_only=True):
     """One report. Strangers see it only once a person has published it, and then neither its author nor raw photos."""
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -90,14 +139,34 @@ class Report(Record, frozen=True, kw_only=True):
     location: Annotated[Geometry, Field(Label("Vị trí", "Place"), public=True)]
     address: Annotated[str | None, Field(Label("Địa chỉ", "Address"), search=True)] = None
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, public=True, ref="Area")] = None
-    assignedTo: Annotated[
-        str | None, Field(Label("Cơ quan xử lý", "Assigned to"), indexed=True, public=True, ref="Agency")
-    ] = None
     status: Annotated[str, Field(Label("Tình trạng", "Status"), indexed=True, public=True, values=WORKFLOW.states)] = (
         WORKFLOW.initial
     )
     reportedAt: Annotated[Instant, Field(Label("Gửi lúc", "Reported at"), indexed=True, public=True)]
-    dueAt: Annotated[Instant | None, Field(Label("Hạn xử lý", "Due"), indexed=True, public=True)] = None
+    channel: Annotated[
+        str,
+        Field(Label("Kênh", "Channel"), indexed=True, values=tuple(name for name, _ in CHANNELS), names=CHANNELS),
+    ] = "web"
+    matter: Annotated[
+        str,
+        Field(Label("Loại việc", "Matter"), indexed=True, values=tuple(name for name, _ in MATTERS), names=MATTERS),
+    ] = "report"
+    categoryBy: Annotated[
+        str,
+        Field(
+            Label("Lĩnh vực do", "Category by"),
+            indexed=True,
+            values=tuple(name for name, _ in DECIDERS),
+            names=DECIDERS,
+        ),
+    ] = "sender"
+    proposal: Annotated[
+        dict[str, Any] | None,
+        Field(
+            Label("Gợi ý của máy", "Proposal of the machine"),
+            hint=Label("Lĩnh vực, độ tin cậy, các từ quyết định", "Category, confidence, the words that decided"),
+        ),
+    ] = None
     answer: Annotated[str | None, Field(Label("Kết quả", "Answer"), search=True, public=True)] = None
     duplicateOf: Annotated[
         str | None, Field(Label("Có thể trùng với", "Possible duplicate of"), indexed=True, ref="Report")
@@ -105,10 +174,39 @@ class Report(Record, frozen=True, kw_only=True):
     photos: Annotated[tuple[str, ...], Field(Label("Ảnh", "Photos"))] = ()
     publicPhotos: Annotated[tuple[str, ...], Field(Label("Ảnh công khai", "Published photos"), public=True)] = ()
     published: Annotated[bool, Field(Label("Công khai", "Published"), indexed=True, public=True)] = False
+    rating: Annotated[
+        int | None, Field(Label("Chấm điểm", "Rating"), indexed=True, public=True, minimum=1, maximum=5), Unit("C62")
+    ] = None
+    ratingNote: Annotated[str | None, Field(Label("Nhận xét", "Comment of the author"))] = None
     externalCode: Annotated[str | None, Field(Label("Mã nơi gửi", "Sender's code"), indexed=True)] = None
     author: Annotated[str | None, Field(Label("Tài khoản gửi", "Author's account"), personal=True, indexed=True)] = None
     reporterName: Annotated[str | None, Field(Label("Người gửi", "Reporter"), personal=True)] = None
     reporterPhone: Annotated[str | None, Field(Label("Điện thoại", "Phone"), personal=True)] = None
+    reporterEmail: Annotated[str | None, Field(Label("Thư điện tử", "E-mail"), personal=True)] = None
     secretHash: Annotated[
         str | None, Field(Label("Dấu của mã bí mật", "Hash of the secret"), indexed=True, personal=True, concealed=True)
     ] = None
+
+
+def foreign_id(sender: str, code: str) -> str:
+    """Id of the report that a sender knows by a code of its own."""
+    key = hashlib.sha256(f"{sender}\n{code}".encode()).hexdigest()[:32]
+    return f"urn:ngsi-ld:Report:{key}"
+
+
+class ProtectedIdentity(Record, frozen=True, kw_only=True):
+    """Who sent a denunciation: kept apart from it, for whoever verifies it by law and for nobody else.
+
+    Law on Denunciations 25/2018/QH14, article 9 and chapter VI: the identity of a denouncer is secret.
+    """
+
+    TYPE: ClassVar[TypeInfo] = TypeInfo(
+        "ProtectedIdentity", Label("Danh tính được bảo vệ", "Protected identity"), title="title", icon="report"
+    )
+
+    title: Annotated[str, Field(Label("Hồ sơ", "Record"))]
+    report: Annotated[str, Field(Label("Phản ánh", "Report"), indexed=True, ref="Report")]
+    name: Annotated[str | None, Field(Label("Người tố cáo", "Denouncer"), personal=True)] = None
+    phone: Annotated[str | None, Field(Label("Điện thoại", "Phone"), personal=True)] = None
+    email: Annotated[str | None, Field(Label("Thư điện tử", "E-mail"), personal=True)] = None
+    account: Annotated[str | None, Field(Label("Tài khoản", "Account"), personal=True)] = None

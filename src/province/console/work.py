@@ -1,0 +1,156 @@
+"""My work: cases that are mine, that nobody took, that are overdue or will soon be, of every kind of case."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from province.console.display import entity_href, title_of
+from province.console.language import mark
+from province.console.navigation import readable
+from province.console.visit import Visit
+from province.model.entity import Entity
+from province.model.query import AnyOf, Query, Where
+from province.model.schema import EntityType
+from province.model.time import Instant, format_instant, now, parse_instant
+from province.vocab.case import Case
+
+HOME: Final = "/work"
+SOON: Final = timedelta(hours=48)
+SHOWN: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A case on the page. late: past its limit.  paused: its clock stands still."""
+
+    href: str
+    code: str
+    title: str
+    kind: str
+    state: str
+    owner: str
+    due: Instant | None
+    late: bool
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Cases of one sort, the most pressing first. more: (name of a kind, its register) where there are more."""
+
+    title: str
+    text: str
+    lines: tuple[Line, ...]
+    more: tuple[tuple[str, str], ...]
+
+
+async def work(visit: Visit) -> Response:
+    """The page."""
+    kinds = [
+        t for t in visit.services.broker.types.values() if is_case(t) and readable(visit.services, visit.actor, t.name)
+    ]
+    soon, at = format_instant(now() + SOON), format_instant(now())
+    agencies = tuple(dict.fromkeys(g.agency for g in visit.actor.grants if g.agency))
+    asked = (
+        (mark("Mine"), mark("What you are in charge of."), (Where("assignee", "==", visit.actor.id),), ()),
+        (mark("Overdue"), mark("Past the time limit, the longest first."), (Where("dueAt", "<", at),), agencies),
+        (
+            mark("Due within two days"),
+            mark("Still in time."),
+            (Where("dueAt", ">=", at), Where("dueAt", "<=", soon)),
+            agencies,
+        ),
+        (
+            mark("Nobody took it yet"),
+            mark("Given to the agency, and in nobody's hands."),
+            (Where("assignee", "absent"),),
+            agencies,
+        ),
+    )
+    sections = await asyncio.gather(*(_section(visit, kinds, *one) for one in asked))
+    return visit.page("work.html", {"sections": sections, "everywhere": not agencies, "kinds": kinds})
+
+
+def is_case(entity_type: EntityType) -> bool:
+    """Whether a type has what all cases share."""
+    return issubclass(entity_type.record, Case) and entity_type.info.workflow is not None
+
+
+def open_states(entity_type: EntityType) -> tuple[str, ...]:
+    """The states in which somebody must still do something: those with a next one, but for an answered case."""
+    workflow = entity_type.info.workflow
+    assert workflow is not None
+    return tuple(s for s in workflow.states if s not in workflow.final and s not in ("resolved", "linked"))
+
+
+async def _section(
+    visit: Visit,
+    kinds: Sequence[EntityType],
+    title: str,
+    text: str,
+    where: tuple[Where | AnyOf, ...],
+    agencies: tuple[str, ...],
+) -> Section:
+    pages = await asyncio.gather(*(_asked(visit, kind, where, agencies) for kind in kinds))
+    owners = {str(e.value("assignedTo")) for items, _ in pages for e in items if e.value("assignedTo")}
+    names: dict[str, str] = {}
+    if owners:
+        found = await visit.services.broker.query(Query(ids=tuple(owners), limit=200, latest=False), visit.actor)
+        names = {e.id: title_of(e, visit.services.broker.types.get(e.type)) for e in found.items}
+    lines = [
+        _line(visit, kind, entity, names) for kind, (items, _) in zip(kinds, pages, strict=True) for entity in items
+    ]
+    lines.sort(key=lambda line: (line.due is None, line.due or now(), line.title))
+    more = tuple(
+        (visit.words.label(kind.info.label), _register(kind))
+        for kind, (_, further) in zip(kinds, pages, strict=True)
+        if further
+    )
+    return Section(visit.words(title), visit.words(text), tuple(lines[: SHOWN * 2]), more)
+
+
+async def _asked(
+    visit: Visit, kind: EntityType, where: tuple[Where | AnyOf, ...], agencies: tuple[str, ...]
+) -> tuple[Sequence[Entity], bool]:
+    workflow = kind.info.workflow
+    assert workflow is not None
+    query = Query(
+        types=(kind.name,),
+        where=(Where(workflow.attribute, "in", list(open_states(kind))), *where),
+        agency=agencies,
+        order="dueAt",
+        limit=SHOWN,
+        latest=False,
+    )
+    page = await visit.services.broker.query(query, visit.actor)
+    return page.items, bool(page.next)
+
+
+def _register(kind: EntityType) -> str:
+    return f"/list/{kind.name}?{urlencode({'sort': 'dueAt'})}"
+
+
+def _line(visit: Visit, kind: EntityType, entity: Entity, names: dict[str, str]) -> Line:
+    workflow = kind.info.workflow
+    assert workflow is not None
+    state, due = str(entity.value(workflow.attribute)), entity.value("dueAt")
+    at = parse_instant(due) if isinstance(due, str) else None
+    paused = entity.value("pausedSince") is not None
+    return Line(
+        href=entity_href(entity.id),
+        code=str(entity.value("code") or ""),
+        title=title_of(entity, kind),
+        kind=visit.words.label(kind.info.label),
+        state=visit.words.label(workflow.label(state)) if state in workflow.states else state,
+        owner=names.get(str(entity.value("assignedTo")), ""),
+        due=at,
+        late=at is not None and at < now() and not paused,
+        paused=paused,
+    )

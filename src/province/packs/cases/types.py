@@ -1,0 +1,1 @@
+"""This pack has no types of its own: `Task` and `WorkingYear` stand in the shared vocabulary."""
