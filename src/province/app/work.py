@@ -11,6 +11,7 @@ from province.app import messaging, territory
 from province.app.alerting import Courier
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
+from province.app.gathering import Gathering
 from province.app.readiness import announce
 from province.app.subscribing import Subscriptions
 from province.broker.quality import Quality
@@ -49,6 +50,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(keep_always(Annex(core)))
                 group.create_task(territory.keep(core))
                 group.create_task(Courier(core).run())
+                group.create_task(Gathering(core).run())
         finally:
             await outbound.close()
             await core.jobs.close()

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from province.errors import InvalidInput
-from province.model.geometry import EARTH_RADIUS_M
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 _CHUNK = 2_048
+_EARTH_RADIUS_M = 6_371_008.8
 
 
 def group(
@@ -61,7 +61,7 @@ def group(
 
 def _plane(longitude: Floats, latitude: Floats, placed: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     middle = float(latitude[placed].mean()) if placed.any() else 0.0
-    scale = np.radians(1.0) * EARTH_RADIUS_M
+    scale = np.radians(1.0) * _EARTH_RADIUS_M
     return longitude * scale * np.cos(np.radians(middle)), latitude * scale
 
 

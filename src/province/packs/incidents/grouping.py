@@ -40,7 +40,7 @@ def gather(
     """What becomes of alerts that belong to no incident yet: for every group the changes that go together.
 
     anchors: alerts of an incident that is not over, so that those who follow find it.
-    sources: entities by id.  A group whose gravest alert is milder than `least_severity` waits: nobody is called for it.
+    sources: entities by id.  A group whose gravest alert is milder than `least_severity` waits: it calls nobody.
     """
     every = [*anchors, *alerts]
     if not alerts:
@@ -56,7 +56,8 @@ def gather(
         if not fresh:
             continue
         known = sorted(
-            (incidents[a.incident] for a in members if a.incident in incidents), key=lambda i: (i.openedAt, i.id)
+            (incidents[a.incident] for a in members if a.incident is not None and a.incident in incidents),
+            key=lambda i: (i.openedAt, i.id),
         )
         if known:
             result.append(_join(known[0], fresh))
@@ -132,6 +133,7 @@ def _open(fresh: Sequence[Alert], sources: Mapping[str, Entity], context: Contex
     areas = Tally(a.area for a in ordered if a.area)
     simulated = first.basis == "simulated"
     title = gravest.title if len(ordered) == 1 else f"{gravest.title} (+{len(ordered) - 1})"
+    due = context.now + timedelta(minutes=context.params["accept_minutes"])
     made = Incident(
         id=f"urn:ngsi-ld:Incident:{hashlib.sha256(f'incident {first.id}'.encode()).hexdigest()[:32]}",
         title=title[:300],
@@ -145,7 +147,8 @@ def _open(fresh: Sequence[Alert], sources: Mapping[str, Entity], context: Contex
         location=_middle(ordered),
         openedAt=first.raisedAt,
         lastAlertAt=ordered[-1].raisedAt,
-        dueAt=context.now + timedelta(minutes=context.params["accept_minutes"]),
+        dueAt=due,
+        nextStepAt=due,
     )
     opened = create(made, counters=(number(context.now),))
     return [msgspec.structs.replace(opened, event="incident.opened"), *(_belong(a, made.id) for a in ordered)]

@@ -34,6 +34,7 @@ from province.packs.incidents.types import (
 from province.vocab.agency import Agency
 from province.vocab.alert import CATEGORIES, SEVERITIES, Alert
 from province.vocab.area import civil_day, in_force
+from province.vocab.case import STOPPED
 
 MANY: Final = 400
 """Alerts that are acknowledged or closed together with their incident; of a greater storm the rest stays as it is."""
@@ -94,6 +95,7 @@ def drill(
     real: Annotated[bool, Field(Label("Sự cố thật do người báo", "A real incident that a person tells of"))] = False,
 ) -> list[Effect]:
     """Open an incident by hand: an exercise, unless it is said that it is real. An exercise never counts."""
+    due = context.now + timedelta(minutes=context.params["accept_minutes"])
     made = Incident(
         id=f"urn:ngsi-ld:Incident:{_derive('incident', context)}",
         title=title.strip()[:300],
@@ -104,7 +106,8 @@ def drill(
         area=area,
         location=location,
         openedAt=context.now,
-        dueAt=context.now + timedelta(minutes=context.params["accept_minutes"]),
+        dueAt=due,
+        nextStepAt=due,
     )
     opened = create(made, agency=context.agency, counters=(number(context.now),))
     return [msgspec.structs.replace(opened, event="incident.opened")]
@@ -133,7 +136,9 @@ def accept(
             acceptedAt=context.now,
             acceptedBy=context.actor,
             procedure=chosen["name"],
+            assignee=context.actor,
             dueAt=None,
+            **STOPPED,
         )
     ]
     effects += [
@@ -155,6 +160,7 @@ def accept(
             exercise=incident.exercise,
             beganAt=context.now,
             dueAt=context.now + timedelta(minutes=row["minutes"]),
+            nextStepAt=context.now + timedelta(minutes=row["minutes"]),
         )
         effects.append(create(task, agency=agency))
         if agency is not None:
@@ -162,11 +168,17 @@ def accept(
             effects.append(
                 Notice(
                     to=agency,
-                    subject=Label(f"{mark[0]}Sự cố {incident.code}: {row['vi']}"[:200], f"{mark[1]}{incident.code}: {row['en']}"[:200]),
-                    body=Label(f"Làm trong {row['minutes']} phút. {row['why_vi']}", f"Within {row['minutes']} min. {row['why_en']}"),
+                    subject=Label(
+                        f"{mark[0]}Sự cố {incident.code}: {row['vi']}"[:200],
+                        f"{mark[1]}{incident.code}: {row['en']}"[:200],
+                    ),
+                    body=Label(
+                        f"Làm trong {row['minutes']} phút. {row['why_vi']}",
+                        f"Within {row['minutes']} min. {row['why_en']}",
+                    ),
                     about=task.id,
                 )
-            )  # fmt: skip
+            )
     return effects
 
 
@@ -263,7 +275,16 @@ def dismiss(
     if reason not in dict(REASONS) or reason == "handled":
         raise InvalidInput(f"{reason[:40]!r} is no reason here.", field="reason", remedy="Take it on, then close it.")
     return [
-        move(incident, "closed", at=context.now, note=note, closedAt=context.now, closingReason=reason, dueAt=None),
+        move(
+            incident,
+            "closed",
+            at=context.now,
+            note=note,
+            closedAt=context.now,
+            closingReason=reason,
+            dueAt=None,
+            **STOPPED,
+        ),
         *_close_alerts(alerts, context, reason),
     ]
 
@@ -302,6 +323,8 @@ def close(
         resolvedAt=incident.resolvedAt or context.now,
         closingReason=reason,
         report=report,
+        dueAt=None,
+        **STOPPED,
     )
     free = [change(one, event="emergencyresource.returned", incident=None, sentAt=None) for one in resources]
     return [closed, *free, *_close_alerts(alerts, context, reason)]
@@ -322,12 +345,15 @@ def tell(incident: Incident, *, context: Context, agencies: Sequence[Agency]) ->
     return [
         Notice(
             to=to,
-            subject=Label(f"{mark[0]}Sự cố {incident.code}: {incident.title}"[:200], f"{mark[1]}Incident {incident.code}: {incident.title}"[:200]),
+            subject=Label(
+                f"{mark[0]}Sự cố {incident.code}: {incident.title}"[:200],
+                f"{mark[1]}Incident {incident.code}: {incident.title}"[:200],
+            ),
             body=Label("Mở sự cố để tiếp nhận.", "Open it to take it on."),
             about=incident.id,
         )
         for to in sorted(d for d in desks if d)
-    ]  # fmt: skip
+    ]
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------
@@ -346,7 +372,8 @@ def finish(
             endedAt=context.now,
             endedBy=context.actor,
             result=result or None,
-            photos=(*task.photos, *context.files),
+            evidence=(*task.evidence, *context.files),
+            **STOPPED,
         )
     ]
 
@@ -354,30 +381,55 @@ def finish(
 def skip(task: IncidentTask, *, context: Context, reason: Annotated[str, Field(_REASON)]) -> list[Effect]:
     """Not needed this time, for a reason that the report tells."""
     return [
-        move(task, "skipped", at=context.now, note=reason, endedAt=context.now, endedBy=context.actor, result=reason)
+        move(
+            task,
+            "skipped",
+            at=context.now,
+            note=reason,
+            endedAt=context.now,
+            endedBy=context.actor,
+            result=reason,
+            **STOPPED,
+        )
     ]
 
 
-def overdue(at: Instant) -> Query:
-    """Tasks whose time is over and of which nobody was told yet."""
-    where = (Where("status", "==", "open"), Where("lateSince", "absent"), Where("dueAt", "<=", format_instant(at)))
-    return Query(types=("IncidentTask",), where=where, limit=200, latest=False)
-
-
-def late(task: IncidentTask, at: Instant) -> list[Effect]:
-    """Its time is over: it is marked, and its agency is told once."""
-    marked = change(task, event="incidenttask.overran", lateSince=task.dueAt)
+def late(task: IncidentTask, *, context: Context) -> list[Effect]:
+    """Its time is over: it is marked, and its agency is told once, by SMS too."""
+    if task.status != "open" or task.dueAt is None:
+        return []
+    marked = change(task, event="incidenttask.overran", overdueSince=task.dueAt)
+    mark = ("[Diễn tập] ", "[Exercise] ") if task.exercise else ("", "")
     if task.assignedTo is None:
         return [marked]
     return [
         marked,
         Notice(
             to=task.assignedTo,
-            subject=Label(f"Quá hạn: {task.title}"[:200], f"Late: {task.titleEn or task.title}"[:200]),
+            subject=Label(
+                f"{mark[0]}Quá giờ: {task.title}"[:200], f"{mark[1]}Late: {task.titleEn or task.title}"[:200]
+            ),
             body=Label("Việc xử lý sự cố đã quá giờ.", "The time of this task of an incident is over."),
             about=task.id,
+            channels=() if task.exercise else ("mail", "sms"),
         ),
     ]
+
+
+def waits(incident: Incident, *, context: Context, agencies: Sequence[Agency]) -> list[Effect]:
+    """Nobody took it on in time: the same desks are told again, louder."""
+    if incident.status != "new":
+        return []
+    told = [
+        msgspec.structs.replace(
+            one,
+            subject=Label(f"CHƯA TIẾP NHẬN: {one.subject.vi}"[:200], f"NOT TAKEN ON: {one.subject.en}"[:200]),
+            channels=() if incident.exercise else ("mail", "sms"),
+        )
+        for one in tell(incident, context=context, agencies=agencies)
+        if isinstance(one, Notice)
+    ]
+    return [change(incident, event="incident.overran", overdueSince=incident.dueAt), *told]
 
 
 # --- alerts that are set aside ----------------------------------------------------------------------------------------

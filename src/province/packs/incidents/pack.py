@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from province.model.label import Label
 from province.model.query import Where
-from province.pack import Action, Check, Indicator, Map, Pack, Read, Rule, Table
+from province.pack import Action, Check, Indicator, Map, Pack, Read, Rule, Table, Timer
 from province.packs.incidents import judging, logic
 from province.packs.incidents.types import (
     DutyShift,
@@ -29,6 +29,12 @@ PACK = Pack(
     rules=(
         Rule(on="incident.opened", do=logic.tell, record=Incident, reads=(_AGENCIES,)),
         Rule(on="incident.escalated", do=logic.tell, record=Incident, reads=(_AGENCIES,)),
+        Rule(on="incident.step_reached", do=logic.waits, record=Incident, reads=(_AGENCIES,)),
+        Rule(on="incidenttask.step_reached", do=logic.late, record=IncidentTask),
+    ),
+    timers=(
+        Timer(Incident, "nextStepAt", "incident.step_reached"),
+        Timer(IncidentTask, "nextStepAt", "incidenttask.step_reached"),
     ),
     actions=(
         Action(
@@ -217,7 +223,7 @@ PACK = Pack(
             of=IncidentTask,
             title=Label("Việc xử lý sự cố quá hạn", "Late tasks of incidents"),
             unit="C62",
-            where=(Where("status", "==", "open"), Where("lateSince", "exists"), _REAL),
+            where=(Where("status", "==", "open"), Where("overdueSince", "exists"), _REAL),
         ),
         Indicator(
             "centres_open",
@@ -262,7 +268,7 @@ PACK = Pack(
         Table(
             IncidentTask,
             Label("Việc xử lý sự cố", "Tasks of incidents"),
-            columns=("incident", "number", "title", "assignedTo", "dueAt", "lateSince"),
+            columns=("incident", "number", "title", "assignedTo", "dueAt", "overdueSince"),
             group="status",
         ),
         Table(

@@ -27,15 +27,11 @@ def after_action(
     """The report as JSON: `timeline` by time, `targets` with their times, `resources`, `evidence`, `figures`."""
     timeline: list[tuple[Instant, str, str, str]] = []
     ordered = sorted(alerts, key=lambda a: (a.raisedAt, a.id))
-    for alert in ordered[:ALERTS_TOLD]:
-        timeline.append((alert.raisedAt, "alert", alert.title, ""))
-        if alert.clearedAt is not None:
-            timeline.append((alert.clearedAt, "cleared", alert.title, ""))
+    timeline += [(a.raisedAt, "alert", a.title, "") for a in ordered[:ALERTS_TOLD]]
+    timeline += [(a.clearedAt, "cleared", a.title, "") for a in ordered[:ALERTS_TOLD] if a.clearedAt is not None]
     if incident.acceptedAt is not None:
         timeline.append((incident.acceptedAt, "accepted", incident.title, incident.acceptedBy or ""))
-    for task in tasks:
-        if task.endedAt is not None:
-            timeline.append((task.endedAt, task.status, task.title, task.endedBy or ""))
+    timeline += [(t.endedAt, t.status, t.title, t.endedBy or "") for t in tasks if t.endedAt is not None]
     timeline += [(entry.at, entry.kind, entry.text, entry.author) for entry in entries]
     if incident.resolvedAt is not None:
         timeline.append((incident.resolvedAt, "resolved", incident.title, ""))
@@ -61,7 +57,7 @@ def after_action(
             }
             for one in resources
         ],
-        "evidence": [hash for task in tasks for hash in task.photos],
+        "evidence": [hash for task in tasks for hash in task.evidence],
         "conclusion": conclusion,
         "figures": {
             "alerts": incident.alertCount,
@@ -80,15 +76,15 @@ def _target(task: IncidentTask) -> dict[str, Any]:
 
 
 def _row(
-    kind: str, vi: str, en: str, agency: str, due: Instant, done: Instant | None, result: str = ""
+    kind: str, vi: str, en: str, agency: str, due: Instant | None, done: Instant | None, result: str = ""
 ) -> dict[str, Any]:
     return {
         "kind": kind,
         "vi": vi,
         "en": en or vi,
         "agency": agency,
-        "dueAt": format_instant(due),
+        "dueAt": format_instant(due) if due else None,
         "doneAt": format_instant(done) if done else None,
-        "late": done is None or done > due,
+        "late": due is not None and (done is None or done > due),
         "result": result,
     }

@@ -13,6 +13,7 @@ from province.model.time import Instant
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
 from province.vocab.alert import CATEGORIES, SEVERITIES
+from province.vocab.case import Case
 
 REASONS: Final[tuple[tuple[str, Label], ...]] = (
     ("handled", Label("Đã xử lý xong", "Dealt with")),
@@ -87,7 +88,7 @@ ON_THE_SPOT: Final[tuple[tuple[str, Label], ...]] = (
 _SEVERITY: Final = tuple(name for name, _ in SEVERITIES)
 
 
-class Incident(Record, frozen=True, kw_only=True):
+class Incident(Case, frozen=True, kw_only=True):
     """One cause that people deal with, whatever number of alerts told of it. An exercise never counts."""
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -125,7 +126,6 @@ class Incident(Record, frozen=True, kw_only=True):
     ] = None
     openedAt: Annotated[Instant, Field(Label("Bắt đầu", "Began"), indexed=True)]
     lastAlertAt: Annotated[Instant | None, Field(Label("Cảnh báo cuối", "Last alert"), indexed=True)] = None
-    dueAt: Annotated[Instant | None, Field(Label("Hạn tiếp nhận", "To be taken on by"), indexed=True)] = None
     procedure: Annotated[str | None, Field(Label("Quy trình", "Procedure"), indexed=True)] = None
     acceptedAt: Annotated[Instant | None, Field(Label("Tiếp nhận lúc", "Taken on at"), indexed=True)] = None
     acceptedBy: Annotated[str | None, Field(Label("Người tiếp nhận", "Taken on by"))] = None
@@ -143,8 +143,8 @@ class Incident(Record, frozen=True, kw_only=True):
     ] = None
 
 
-class IncidentTask(Record, frozen=True, kw_only=True):
-    """One step of a procedure: who, what, by when, and why."""
+class IncidentTask(Case, frozen=True, kw_only=True):
+    """One step of a procedure: who, what, by when, and why. Its time is of the clock, not of working hours."""
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
         "IncidentTask", Label("Việc xử lý sự cố", "Task of an incident"), title="title", workflow=TASK, icon="report"
@@ -156,16 +156,12 @@ class IncidentTask(Record, frozen=True, kw_only=True):
     titleEn: Annotated[str, Field(Label("Việc (tiếng Anh)", "What, in English"))] = ""
     reason: Annotated[str, Field(Label("Vì sao", "Why"))] = ""
     reasonEn: Annotated[str, Field(Label("Vì sao (tiếng Anh)", "Why, in English"))] = ""
-    assignedTo: Annotated[str | None, Field(Label("Cơ quan", "Agency"), indexed=True, ref="Agency")] = None
     status: Annotated[str, Field(Label("Tình trạng", "State"), indexed=True, values=TASK.states)] = TASK.initial
     exercise: Annotated[bool, Field(Label("Diễn tập", "Exercise"), indexed=True)] = False
     beganAt: Annotated[Instant, Field(Label("Giao lúc", "Given at"), indexed=True)]
-    dueAt: Annotated[Instant, Field(Label("Hạn", "Due"), indexed=True)]
-    lateSince: Annotated[Instant | None, Field(Label("Quá hạn từ", "Late since"), indexed=True)] = None
     endedAt: Annotated[Instant | None, Field(Label("Xong lúc", "Done at"), indexed=True)] = None
     endedBy: Annotated[str | None, Field(Label("Người làm", "By"))] = None
     result: Annotated[str | None, Field(Label("Kết quả", "Result"), search=True)] = None
-    photos: Annotated[tuple[str, ...], Field(Label("Chứng cứ", "Evidence"))] = ()
 
 
 class LogEntry(Record, frozen=True, kw_only=True):
