@@ -1,8 +1,8 @@
 """Alerts become incidents: every second those that belong to none are grouped, beside what is open.
 
-In one place for all alerts, and not as a rule per alert: a storm is many alerts at once, and a rule sees one. Every group
-is one transaction, or for a great one a few, of which the first makes the incident. A process that is killed leaves
-alerts that belong to none; the next round finds them, and the incident that the others are in.
+In one place for all alerts, and not as a rule per alert: a storm is many alerts at once, and a rule sees one.
+Every group is one transaction, or for a great one a few, of which the first makes the incident. A process that is
+killed leaves alerts that belong to none; the next round finds them, and the incident that the others are in.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ STATES: Final = {"open": OPEN, "cleared": ("cleared",), "closed": ("closed",), "
 
 async def alerts(visit: Visit) -> Response:
     """Alerts, the newest first; those that are not over unless another tab is asked for. Strangers: those to them."""
-    if visit.session is None:
+    if visit.session is None and visit.services.signed_alert is not None:
         return await warnings.warnings(visit)
     wanted = visit.request.query_params.get("state", "open")
     states = STATES.get(wanted, OPEN)

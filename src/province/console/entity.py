@@ -30,6 +30,7 @@ from province.pack import Action, Notice
 from province.vocab.area import LOCAL
 
 ALERT: Final = "Alert"
+INCIDENTS: Final = ("Incident", "IncidentTask")
 HISTORY: Final = 200
 CHOICES: Final = 25
 """An input that names another entity is a list to choose from up to this many; beyond, names are typed and found."""
@@ -70,6 +71,9 @@ async def entity(visit: Visit) -> Response:
     found = await visit.services.broker.get(visit.request.path_params["id"], visit.actor)
     if found.type == ALERT and visit.session is not None and "whole" not in visit.request.query_params:
         return visit.see(f"/alerts/{found.id}")  # where it says why
+    if found.type in INCIDENTS and visit.session is not None and "whole" not in visit.request.query_params:
+        whose = found.id if found.type == "Incident" else found.value("incident")
+        return visit.see(f"/incidents/{whose}")  # where everything about it is done
     return await render(visit, found)
 
 

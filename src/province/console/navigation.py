@@ -55,6 +55,8 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
         found.append(("/boards", mark("Domain boards"), "", "chart"))
         if services.may(actor, "alert.read"):
             found.append(("/alerts", mark("Alerts"), "", "alert"))
+    if person and "Incident" in services.broker.types and services.may(actor, "incident.read"):
+        found.append(("/centres", mark("Operations centre"), "", "overview"))
     if person:
         found += registers(services, actor)
         operations = mark("Operations")
