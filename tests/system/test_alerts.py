@@ -77,9 +77,9 @@ def administrator(product: Product) -> Iterator[httpx.Client]:
         yield made
 
 
-def act(caller: httpx.Client, name: str, id: str = "", status: int = 200, **inputs: Any) -> Any:
+def act(caller: httpx.Client, action: str, id: str = "", status: int = 200, **inputs: Any) -> Any:
     """Carry out an action."""
-    answer = caller.post(f"/api/actions/{name}", json={"inputs": inputs, **({"id": id} if id else {})})
+    answer = caller.post(f"/api/actions/{action}", json={"inputs": inputs, **({"id": id} if id else {})})
     assert answer.status_code == status, answer.text
     return answer.json()
 

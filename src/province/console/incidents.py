@@ -133,7 +133,7 @@ async def report_pdf(visit: Visit) -> Response:
             ],
         },
         {
-            "title": words("What happened"), "note": "", "empty": nothing,
+            "title": words("Course of events"), "note": "", "empty": nothing,
             "columns": [column("Time", 3), column("What", 3), column("Text", 10), column("Who", 3)],
             "rows": [
                 [[cell(r["at"])], [cell(r["kind"])], [cell(r["text"])], [cell(r["who"])]] for r in content["timeline"]
