@@ -40,7 +40,8 @@ SELECT $1, 'urn:ngsi-ld:Report:bench-' || n, 'Report', jsonb_build_object(
     'reportedAt', i(now() - make_interval(mins => 20 + n)),
     'dueAt', i(now() - make_interval(mins => n) + interval '10 days'))
     || CASE WHEN n % 100 < 97 THEN '{}'::jsonb
-            ELSE jsonb_build_object('nextStepAt', i(now() + make_interval(days => 30))) END,
+            ELSE jsonb_build_object('nextStepAt', i(now() + make_interval(days => 30)),
+                'openDueAt', i(now() - make_interval(mins => n) + interval '10 days')) END,
     'urn:ngsi-ld:Agency:bench-' || (n / 100) % $2, NULL, 3, now(), now() - make_interval(secs => n),
     box(point(106.4 + (n % 500) / 1000.0, 10.9 + (n % 601) / 1000.0),
         point(106.4 + (n % 500) / 1000.0, 10.9 + (n % 601) / 1000.0)),
@@ -53,10 +54,11 @@ async def seed(product: Product, cases: int) -> None:
     """Write the cases."""
 
     async def insert(connection: Connection) -> None:
-        await connection.execute(
-            "CREATE OR REPLACE FUNCTION pg_temp.p(v anyelement) RETURNS jsonb LANGUAGE sql IMMUTABLE AS"
-            " $$SELECT jsonb_build_object('type', 'Property', 'value', v)$$"
-        )
+        for kind in ("text", "boolean"):
+            await connection.execute(
+                f"CREATE OR REPLACE FUNCTION pg_temp.p(v {kind}) RETURNS jsonb LANGUAGE sql IMMUTABLE AS"
+                " $$SELECT jsonb_build_object('type', 'Property', 'value', v)$$"
+            )
         await connection.execute(
             "CREATE OR REPLACE FUNCTION pg_temp.i(t timestamptz) RETURNS jsonb LANGUAGE sql STABLE AS"
             " $$SELECT jsonb_build_object('type', 'Property', 'value', to_char(t AT TIME ZONE 'UTC',"
@@ -125,11 +127,14 @@ async def incoming(product: Product, seconds: float) -> list[dict[str, object]]:
 
 
 def photo(megabytes: float) -> bytes:
-    """A JPEG of about that size, as a telephone takes it."""
-    side = int((megabytes * 1e6 / 1.55) ** 0.5)
-    image = Image.frombytes("RGB", (side, side), os.urandom(side * side * 3))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=88)
+    """A JPEG of 12 million pixels and about that size, as a telephone takes it."""
+    coarse = Image.frombytes("RGB", (1000, 750), os.urandom(1000 * 750 * 3))
+    image = coarse.resize((4000, 3000), Image.Resampling.BICUBIC)
+    for quality in range(90, 20, -5):
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=quality)
+        if out.tell() <= megabytes * 1.05e6:
+            break
     return out.getvalue()
 
 
@@ -176,6 +181,7 @@ def main(cases: int, seconds: float, rounds: int) -> None:
     with running_product("--no-simulate", "--example") as product:
         rows = with_photos(product, seconds)
         rows += asyncio.run(incoming(product, seconds))
+        print(rows, flush=True)
         began = time.perf_counter()
         asyncio.run(seed(product, cases))
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)

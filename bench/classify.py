@@ -46,7 +46,7 @@ def summary(found: Sequence[tuple[Example, Verdict, Verdict]], sure: dict[str, f
         "category precision when covered": sum(e.category == c.label for e, c in covered) / len(covered),
     }
     for matter in ("complaint", "denunciation", "emergency"):
-        said = [e for e, _, m in found if m.label == matter and m.confidence >= sure[matter]]
+        said = [e for e, _, m in found if m.chances[matter] >= sure[matter]]
         real = [e for e, _, _ in found if e.matter == matter]
         right = sum(e.matter == matter for e in said)
         figures[f"{matter} precision"] = right / len(said) if said else float("nan")

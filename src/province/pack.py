@@ -30,6 +30,10 @@ CALLER = "caller"
 """Addressee of a notice that only the answer to this very call shows: a secret link, a receipt."""
 
 
+HISTORY_WITHDRAW = "history.withdraw"
+"""Name of the job after which nobody reads past values of `attrs` of an `entity`; the audit stays sealed."""
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A message to a person or an agency's desk: shown in the console inbox, and sent by the channels they have.
 

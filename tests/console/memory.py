@@ -60,6 +60,7 @@ def _holds(entity: Entity, term: Where | AnyOf) -> bool:
         ">=": lambda: value >= term.value,
         ">": lambda: value > term.value,
         "<=": lambda: value <= term.value,
+        "<": lambda: value < term.value,
         "exists": lambda: True,
     }[term.op]()
 

@@ -29,6 +29,8 @@ from tests.shared import shared
 NOW = datetime(2026, 11, 24, 1, tzinfo=UTC)
 PARAMS = {
     "photos_at_most": 5, "resolution_term": {"amount": 7, "unit": "working_days"}, "escalation": [], "dispute_days": 10,
+    "desk": "one-stop",
+    "sure_above": {"category": 0.7, "complaint": 0.5, "denunciation": 0.2, "emergency": 0.2},
     "duplicate_days": 7, "duplicate_distance": 100, "duplicate_likeness": 0.6, "routes": {},
 }  # fmt: skip
 REPORT = Report(id="urn:r", version=3, title="t", category="road", location=point(106.6, 11.0), reportedAt=NOW)
@@ -59,6 +61,47 @@ def test_secret_is_shown_once_and_only_its_hash_is_stored(one: str, other: str) 
     assert (again, same) == (change, secret), "a retry with the same nonce is the same report"
     if other != one:
         assert submitted(other)[0].id != change.id
+
+
+def said(category: str, confidence: float, **chances: float) -> dict[str, object]:
+    """A proposal of the machine. chances: of matters."""
+    return {
+        "category": category, "confidence": confidence, "words": ["đèn", "tắt"], "matter": "report",
+        "matterConfidence": 0.8, "matterWords": [], "chances": {"report": 0.8, **chances},
+    }  # fmt: skip
+
+
+def sent(proposal: dict[str, object], **inputs: object) -> dict[str, object]:
+    """What is stored of a report of which the machine says something."""
+    surroundings = Context(
+        now=NOW, params=PARAMS, actor="anonymous", nonce="0" * 32, models={logic.MODEL: lambda text: proposal}
+    )
+    given = {"title": "Đèn tắt", "location": point(106.6, 11.0), **inputs}
+    effects = logic.submit(context=surroundings, **given)  # type: ignore[arg-type]
+    changes = [e for e in effects if isinstance(e, Change)]
+    stored = {k: a.value for k, a in changes[0].attrs.items() if a}
+    stored["apart"] = [c.type for c in changes[1:]]
+    return stored
+
+
+def test_a_sure_proposal_is_taken_and_an_unsure_one_is_left_to_a_person() -> None:
+    sure = sent(said("light", 0.9))
+    assert (sure["category"], sure["categoryBy"], sure["matter"]) == ("light", "machine", "report")
+    assert (sure["proposalConfidence"], sure["proposalWords"]) == (90.0, ["đèn", "tắt"])
+    unsure = sent(said("light", 0.69))
+    assert (unsure["category"], unsure["categoryBy"], unsure["proposedCategory"]) == ("other", "nobody", "light")
+    chosen = sent(said("light", 0.99), category="road")
+    assert (chosen["category"], chosen["categoryBy"]) == ("road", "sender"), "a person's word counts more"
+
+
+def test_what_may_be_an_emergency_or_a_denunciation_is_treated_so() -> None:
+    assert sent(said("other", 0.3, emergency=0.2, denunciation=0.3))["matter"] == "emergency"
+    assert sent(said("other", 0.3, emergency=0.1))["matter"] == "report"
+    accusing = sent(said("other", 0.3, denunciation=0.25), name="Trần Văn Bình", phone="0274 382 2222")
+    assert accusing["matter"] == "denunciation"
+    assert accusing["apart"] == ["ProtectedIdentity"]
+    assert not {"reporterName", "reporterPhone", "author"} & accusing.keys()
+    assert sent(said("other", 0.3, denunciation=0.25))["apart"] == [], "of somebody unknown there is nothing to keep"
 
 
 def test_submission_needs_a_fresh_nonce() -> None:

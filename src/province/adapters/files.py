@@ -69,18 +69,23 @@ class FileStore:
         # Decoding an image takes memory: two at a time, the others wait their turn.
         self._checks = asyncio.Semaphore(2)
 
-    async def store(self, actor: Actor, chunks: AsyncIterator[bytes], *, name: str, public: bool = False) -> StoredFile:
+    async def store(
+        self, actor: Actor, chunks: AsyncIterator[bytes], *, name: str, public: bool = False, known: str = ""
+    ) -> StoredFile:
         """Take in a file. It is on disk and in the database, durably, when this returns.
 
         public: the door found the action open to everybody and has limited the rate; else `file.create` is needed.
+        known: media type of bytes that we made ourselves; of all others it is found out.
         Raises: NotSignedIn, NotAllowed; TooLarge for file or quota and InvalidInput for its kind, field `file`.
         """
         if not public:
             policy.require_somewhere(actor, "file.create")
         label = _clean_name(name)
         async with self.receive(chunks) as (path, size, digest):
-            async with self._checks:
-                media_type = await asyncio.to_thread(media.detect, path)
+            media_type = known
+            if not known:
+                async with self._checks:
+                    media_type = await asyncio.to_thread(media.detect, path)
             file = StoredFile(sha256=digest, bytes=size, media_type=media_type, name=label)
             async with self._pool.acquire() as conn, conn.transaction():
                 # Shared with other uploads, exclusive for the sweep: no file is swept between its two halves.

@@ -91,9 +91,14 @@ def open_image(path: Path, media_type: str | None = None) -> Image.Image:
 
 
 def load(image: Image.Image, *, enough: int = 1024) -> None:
-    """Decode an opened image to the end of its data, a JPEG at no more than the size needed. Raises: InvalidInput."""
+    """Decode an opened image to the end of its data, a JPEG at no more than the size needed for the longer side.
+
+    Raises: InvalidInput.
+    """
     try:
-        image.draft("RGB", (enough, enough))
+        longest = max(image.size)
+        if longest > enough:
+            image.draft("RGB", (image.width * enough // longest, image.height * enough // longest))
         image.load()
     except BROKEN as error:
         raise broken(error) from None

@@ -1,4 +1,4 @@
-"""Photos: re-encoded upright, without place, time, device or any other metadata, at most 2560 px, with a thumbnail."""
+"""Photos: re-encoded upright, without place, time, device or any other metadata, at most 2048 px, with a thumbnail."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from province.errors import RateLimited
 from province.identity import policy
 from province.model.actor import Actor
 
-LONGEST_PX: Final = 2560
+LONGEST_PX: Final = 2048
+ENOUGH_PX: Final = 1600
+"""A JPEG is decoded at half its size or less where the longer side keeps so many: a phone photo costs a third."""
 THUMBNAIL_PX: Final = 320
 _QUALITY = 85
+_JPEG: Final = "image/jpeg"
 
 
 class Photo(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,22 +71,22 @@ class Photos:
         async with store.receive(chunks) as (path, _, _):
             photo = await self.clean(path)
         stem = name.rpartition(".")[0] or name
-        full = await store.store(actor, _once(photo.full), name=f"{stem}.jpg", public=public)
-        small = await store.store(actor, _once(photo.thumbnail), name=f"{stem}-320.jpg", public=public)
+        full = await store.store(actor, _once(photo.full), name=f"{stem}.jpg", public=public, known=_JPEG)
+        small = await store.store(actor, _once(photo.thumbnail), name=f"{stem}-320.jpg", public=public, known=_JPEG)
         return StoredPhoto(full=full, thumbnail=small, width=photo.width, height=photo.height)
 
 
 def clean(path: Path) -> Photo:
     """Decode, turn upright, shrink and encode anew: only pixels pass. Blocks. Raises: InvalidInput, field `file`."""
     with media.open_image(path) as image:
-        media.load(image, enough=LONGEST_PX)
+        media.load(image, enough=ENOUGH_PX)
         try:
             upright = ImageOps.exif_transpose(image)
             pixels = _flatten(_to_srgb(upright))
-            pixels.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.LANCZOS)
+            pixels.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.LANCZOS, reducing_gap=2.0)
             full = _encode(pixels)
             width, height = pixels.size
-            pixels.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
+            pixels.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS, reducing_gap=2.0)
             return Photo(full=full, thumbnail=_encode(pixels), width=width, height=height)
         except media.BROKEN as error:
             raise media.broken(error) from None
@@ -120,7 +123,7 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 def _encode(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
+    image.save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()
 
 

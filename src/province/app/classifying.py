@@ -71,6 +71,7 @@ def train(examples: list[Example]) -> Said:
             "matter": matter.label,
             "matterConfidence": round(matter.confidence, 3),
             "matterWords": list(matter.words),
+            "chances": {name: round(p, 3) for name, p in matter.chances.items()},
         }
 
     return say

@@ -17,7 +17,7 @@ from nats.aio.client import Client
 
 from province.adapters import dispatch, notices
 from province.app.declarations import Declarations, declarations, parameters_at
-from province.broker import stream
+from province.broker import amendments, stream
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.corrections import Corrections
@@ -39,7 +39,7 @@ from province.model.geometry import Geometry
 from province.model.query import Query
 from province.model.record import to_record
 from province.model.time import now
-from province.pack import Notice
+from province.pack import HISTORY_WITHDRAW, Notice
 from province.settings import Settings
 from province.territory import store
 from province.territory.atlas import Atlas
@@ -190,7 +190,7 @@ def _assemble(
     )
     known = Known(pool, max_age_s=30.0)  # a change of owner counts within this time
     lake_of = Lakes(settings.lake_uri)
-    jobs = Jobs(engines.database_dsn(), {}, nightly=_clean(pool))
+    jobs = Jobs(engines.database_dsn(), {HISTORY_WITHDRAW: _withdraw_history(pool)}, nightly=_clean(pool))
     return Core(
         settings=settings,
         engines=engines,
@@ -225,6 +225,14 @@ async def _deliver(connection: Connection, tenant: str, notice: Mapping[str, Any
     if read.to.partition(":")[0] not in dispatch.DIRECT:
         await notices.deliver(connection, tenant, read, str(event))
     await dispatch.enqueue(connection, tenant, read, str(event))
+
+
+def _withdraw_history(pool: Pool) -> Callable[[str, Mapping[str, Any], str], Awaitable[None]]:
+    async def withdraw(tenant: str, arguments: Mapping[str, Any], event: str) -> None:
+        actor = system(tenant, HISTORY_WITHDRAW, cause=event)
+        await amendments.withdraw_all(pool, arguments["entity"], arguments["attrs"], actor)
+
+    return withdraw
 
 
 def _clean(pool: Pool) -> Callable[[], Awaitable[None]]:

@@ -39,16 +39,17 @@ def dispatcher(core: Core, outbound: Outbound) -> Dispatcher:
 
 
 def listed(core: Core) -> Callable[[Actor, str], Awaitable[Sequence[SentMessage]]]:
-    """The newest messages; addresses are personal, so it needs `letter.read`."""
+    """The newest messages; it needs `letter.read`. Addresses are personal: whole only with `letter.personal`."""
 
     async def messages(actor: Actor, about: str) -> Sequence[SentMessage]:
         policy.require_somewhere(actor, "letter.read")
+        whole = not policy.scope(actor, "letter.personal").nothing
         rows = await dispatch.recent(core.pool, actor.tenant, about=about)
         return [
             SentMessage(
                 id=str(row["id"]),
                 way=row["way"],
-                address=row["address"],
+                address=row["address"] if whole else masked(row["address"]),
                 subject=Label(row["subject_vi"], row["subject_en"]),
                 about=row["about"],
                 state=row["state"],
@@ -60,3 +61,9 @@ def listed(core: Core) -> Callable[[Actor, str], Awaitable[Sequence[SentMessage]
         ]
 
     return messages
+
+
+def masked(address: str) -> str:
+    """An address that tells its owner from others, and nobody anything more: `…001`, `a…@vi-du.vn`."""
+    name, at, domain = address.partition("@")
+    return f"{name[:1]}…@{domain}" if at else f"…{address[-3:]}"

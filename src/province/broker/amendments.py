@@ -29,6 +29,13 @@ async def withdraw(pool: Pool, entity: str, instances: Sequence[Instance], actor
         )
 
 
+async def withdraw_all(pool: Pool, entity: str, names: Sequence[str], actor: Actor) -> None:
+    """Show no past value of these attributes any more. Doing it again changes nothing. names: not empty."""
+    found = await instances_of(pool, actor.tenant, entity, names) if names else []
+    if found:
+        await withdraw(pool, entity, found, actor)
+
+
 async def correct(pool: Pool, entity: str, instance: Instance, attribute: Attribute, actor: Actor) -> None:
     """Show another value in place of an instance. The caller has checked the right to change."""
     async with pool.acquire() as connection, connection.transaction():

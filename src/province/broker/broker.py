@@ -210,11 +210,12 @@ class Broker:
 
     async def answer_reads(self, reads: Sequence[Read], entity: Entity) -> dict[str, Any]:
         """The queries that a rule or an action declared, answered as typed records, with the product's own rights."""
-        answers: dict[str, Any] = {}
-        for read in reads:
-            page = await self.query(read.query(entity), system(entity.tenant, "logic"))
-            answers[read.name] = tuple(to_record(read.record, e) for e in page.items)
-        return answers
+        actor = system(entity.tenant, "logic")
+        pages = await asyncio.gather(*(self.query(read.query(entity), actor) for read in reads))
+        return {
+            read.name: tuple(to_record(read.record, e) for e in page.items)
+            for read, page in zip(reads, pages, strict=True)
+        }
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -381,6 +381,10 @@ def _of_each(b: _Builder, query: Query, conditions: Sequence[str], words: str) -
     )
 
 
+_PRESENT: Final = frozenset(("==", "<", "<=", ">", ">=", "in", "exists"))
+"""Operators that no absent attribute meets."""
+
+
 def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bool, str]:
     descending = query.order.startswith("-")
     name = query.order.removeprefix("-")
@@ -397,8 +401,9 @@ def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bo
         )
     if not all(a.shows(name) for a in access):
         raise NotAllowed(f"the attribute {name!r} may not be used here.", field="order")
-    # Only a required field is never NULL; the plain expression is the one that the generated index holds.
-    expression = _json(name) if spec.required else f"coalesce({_json(name)}, 'null'::jsonb)"
+    # Where it is never NULL, as a required field or by a term, the plain expression is that of the generated index.
+    there = spec.required or any(isinstance(w, Where) and w.name == name and w.op in _PRESENT for w in query.where)
+    expression = _json(name) if there else f"coalesce({_json(name)}, 'null'::jsonb)"
     return expression, descending, "jsonb"
 
 

@@ -31,11 +31,15 @@ _TEMPERATURES: Final = np.geomspace(1.0, 40.0, 40)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A class with the calibrated probability that it is right, and the words that decided, the weightiest first."""
+    """A class with the calibrated probability that it is right, and the words that decided, the weightiest first.
+
+    chances: of every class, together 1; for a question whose mistakes do not cost the same both ways.
+    """
 
     label: str
     confidence: float
     words: tuple[str, ...]
+    chances: Mapping[str, float]
 
 
 def similarity(a: str, b: str) -> float:
@@ -93,10 +97,11 @@ class Classifier:
         order = np.argsort(-scores, kind="stable")
         chance = _softmax(scores[None, :] * temperature)[0]
         best = int(order[0])
+        chances = {label: float(p) for label, p in zip(labels, chance, strict=True)}
         if len(labels) == 1:
-            return Verdict(labels[0], 1.0, ())
+            return Verdict(labels[0], 1.0, (), chances)
         against = weights[:, best] - weights[:, order[1:3]].mean(axis=1)
-        return Verdict(labels[best], float(chance[best]), self._deciding(text, against, row)[:reasons])
+        return Verdict(labels[best], float(chance[best]), self._deciding(text, against, row)[:reasons], chances)
 
     def _deciding(self, text: str, against: Floats, row: Mapping[int, float]) -> tuple[str, ...]:
         """Words by what they add to the answer over its rivals; a feature of several words counts for each of them."""

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+import shapely.geometry
 from starlette.responses import Response
 
 from province.console import forms, uploads
@@ -31,11 +32,19 @@ async def report(visit: Visit) -> Response:
     """The form; after sending, the code and the secret link, shown once."""
     action = action_of(visit)
     form = forms.form_of(action, visit.words, visit.services.bounds, {})
-    values: dict[str, Any] = {"form": form, "problem": None, "given": {}, "key": secrets.token_hex(16)}
+    values: dict[str, Any] = {"form": form, "problem": None, "given": {}, "key": secrets.token_hex(16), "unit": ""}
     if visit.form is None:
         return visit.page("report.html", values)
     try:
         inputs = forms.read(form, visit.form)
+        if "location" not in inputs and inputs.get("address"):
+            placed = await _by_address(visit, str(inputs["address"]))
+            if placed is not None:
+                unit, (lon, lat) = placed
+                given = forms.given(visit.form) | {"location.lat": f"{lat:.5f}", "location.lon": f"{lon:.5f}"}
+                return visit.page(
+                    "report.html", values | {"given": given, "unit": unit, "again": bool(visit.uploads("files"))}
+                )
         files = await uploads.store(visit)
         receipt = await visit.services.submit(inputs, files, visit.actor, visit.text("key"))
     except (InvalidInput, TooLarge, RateLimited) as error:
@@ -44,6 +53,24 @@ async def report(visit: Visit) -> Response:
     site = visit.services.public_url or str(visit.request.base_url)
     link = f"{site.rstrip('/')}/r/{receipt.secret}"
     return visit.page("receipt.html", {"receipt": receipt, "link": link})
+
+
+async def _by_address(visit: Visit, address: str) -> tuple[str, tuple[float, float]] | None:
+    """The unit of today that an address names, and a place inside it; None where the record settles on none.
+
+    It is a proposal: the sender sees the pin and moves it before the report is sent.
+    """
+    if visit.services.land is None:
+        return None
+    try:
+        found = await visit.services.land.resolve(address, "", None, visit.actor)
+    except InvalidInput:
+        return None
+    if len(found.forms) != 1 or found.forms[0].area.location is None:
+        return None
+    area = found.forms[0].area
+    inside = shapely.geometry.shape(area.location).representative_point()
+    return area.name, (inside.x, inside.y)
 
 
 async def progress(visit: Visit) -> Response:

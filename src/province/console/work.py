@@ -58,19 +58,26 @@ async def work(visit: Visit) -> Response:
     ]
     soon, at = format_instant(now() + SOON), format_instant(now())
     agencies = tuple(dict.fromkeys(g.agency for g in visit.actor.grants if g.agency))
+    untaken = Where("assignee", "absent")
     asked = (
         (mark("Mine"), mark("What you are in charge of."), (Where("assignee", "==", visit.actor.id),), ()),
-        (mark("Overdue"), mark("Past the time limit, the longest first."), (Where("dueAt", "<", at),), agencies),
+        (mark("Overdue"), mark("Past the time limit, the longest first."), (Where("openDueAt", "<", at),), agencies),
         (
             mark("Due within two days"),
             mark("Still in time."),
-            (Where("dueAt", ">=", at), Where("dueAt", "<=", soon)),
+            (Where("openDueAt", ">=", at), Where("openDueAt", "<=", soon)),
             agencies,
         ),
         (
             mark("Nobody took it yet"),
             mark("Given to the agency, and in nobody's hands."),
-            (Where("assignee", "absent"),),
+            (Where("openDueAt", "exists"), untaken),
+            agencies,
+        ),
+        (
+            mark("Waiting to be given out"),
+            mark("No agency has it yet, or it has no time limit."),
+            (Where("openDueAt", "absent"), untaken),
             agencies,
         ),
     )
@@ -121,11 +128,12 @@ async def _asked(
 ) -> tuple[Sequence[Entity], bool]:
     workflow = kind.info.workflow
     assert workflow is not None
+    terms = [w for w in where if isinstance(w, Where)]
     query = Query(
         types=(kind.name,),
         where=(Where(workflow.attribute, "in", list(open_states(kind))), *where),
         agency=agencies,
-        order="dueAt",
+        order="openDueAt" if any(w.name == "openDueAt" and w.op != "absent" for w in terms) else "-modified",
         limit=SHOWN,
         latest=False,
     )

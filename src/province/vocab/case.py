@@ -5,10 +5,11 @@ and its own fields; from here it has who works on it, the clock, the escalation,
 
     class Incident(Case, frozen=True, kw_only=True): ...
 
-The clock is three fields. `dueAt`: when it must be done. `pausedSince`: it stands still. `nextStepAt`: when the
-product looks at it again. A pack declares `Timer(Incident, "nextStepAt", "incident.step_reached")`; when that instant
-passes, the broker empties the field and raises the event in one transaction, so that a step is taken once however often
-a process dies; a rule on the event calls `take_step`, which writes the step and names who is told:
+The clock is four fields. `dueAt`: when it must be done; `openDueAt`: the same, until the case ends. `pausedSince`: it
+stands still. `nextStepAt`: when the product looks at it again. A pack declares `Timer(Incident, "nextStepAt",
+"incident.step_reached")`; when that instant passes, the broker empties the field and raises the event in one
+transaction, so that a step is taken once however often a process dies; a rule on the event calls `take_step`, which
+writes the step and names who is told:
 
     started = start_clock(calendar, received, term, steps)   # values of `change`, `move` or the record
     paused  = pause_clock(case, at, reason)
@@ -60,14 +61,22 @@ class Case(Record, frozen=True, kw_only=True):
     assignee: Annotated[str | None, Field(Label("Người xử lý", "Person in charge"), indexed=True)] = None
     assigneeRole: Annotated[str | None, Field(Label("Vai trò xử lý", "Role in charge"), indexed=True)] = None
     dueAt: Annotated[Instant | None, Field(Label("Hạn xử lý", "Due"), indexed=True, public=True)] = None
+    openDueAt: Annotated[
+        Instant | None,
+        Field(
+            Label("Hạn của việc chưa xong", "Due, while open"),
+            indexed=True,
+            hint=Label("Chỉ có khi việc chưa kết thúc", "Only there until the case ends: queues go by it"),
+        ),
+    ] = None
     pausedSince: Annotated[Instant | None, Field(Label("Tạm dừng từ", "Paused since"), indexed=True, public=True)] = (
         None
     )
     pauseReason: Annotated[str | None, Field(Label("Lý do tạm dừng", "Reason of the pause"))] = None
     pauses: Annotated[
-        tuple[dict[str, Any], ...],
+        tuple[dict[str, Any], ...] | None,
         Field(Label("Các lần tạm dừng", "Pauses"), hint=Label("từ, đến, lý do", "from, to, reason")),
-    ] = ()
+    ] = None
     nextStepAt: Annotated[Instant | None, Field(Label("Mốc kế tiếp", "Next step"), indexed=True)] = None
     escalationLevel: Annotated[int, Field(Label("Số mốc đã qua", "Steps taken"), minimum=0), Unit("C62")] = 0
     overdueSince: Annotated[Instant | None, Field(Label("Quá hạn từ", "Overdue since"), indexed=True, public=True)] = (
@@ -82,9 +91,9 @@ class Case(Record, frozen=True, kw_only=True):
         ),
     ] = None
     evidence: Annotated[
-        tuple[str, ...],
+        tuple[str, ...] | None,
         Field(Label("Tệp chứng cứ", "Evidence"), hint=Label("Dấu SHA-256 của tệp", "SHA-256 of each file")),
-    ] = ()
+    ] = None
     remark: Annotated[
         str | None,
         Field(
@@ -119,7 +128,7 @@ class Reached:
     body: Label
 
 
-STOPPED: Final[Mapping[str, Any]] = {"nextStepAt": None, "pausedSince": None, "pauseReason": None}
+STOPPED: Final[Mapping[str, Any]] = dict.fromkeys(("openDueAt", "nextStepAt", "pausedSince", "pauseReason"))
 """The clock of a case that ended."""
 OVERDUE: Final = "case.overdue"
 ESCALATED: Final = "case.escalated"
@@ -151,6 +160,7 @@ def start_clock(calendar: Calendar, received: Instant, term: Term, steps: Sequen
     return {
         **STOPPED,
         "dueAt": end,
+        "openDueAt": end,
         "escalationLevel": 0,
         "overdueSince": None,
         **_following(calendar, end, steps, 0, received),
@@ -176,9 +186,10 @@ def resume_clock(case: Case, calendar: Calendar, at: Instant, unit: TermUnit, st
     pause = {"from": format_instant(case.pausedSince), "to": format_instant(at), "reason": case.pauseReason or ""}
     return {
         "dueAt": end,
+        "openDueAt": end,
         "pausedSince": None,
         "pauseReason": None,
-        "pauses": (*case.pauses, pause),
+        "pauses": (*(case.pauses or ()), pause),
         **_following(calendar, end, steps, case.escalationLevel, at),
     }
 
@@ -223,6 +234,11 @@ def take_step(
         Label(f"{said[0]}: {label}"[:200], f"{said[1]}: {label}"[:200]),
         Label(f"{said[2]} {day}.", f"{said[3]} {day} (Vietnam time)."),
     )
+
+
+def with_files(case: Case, files: Iterable[str]) -> tuple[str, ...] | None:
+    """The evidence of a case with further files, each once; None when there is none."""
+    return tuple(dict.fromkeys((*(case.evidence or ()), *files))) or None
 
 
 def restart_clock(case: Case, calendar: Calendar, at: Instant, term: Term, steps: Sequence[Step]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from province.model.unit import Unit
 from province.pack import Context, Effect, Notice
 from province.vocab.agency import Agency
 from province.vocab.calendar import WorkingYear, calendar_of, year_id
-from province.vocab.case import STOPPED, Task, steps_of, take_step
+from province.vocab.case import STOPPED, Task, steps_of, take_step, with_files
 
 _REASON: Final = Label("Lý do", "Reason")
 _DAYS: Final = Label("Ngày, cách nhau bằng dấu cách; khoảng ngày viết a..b", "Days apart by blanks; a span is a..b")
@@ -65,8 +65,7 @@ def finish(
     task: Task, *, context: Context, result: Annotated[str, Field(Label("Kết quả", "Result"))] = ""
 ) -> list[Effect]:
     """Say that it is done, with files as evidence if there are any."""
-    files = tuple(dict.fromkeys((*task.evidence, *context.files)))
-    values = {**STOPPED, "doneAt": context.now, "doneBy": context.actor, "evidence": files}
+    values = {**STOPPED, "doneAt": context.now, "doneBy": context.actor, "evidence": with_files(task, context.files)}
     return [move(task, "done", at=context.now, note=result, result=result.strip() or None, **values)]
 
 

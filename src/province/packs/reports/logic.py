@@ -26,7 +26,7 @@ from province.model.record import attributes, change, create, move
 from province.model.schema import Field, describe
 from province.model.time import CIVIL_ZONE, Instant, format_instant, parse_instant
 from province.model.unit import Unit
-from province.pack import CALLER, Context, Effect, Notice
+from province.pack import CALLER, HISTORY_WITHDRAW, Context, Effect, Job, Notice
 from province.packs.reports.types import (
     CATEGORIES,
     CATEGORY_NAMES,
@@ -52,6 +52,7 @@ from province.vocab.case import (
     take_step,
     task_id,
     term_of,
+    with_files,
 )
 from province.vocab.mandate import Mandate, in_charge
 
@@ -220,11 +221,21 @@ def _classified(report: Report, context: Context, category: str | None, matter: 
         return report
     said = model(f"{report.title}. {report.description}")
     sure = context.params["sure_above"]
-    if matter is None and said["matterConfidence"] >= sure.get(said["matter"], 1.0):
-        report = msgspec.structs.replace(report, matter=said["matter"])
+    if matter is None:
+        # Whether it may be, not whether it most likely is: to miss an emergency costs more than to look at it in vain.
+        found = [m for m in ("emergency", *LEGAL) if said["chances"].get(m, 0.0) >= sure[m]]
+        report = msgspec.structs.replace(report, matter=found[0] if found else "report")
     if category is None and said["confidence"] >= sure["category"]:
         report = msgspec.structs.replace(report, category=said["category"], categoryBy="machine")
-    return msgspec.structs.replace(report, proposal=dict(said))
+    return msgspec.structs.replace(
+        report,
+        proposedCategory=said["category"],
+        proposalConfidence=100 * said["confidence"],
+        proposalWords=tuple(said["words"]) or None,
+        proposedMatter=said["matter"],
+        matterConfidence=100 * said["matterConfidence"],
+        matterWords=tuple(said["matterWords"]) or None,
+    )
 
 
 def _check(
@@ -327,10 +338,32 @@ def route(
     if twin is not None:
         known["duplicateOf"] = twin
     agency = find_agency(report.category, area, agencies, context, mandates)
-    if agency is not None and report.matter not in LEGAL and report.categoryBy != "nobody":
+    urgent = report.matter == "emergency"
+    if agency is not None and report.matter not in LEGAL and (report.categoryBy != "nobody" or urgent):
         return _assign(report, agency.id, context, years, known)
-    waiting = change(report, event="report.unrouted", **known)
-    return [msgspec.structs.replace(waiting, counters=_missing_number(report))]
+    desk = competent(context.params["desk"], agencies, day)
+    waiting = change(report, event="report.unrouted", agency=desk.id if desk else None, **known)
+    told = [] if desk is None else [_tell_desk(report, desk.id)]
+    return [msgspec.structs.replace(waiting, counters=_missing_number(report)), *told]
+
+
+def competent(competence: str, agencies: Sequence[Agency], day: str) -> Agency | None:
+    """The first agency in force that has a competence."""
+    alive = sorted((a for a in agencies if in_force(a.validFrom, a.validTo, day)), key=lambda a: a.id)
+    return next((a for a in alive if competence in a.competences), None)
+
+
+def _tell_desk(report: Report, desk: str) -> Notice:
+    label = report.code or report.externalCode or report.title
+    return Notice(
+        to=desk,
+        subject=Label(f"Phản ánh chờ người phân loại: {label}"[:200], f"A report waits for a person: {label}"[:200]),
+        body=Label(
+            "Hệ thống không đủ căn cứ để tự giao cơ quan xử lý.",
+            "There is not enough to give it to an agency by itself.",
+        ),
+        about=report.id,
+    )
 
 
 def find_agency(
@@ -350,10 +383,8 @@ def find_agency(
         if agency.id == charged:
             return agency
     competence = context.params["routes"].get(category, WARD)
-    if competence != WARD:
-        for agency in alive:
-            if competence in agency.competences:
-                return agency
+    if competence != WARD and (found := competent(competence, agencies, day)) is not None:
+        return found
     if area is None:
         return None
     return next((a for a in alive if a.kind == "committee" and a.area == area.id), None)
@@ -410,7 +441,7 @@ def comment(
     report: Report, *, context: Context, note: Annotated[str, Field(Label("Ghi chú", "Remark"))]
 ) -> list[Effect]:
     """Write a remark, with files as evidence if there are any; the history keeps all of them."""
-    files = tuple(dict.fromkeys((*report.evidence, *context.files)))
+    files = with_files(report, context.files)
     return [change(report, event="report.remarked", remark=_said(note, "note"), evidence=files)]
 
 
@@ -460,7 +491,7 @@ def resolve(
     """Answer with what was done, with files as evidence; the author may disagree until the matter closes by itself."""
     _refuse_linked(report)
     said = _said(note, "note")
-    files = tuple(dict.fromkeys((*report.evidence, *context.files)))
+    files = with_files(report, context.files)
     return [
         move(report, "resolved", at=context.now, note=said, answer=said, evidence=files, **_answered(context)),
         *_tell_author(report, "Đã xử lý phản ánh", "Your report is resolved", said),
@@ -520,7 +551,10 @@ def refer(
         body=Label(said, said),
         about=report.id,
     )
-    identity = _protect(report) if matter == "denunciation" else []
+    identity: list[Effect] = []
+    if matter == "denunciation":
+        hidden = Job(name=HISTORY_WITHDRAW, arguments={"entity": report.id, "attrs": list(_FORGOTTEN)})
+        identity = [*_protect(report), hidden]
     return [
         msgspec.structs.replace(moved, agency=agency, counters=_missing_number(report)),
         *identity,
@@ -731,21 +765,24 @@ def _assign(
     clock = {"dueAt": report.dueAt} if report.dueAt else _clock(report, context, years, since=context.now)
     moved = move(report, "assigned", at=context.now, note=reason, assignedTo=agency, assignee=None, **clock, **known)
     label = report.code or report.externalCode or report.title
+    urgent = report.matter == "emergency"
+    first = Label("KHẨN CẤP", "EMERGENCY") if urgent else Label("Phản ánh mới", "New report")
     return [
         msgspec.structs.replace(moved, agency=agency, counters=_missing_number(report)),
         Notice(
             to=agency,
-            subject=Label(f"Phản ánh mới: {label}", f"New report: {label}"),
+            subject=Label(f"{first.vi}: {label}"[:200], f"{first.en}: {label}"[:200]),
             body=Label(report.title, report.title),
             about=report.id,
+            channels=("mail", "sms") if urgent else (),
         ),
     ]
 
 
 def _clock(report: Report, context: Context, years: Sequence[WorkingYear], *, since: Instant) -> dict[str, Any]:
     """A clock that begins anew."""
-    term, steps = term_of(context.params["resolution_term"]), steps_of(context.params["escalation"])
-    return start_clock(calendar_of(years), since, term, steps)
+    kind = "emergency_term" if report.matter == "emergency" else "resolution_term"
+    return start_clock(calendar_of(years), since, term_of(context.params[kind]), steps_of(context.params["escalation"]))
 
 
 def _answered(context: Context) -> dict[str, Any]:

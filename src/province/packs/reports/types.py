@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 from province.model.geometry import Geometry
 from province.model.label import Label
@@ -160,12 +160,24 @@ class Report(Case, frozen=True, kw_only=True):
             names=DECIDERS,
         ),
     ] = "sender"
-    proposal: Annotated[
-        dict[str, Any] | None,
+    proposedCategory: Annotated[
+        str | None, Field(Label("Máy gợi ý lĩnh vực", "Category proposed"), values=CATEGORY_NAMES, names=CATEGORIES)
+    ] = None
+    proposalConfidence: Annotated[
+        float | None, Field(Label("Độ tin cậy của gợi ý", "Confidence of it"), minimum=0, maximum=100), Unit("P1")
+    ] = None
+    proposalWords: Annotated[tuple[str, ...] | None, Field(Label("Từ quyết định", "Words that decided"))] = None
+    proposedMatter: Annotated[
+        str | None,
         Field(
-            Label("Gợi ý của máy", "Proposal of the machine"),
-            hint=Label("Lĩnh vực, độ tin cậy, các từ quyết định", "Category, confidence, the words that decided"),
+            Label("Máy gợi ý loại việc", "Matter proposed"), values=tuple(name for name, _ in MATTERS), names=MATTERS
         ),
+    ] = None
+    matterConfidence: Annotated[
+        float | None, Field(Label("Độ tin cậy về loại việc", "Confidence of it"), minimum=0, maximum=100), Unit("P1")
+    ] = None
+    matterWords: Annotated[
+        tuple[str, ...] | None, Field(Label("Từ quyết định loại việc", "Words that decided the matter"))
     ] = None
     answer: Annotated[str | None, Field(Label("Kết quả", "Answer"), search=True, public=True)] = None
     duplicateOf: Annotated[
