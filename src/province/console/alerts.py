@@ -16,7 +16,7 @@ from province.console.entity import actions_of, choices, steps_of
 from province.console.lists import titles_of
 from province.console.services import Boards, Reading
 from province.console.visit import Visit
-from province.errors import NotFound, ProvinceError
+from province.errors import NotFound, NotSignedIn, ProvinceError
 from province.model.entity import Entity
 from province.model.query import Query, Where
 from province.model.time import Instant, parse_instant
@@ -31,7 +31,9 @@ STATES: Final = {"open": OPEN, "cleared": ("cleared",), "closed": ("closed",), "
 
 async def alerts(visit: Visit) -> Response:
     """Alerts, the newest first; those that are not over unless another tab is asked for. Strangers: those to them."""
-    if visit.session is None and visit.services.signed_alert is not None:
+    if visit.session is None:
+        if visit.services.signed_alert is None:
+            raise NotSignedIn("this needs an account.", remedy="Sign in.")
         return await warnings.warnings(visit)
     wanted = visit.request.query_params.get("state", "open")
     states = STATES.get(wanted, OPEN)

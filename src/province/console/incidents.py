@@ -62,11 +62,14 @@ async def incident(visit: Visit) -> Response:
     titles = await titles_of(visit, (found,), [kind.fields["area"]])
     owners = await titles_of(visit, tuple(tasks), [broker.types["IncidentTask"].fields["assignedTo"]]) if tasks else {}
     shown = [
-        (name, words.label(kind.fields[name].field.label),
-         show(found.attrs.get(name), words, spec=kind.fields[name], type=kind, titles={**titles, **people}))
+        (
+            name,
+            words.label(kind.fields[name].field.label),
+            show(found.attrs.get(name), words, spec=kind.fields[name], type=kind, titles={**titles, **people}),
+        )
         for name in FACTS
         if found.value(name) is not None
-    ]  # fmt: skip
+    ]
     offered = actions_of(visit, found)
     options = [await choices(visit, action) for action in offered]
     values = {
@@ -115,16 +118,25 @@ async def report_pdf(visit: Visit) -> Response:
         return {"text": text, "strong": strong, "soft": soft}
 
     def column(text: str, width: int) -> dict[str, Any]:
-        return {"title": words(text), "width": width}
+        return {"title": text, "width": width}
 
     nothing = words("no data")
     sections = [
         {
-            "title": words("Times against targets"), "note": "", "empty": nothing,
-            "columns": [column(*one) for one in (("What", 6), ("Agency", 4), ("Due", 3), ("Done", 3), ("Result", 4))],
+            "title": words("Times against targets"),
+            "note": "",
+            "empty": nothing,
+            "columns": [
+                column(words("What"), 6),
+                column(words("Agency"), 4),
+                column(words("Due"), 3),
+                column(words("Done"), 3),
+                column(words("Result"), 4),
+            ],
             "rows": [
                 [
-                    [cell(t["what"], strong=t["late"])], [cell(t["agency"] or nothing, soft=not t["agency"])],
+                    [cell(t["what"], strong=t["late"])],
+                    [cell(t["agency"] or nothing, soft=not t["agency"])],
                     [cell(t["due"])],
                     [cell(t["done"] or nothing), *([cell(words("late"), strong=True)] if t["late"] else [])],
                     [cell(t["result"])],
@@ -133,23 +145,34 @@ async def report_pdf(visit: Visit) -> Response:
             ],
         },
         {
-            "title": words("Course of events"), "note": "", "empty": nothing,
-            "columns": [column("Time", 3), column("What", 3), column("Text", 10), column("Who", 3)],
+            "title": words("Course of events"),
+            "note": "",
+            "empty": nothing,
+            "columns": [
+                column(words("Time"), 3),
+                column(words("What"), 3),
+                column(words("Text"), 10),
+                column(words("Who"), 3),
+            ],
             "rows": [
                 [[cell(r["at"])], [cell(r["kind"])], [cell(r["text"])], [cell(r["who"])]] for r in content["timeline"]
             ],
         },
         {
-            "title": words("Resources"), "note": "", "empty": nothing,
-            "columns": [column("What", 6), column("Quantity", 2), column("Sent", 3)],
+            "title": words("Resources"),
+            "note": "",
+            "empty": nothing,
+            "columns": [column(words("What"), 6), column(words("Quantity"), 2), column(words("Sent"), 3)],
             "rows": [[[cell(r["name"])], [cell(r["quantity"])], [cell(r["sent"])]] for r in content["resources"]],
         },
         {
-            "title": words("Evidence"), "note": "", "empty": nothing,
+            "title": words("Evidence"),
+            "note": "",
+            "empty": nothing,
             "columns": [column("SHA-256", 1)],
             "rows": [[[cell(h)]] for h in content["evidence"]],
         },
-    ]  # fmt: skip
+    ]
     data = {
         "lang": visit.language,
         "title": f"{words('After-action report')} {found.value('code') or ''}".strip(),

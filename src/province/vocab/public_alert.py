@@ -94,6 +94,7 @@ class PublicAlert(Record, frozen=True, kw_only=True):
         workflow=WORKFLOW,
         public=True,
         public_where=("published", True),
+        by_actions=True,
         icon="alert",
     )
 

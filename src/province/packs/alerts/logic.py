@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -24,7 +25,7 @@ from province.model.time import Instant, format_instant
 from province.model.unit import Unit
 from province.pack import Context, Effect, Notice
 from province.packs.alerts.feeds import message_id
-from province.packs.alerts.types import TrustedSender
+from province.packs.alerts.types import AlertSubscriber, TrustedSender
 from province.vocab.alert import CATEGORIES, CERTAINTIES, SEVERITIES, URGENCIES, Alert
 from province.vocab.area import LOCAL, Area, civil_day, in_force
 from province.vocab.public_alert import SCALES, PublicAlert, message_of
@@ -37,6 +38,9 @@ _SIMPLIFY: Final = 0.0003
 """Degrees, about 30 m: how far the edge of a ward may be moved to be told in fewer corners."""
 _LEAST_OVERLAP: Final = 1e-7
 """Square degrees, about 0.1 ha: neighbours that only touch are not reached."""
+MAILS: Final = 400
+"""Subscribers by mail; webhooks, the feed and boards have no such limit."""
+_ADDRESS = re.compile(r"[^@\s<>,;:]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 _REASON = Label("Lý do", "Reason")
 
 
@@ -258,6 +262,28 @@ def withdraw(sender: TrustedSender, *, context: Context, reason: Annotated[str, 
     return [move(sender, "withdrawn", at=context.now, note=reason)]
 
 
+def subscribe(
+    *,
+    context: Context,
+    name: Annotated[str, Field(Label("Tên", "Name"))],
+    address: Annotated[str, Field(Label("Địa chỉ thư", "Mail address"), personal=True)],
+    areas: Annotated[tuple[str, ...], Field(Label("Địa bàn", "Areas"), ref="Area")] = (),
+) -> list[Effect]:
+    """Enter who asked to get alerts by mail. Raises: InvalidInput for what is no address."""
+    if not _ADDRESS.fullmatch(address):
+        raise InvalidInput("this is no mail address.", field="address", remedy="Give name@domain.")
+    key = hashlib.sha256(f"subscriber {address.lower()}".encode()).hexdigest()[:32]
+    made = AlertSubscriber(
+        id=f"urn:ngsi-ld:AlertSubscriber:{key}", name=name.strip(), address=address, areas=areas, since=context.now
+    )
+    return [create(made, agency=context.agency)]
+
+
+def unsubscribe(subscriber: AlertSubscriber, *, context: Context) -> list[Effect]:
+    """Send it nothing any more."""
+    return [move(subscriber, "ended", at=context.now)]
+
+
 # --- what is asked before ---------------------------------------------------------------------------------------------
 
 
@@ -372,6 +398,36 @@ def touched(areas: Iterable[Area], place: Geometry | None, at: Instant) -> list[
     return found
 
 
+def subscribers(_: Entity) -> Query:
+    """Who gets alerts by mail."""
+    return Query(types=("AlertSubscriber",), where=(Where("status", "==", "active"),), limit=MAILS, latest=False)
+
+
+def mail(alert: PublicAlert, *, context: Context, subscribed: Sequence[AlertSubscriber]) -> list[Effect]:
+    """What is in force and public leaves by mail for those who asked for it, in both languages."""
+    if alert.status != "in_force" or not alert.published:
+        return []
+    message = message_of(alert.message)
+    said = {language: cap.info_in(message, language) for language in ("vi", "en")}
+
+    def text(language: str) -> str:
+        info = said[language]
+        parts = (info.headline, info.description, info.instruction, info.sender_name) if info else (alert.title,)
+        return "\n\n".join(part for part in parts if part)
+
+    return [
+        Notice(
+            to=f"mailto:{one.address}",
+            subject=Label(f"Cảnh báo: {alert.title}"[:200], f"Alert: {alert.title}"[:200]),
+            body=Label(text("vi"), text("en")),
+            about=alert.id,
+            channels=("mail",),
+        )
+        for one in subscribed
+        if not one.areas or set(one.areas) & set(alert.areas)
+    ]
+
+
 # --- pieces -----------------------------------------------------------------------------------------------------------
 
 
@@ -443,7 +499,7 @@ def _send(alert: PublicAlert, context: Context, former: Sequence[PublicAlert], *
             alert,
             "in_force",
             at=context.now,
-            published=alert.messageStatus == "Actual",
+            published=alert.messageStatus == "Actual" and message.scope == "Public",
             releasedAt=context.now,
             **values,
         )

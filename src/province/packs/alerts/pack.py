@@ -6,7 +6,7 @@ from province.model.label import Label
 from province.model.query import Where
 from province.pack import Action, Feed, Indicator, Map, Pack, Read, Rule, Table
 from province.packs.alerts import feeds, logic
-from province.packs.alerts.types import AlertBoard, AlertDelivery, TrustedSender
+from province.packs.alerts.types import AlertBoard, AlertDelivery, AlertSubscriber, TrustedSender
 from province.vocab.area import Area
 from province.vocab.public_alert import PublicAlert
 
@@ -17,7 +17,7 @@ PACK = Pack(
     name="alerts",
     title=Label("Cảnh báo cho người dân", "Alerts to the public"),
     row="III.2b",
-    types=(TrustedSender, AlertBoard, AlertDelivery),
+    types=(TrustedSender, AlertBoard, AlertDelivery, AlertSubscriber),
     feeds=(
         Feed(
             "cap",
@@ -44,8 +44,28 @@ PACK = Pack(
                 _AROUND,
             ),
         ),
+        Rule(
+            on="publicalert.released",
+            do=logic.mail,
+            record=PublicAlert,
+            reads=(Read("subscribed", logic.subscribers, AlertSubscriber),),
+        ),
     ),
     actions=(
+        Action(
+            logic.subscribe,
+            record=AlertSubscriber,
+            needs="alertsubscriber.manage",
+            title=Label("Thêm nơi nhận thư", "Add a subscriber by mail"),
+            creates=True,
+        ),
+        Action(
+            logic.unsubscribe,
+            record=AlertSubscriber,
+            needs="alertsubscriber.manage",
+            title=Label("Thôi gửi", "Send no more"),
+            states=("active",),
+        ),
         Action(
             logic.prepare,
             record=PublicAlert,
@@ -159,6 +179,12 @@ PACK = Pack(
             group="status",
         ),
         Table(
+            AlertSubscriber,
+            Label("Nơi nhận cảnh báo qua thư", "Subscribers by mail"),
+            columns=("name", "areas", "since"),
+            group="status",
+        ),
+        Table(
             TrustedSender,
             Label("Nơi phát được tin", "Believed senders"),
             columns=("sender", "signerName", "trustedAt", "reason"),
@@ -167,7 +193,13 @@ PACK = Pack(
     ),
     roles={
         "operator": ("publicalert.prepare",),
-        "alert-officer": ("publicalert.prepare", "publicalert.release", "publicalert.personal"),
+        "alert-officer": (
+            "alertsubscriber.manage",
+            "alertsubscriber.personal",
+            "publicalert.prepare",
+            "publicalert.release",
+            "publicalert.personal",
+        ),
         "emergency-commander": ("publicalert.prepare", "publicalert.release", "publicalert.personal"),
         "decision-maker": ("publicalert.release", "publicalert.personal"),
         "centre-administrator": ("trustedsender.decide",),

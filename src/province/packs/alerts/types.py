@@ -37,6 +37,14 @@ DELIVERY: Final = Workflow(
     ),
 )
 
+SUBSCRIPTION: Final = Workflow(
+    attribute="status",
+    initial="active",
+    final=frozenset(("ended",)),
+    edges=(Edge("active", "ended", "alertsubscriber.ended", Label("Thôi nhận", "Wants no more")),),
+    names=(("active", Label("Đang nhận", "Active")), ("ended", Label("Đã thôi", "Ended"))),
+)
+
 
 class TrustedSender(Record, frozen=True, kw_only=True):
     """A sender whose signed messages are passed on without a person, by the key that signs them."""
@@ -48,6 +56,7 @@ class TrustedSender(Record, frozen=True, kw_only=True):
         title="sender",
         workflow=TRUST,
         icon="agency",
+        by_actions=True,
     )
 
     sender: Annotated[str, Field(Label("Nơi phát", "Sender"), indexed=True, search=True)]
@@ -76,6 +85,7 @@ class AlertDelivery(Record, frozen=True, kw_only=True):
         title="board",
         workflow=DELIVERY,
         icon="device",
+        by_actions=True,
     )
 
     alert: Annotated[str, Field(Label("Cảnh báo", "Alert"), indexed=True, ref="PublicAlert")]
@@ -85,3 +95,28 @@ class AlertDelivery(Record, frozen=True, kw_only=True):
     beganAt: Annotated[Instant, Field(Label("Bắt đầu", "Began"), indexed=True)]
     acknowledgedAt: Annotated[Instant | None, Field(Label("Bảng trả lời lúc", "Answered at"), indexed=True)] = None
     delay: Annotated[float | None, Field(Label("Sau", "After"), minimum=0), Unit("SEC")] = None
+
+
+class AlertSubscriber(Record, frozen=True, kw_only=True):
+    """A school, an enterprise, a newsroom that gets alerts by mail: of its areas, or of all."""
+
+    TYPE: ClassVar[TypeInfo] = TypeInfo(
+        "AlertSubscriber",
+        Label("Nơi nhận cảnh báo qua thư", "Subscriber by mail"),
+        unique=(("address",),),
+        title="name",
+        workflow=SUBSCRIPTION,
+        icon="people",
+        by_actions=True,
+    )
+
+    name: Annotated[str, Field(Label("Tên", "Name"), indexed=True, search=True)]
+    address: Annotated[str, Field(Label("Địa chỉ thư", "Mail address"), indexed=True, personal=True)]
+    areas: Annotated[
+        tuple[str, ...],
+        Field(Label("Địa bàn", "Areas"), ref="Area", hint=Label("Để trống: mọi địa bàn", "Empty: all of them")),
+    ] = ()
+    status: Annotated[str, Field(Label("Tình trạng", "State"), indexed=True, values=SUBSCRIPTION.states)] = (
+        SUBSCRIPTION.initial
+    )
+    since: Annotated[Instant, Field(Label("Từ lúc", "Since"), indexed=True)]

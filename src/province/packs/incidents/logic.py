@@ -372,7 +372,7 @@ def finish(
             endedAt=context.now,
             endedBy=context.actor,
             result=result or None,
-            evidence=(*task.evidence, *context.files),
+            evidence=(*(task.evidence or ()), *context.files),
             **STOPPED,
         )
     ]

@@ -57,7 +57,7 @@ def after_action(
             }
             for one in resources
         ],
-        "evidence": [hash for task in tasks for hash in task.evidence],
+        "evidence": [hash for task in tasks for hash in task.evidence or ()],
         "conclusion": conclusion,
         "figures": {
             "alerts": incident.alertCount,

@@ -99,6 +99,7 @@ class Incident(Case, frozen=True, kw_only=True):
         title="title",
         workflow=INCIDENT,
         icon="alert",
+        by_actions=True,
     )
 
     code: Annotated[str | None, Field(Label("Mã sự cố", "Code"), indexed=True, search=True)] = None
@@ -147,7 +148,12 @@ class IncidentTask(Case, frozen=True, kw_only=True):
     """One step of a procedure: who, what, by when, and why. Its time is of the clock, not of working hours."""
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "IncidentTask", Label("Việc xử lý sự cố", "Task of an incident"), title="title", workflow=TASK, icon="report"
+        "IncidentTask",
+        Label("Việc xử lý sự cố", "Task of an incident"),
+        title="title",
+        workflow=TASK,
+        icon="report",
+        by_actions=True,
     )
 
     incident: Annotated[str, Field(Label("Sự cố", "Incident"), indexed=True, ref="Incident")]
@@ -167,7 +173,9 @@ class IncidentTask(Case, frozen=True, kw_only=True):
 class LogEntry(Record, frozen=True, kw_only=True):
     """One entry of the duty log. It is never changed: what was written stays written."""
 
-    TYPE: ClassVar[TypeInfo] = TypeInfo("LogEntry", Label("Nhật ký trực", "Duty log"), title="text", icon="list")
+    TYPE: ClassVar[TypeInfo] = TypeInfo(
+        "LogEntry", Label("Nhật ký trực", "Duty log"), title="text", icon="list", by_actions=True
+    )
 
     kind: Annotated[str, Field(Label("Loại", "Kind"), indexed=True, values=tuple(n for n, _ in ENTRIES), names=ENTRIES)]
     text: Annotated[str, Field(Label("Nội dung", "What"), search=True)]
@@ -209,9 +217,9 @@ class OperationsCentre(Record, frozen=True, kw_only=True):
     TYPE: ClassVar[TypeInfo] = TypeInfo(
         "OperationsCentre",
         Label("Trung tâm điều hành", "Operations centre"),
-        unique=(("area",),),
         title="name",
         icon="overview",
+        by_actions=True,
     )
 
     name: Annotated[str, Field(Label("Tên", "Name"), indexed=True, search=True)]
@@ -224,7 +232,7 @@ class DutyShift(Record, frozen=True, kw_only=True):
     """A shift of the roster, with the hand-over that two officers sign."""
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "DutyShift", Label("Ca trực", "Duty shift"), title="name", workflow=SHIFT, icon="clock"
+        "DutyShift", Label("Ca trực", "Duty shift"), title="name", workflow=SHIFT, icon="clock", by_actions=True
     )
 
     name: Annotated[str, Field(Label("Ca", "Shift"), indexed=True)]
