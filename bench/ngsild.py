@@ -345,10 +345,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--subscriptions", type=int, default=1_000)
     parser.add_argument("--rates", default="500", help="writes per second of the open loop, separated by commas")
+    parser.add_argument("--processes", type=int, default=1, help="processes that answer HTTP")
     parser.add_argument("--no-peer", action="store_true")
     given = parser.parse_args()
     rates = [int(r) for r in given.rates.split(",")]
-    with running_product(outbound_allow="127.0.0.1") as product:
+    with running_product(outbound_allow="127.0.0.1", serve_processes=given.processes) as product:
         rows = asyncio.run(
             measure(
                 product, entities=given.entities, seconds=given.seconds, subscriptions=given.subscriptions, rates=rates
@@ -362,8 +363,11 @@ def main() -> None:
                 if row["what"] == "single create":
                     row["ratio_to_peer"] = round(float(str(row["per_s"])) / best[row["clients"]], 1)
             rows += theirs
-    settings = {**PRODUCTION, "entities": given.entities, "PROVINCE_OUTBOUND_ALLOW": "127.0.0.1, for the receiver"}
-    write("ngsild", rows, settings=settings)
+    settings = {
+        **PRODUCTION, "entities": given.entities, "PROVINCE_OUTBOUND_ALLOW": "127.0.0.1, for the receiver",
+        "PROVINCE_SERVE_PROCESSES": given.processes,
+    }  # fmt: skip
+    write("ngsild" if given.processes == 1 else f"ngsild-{given.processes}-processes", rows, settings=settings)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, TextIO
 
+import msgspec
+
 from province.errors import ConfigurationError
 from province.settings import Settings
 
@@ -41,8 +43,12 @@ _TOKEN = re.compile(r"prv_[\w-]*")
 _DSN = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)\S*@", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|basic)\s+\S+", re.IGNORECASE)
 _SUSPECT = re.compile(rf"{_WORDS}|prv_|://|bearer|basic", re.IGNORECASE)
+_SUSPECTS: Final = (
+    "password", "passwd", "passphrase", "secret", "token", "authorization", "cookie", "prv_", "://", "bearer", "basic",
+)  # fmt: skip
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SIMPLE: Final = frozenset((str, int, bool, type(None)))
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _OURS = frozenset(("time", "level", "process", "logger", "request", "tenant", "exception"))
 
@@ -67,9 +73,17 @@ def _is_secret(name: str) -> bool:
     return _KEY.search(name) is not None
 
 
+def _is_suspect(text: str) -> bool:
+    """As `_SUSPECT` would find, several times faster for ASCII."""
+    if not text.isascii():
+        return _SUSPECT.search(text) is not None
+    folded = text.lower()
+    return any(word in folded for word in _SUSPECTS)
+
+
 def redact(text: str) -> str:
     """The text without tokens, without passwords of connection strings, without values of secret names."""
-    if not _SUSPECT.search(text):  # nearly every text of nearly every line
+    if not _is_suspect(text):  # nearly every text of nearly every line
         return text
     text = _DSN.sub(rf"\1{REDACTED}@", text)
     text = _HEADER.sub(rf"\1{REDACTED}", text)
@@ -112,7 +126,7 @@ class JsonLine(logging.Formatter):
         except (TypeError, ValueError, KeyError):  # a wrong format string must not cost the line
             message = f"{record.msg} {record.args!r}"
         line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
             "level": record.levelname,
             "process": self._process,
             "logger": record.name,
@@ -134,11 +148,15 @@ class JsonLine(logging.Formatter):
 
 def _plain(line: Mapping[str, object]) -> str:
     """The line as it is, when all of it is plain and nothing of it is suspect, as nearly every line is; else ""."""
+    for value in line.values():
+        kind = type(value)
+        if kind not in _SIMPLE and not (kind is float and math.isfinite(value)):  # type: ignore[arg-type]
+            return ""
     try:
-        text = _encode(line)
-    except (TypeError, ValueError, RecursionError):
+        text = msgspec.json.encode(line).decode()
+    except (ValueError, OverflowError):  # half a surrogate pair, a number of very many digits
         return ""
-    return text if len(text) <= _LONGEST and text.isascii() and not _SUSPECT.search(text) else ""
+    return text if len(text) <= _LONGEST and text.isascii() and not _is_suspect(text) else ""
 
 
 def configure(settings: Settings, process: str, *, stream: TextIO | None = None) -> None:

@@ -60,6 +60,8 @@ class Settings:
     """PROVINCE_STREAM_SYNC: how often JetStream flushes to disk (`always` or a duration such as `1s`)."""
     stream_max_bytes: int = 8 * 1024**3
     """PROVINCE_STREAM_MAX_BYTES: room for observations that wait for the lake; full means refused, never dropped."""
+    serve_processes: int = 1
+    """PROVINCE_SERVE_PROCESSES: processes that answer HTTP on the one port; useful up to the number of cores."""
     max_body_bytes: int = 16 * 1024**2
     file_quota_bytes: int = 20 * 1024**3
     temporal_instances: int = 10_000

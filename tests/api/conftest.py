@@ -23,13 +23,14 @@ from province.broker.committer import Committer
 from province.broker.contexts import ContextStore
 from province.broker.database import Pool, connect
 from province.broker.feeds import Feeds
-from province.broker.history import History, Instance, read_instances
+from province.broker.history import History, Instance, read_instances, read_values
 from province.broker.measured import AreaHour
 from province.broker.migrate import ensure_indexes, migrate
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import DecodeError, NotFound, Unavailable
 from province.history import latest
+from province.history.aggregate import VALUES, Figures, Periods, of_values
 from province.model.actor import Actor, Grant, anonymous, system
 from province.model.change import Change
 from province.model.entity import Attribute
@@ -134,6 +135,23 @@ class FullBroker(Broker):
         ]  # fmt: skip
         rows.sort(key=lambda r: r["observed_at"])
         return History.of(records, pa.Table.from_pylist(rows[-limit:], schema=SCHEMA))
+
+    async def aggregates(
+        self, id: str, actor: Actor, periods: Periods, *, measured: Sequence[str], recorded: Sequence[str] | None,
+        time_property: Any = "observedAt", datasets: Any = (),
+    ) -> dict[str, tuple[Any, Figures]]:  # fmt: skip
+        entity = await self.get(id, actor, latest=False)
+        read = await self.history(id, actor, attrs=measured, start=periods.start, end=periods.end, limit=10**6)
+        figures = of_values(read.readings.select(VALUES.names).cast(VALUES), periods) if measured else {}
+        found: dict[str, tuple[Any, Figures]] = {name: ("Property", one) for name, one in figures.items()}
+        if recorded is None:
+            return found
+        async with self.pool.acquire() as c:
+            values = await read_values(
+                c, actor.tenant, id, keys=recorded, time_property=time_property, since=entity.created_at,
+                start=periods.start, end=periods.end, admits=lambda name, dataset: True,
+            )  # fmt: skip
+        return found | {n: (values.kinds[n], one) for n, one in of_values(values.table, periods).items()}
 
     said: list[dict[str, Any]]
 

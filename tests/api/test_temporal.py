@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from province.api.ngsild.aggregation import compute, read_duration
+from province.api.ngsild.aggregation import read_duration
 from province.errors import InvalidInput, Unsupported
+from tests.aggregation import aggregate, agree
 
 from .conftest import Client, FullBroker
 from .test_entities import V1, sid, station
@@ -111,23 +110,64 @@ def test_durations() -> None:
             read_duration(unfixed)
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
-def test_aggregates_agree_with_each_other(values: list[float]) -> None:
-    n = compute("totalCount", values)
-    assert compute("min", values) <= compute("avg", values) + 1e-6 <= compute("max", values) + 2e-6
-    assert compute("sum", values) == pytest.approx(compute("avg", values) * n, abs=1e-3)
-    spread = compute("sumsq", values) / n - compute("avg", values) ** 2
-    assert compute("stddev", values) ** 2 == pytest.approx(max(0.0, spread), rel=1e-3, abs=1e-1 + 1e-6 * abs(spread))
+METHODS = ("avg", "distinctCount", "max", "min", "stddev", "sum", "sumsq", "totalCount")
 
 
-def test_aggregates_of_other_kinds() -> None:
-    assert compute("distinctCount", ["a", "b", "a"]) == 2
-    assert compute("max", ["a", "b"]) == "b"
-    assert compute("avg", ["a"]) is None
-    assert compute("avg", [True, False]) == 0.5
-    assert compute("sum", [{"a": 1}]) is None
-    assert compute("totalCount", [{"a": 1}]) == 1
-    assert compute("sum", [1e308, 1e308]) is None
+@pytest.mark.parametrize("length", ["PT0S", "PT1M", "P1D"])
+@pytest.mark.parametrize("asked", ["observedAt", "modifiedAt", "createdAt"])
+@pytest.mark.parametrize("bounds", ["", "after", "before", "last"])
+async def test_aggregates_of_records_are_those_of_their_instances(
+    http: Client, length: str, asked: str, bounds: str
+) -> None:
+    """Written at any time, with and without observedAt, datasetId, of every kind: as computed from what is shown."""
+    levels = [
+        {"type": "Property", "value": v, "datasetId": d, "observedAt": f"2026-01-01T00:{n:02}:30.5Z"}
+        for n, (v, d) in enumerate([(3, "urn:d:1"), (1.5, "urn:d:1"), (True, "urn:d:2"), ([1, 2], "urn:d:2")])
+    ]
+    body = {"id": sid(1), "type": "Thing", "level": levels, "owner": {"type": "Relationship", "object": "urn:x:1"},
+            "note": {"value": "b"}}  # fmt: skip
+    assert (await http.post(f"{V1}/temporal/entities", json=body)).status_code == 201
+    for note in ("a", {"k": 1}):
+        await http.patch(f"{V1}/entities/{sid(1)}/attrs", json={"note": {"value": note}})
+    await http.delete(f"{V1}/entities/{sid(1)}/attrs/owner")
+    at = "2026-01-01T00:01:30.5Z" if asked == "observedAt" else "2026-01-01T00:00:00Z"
+    where = {"timeproperty": asked} | (
+        {} if not bounds else {"lastN": "2"} if bounds == "last" else {"timerel": bounds, "timeAt": at}
+    )
+    url = f"{V1}/temporal/entities/{sid(1)}"
+    full = await get(http, url, **where, sysAttrs="true")
+    summed = await get(
+        http, url, **where, format="aggregatedValues", aggrMethods=",".join(METHODS), aggrPeriodDuration=length
+    )
+    members = ("value", "object")
+    for name in ("level", "owner", "note"):
+        rows = sorted(
+            (
+                (instant(i.get(asked) or i["modifiedAt"]), next(i[m] for m in members if m in i))
+                for i in full.get(name, [])
+            ),
+            key=lambda row: row[0],
+        )
+        assert (name in summed) == bool(rows)
+        if rows:
+            assert summed[name].pop("type") == full[name][0]["type"]
+            bound = instant(at) if bounds in ("after", "before") else None
+            start, end = (bound if bounds == "after" else None), (bound if bounds == "before" else None)
+            expected = aggregate(rows, METHODS, read_duration(length), start, end)
+            agree({m: [(v, instant(b), instant(e)) for v, b, e in p] for m, p in summed[name].items()}, expected)
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+async def test_an_entity_without_a_value_in_the_period_is_left_out(http: Client) -> None:
+    await fill(http, 1)
+    await http.post(f"{V1}/entities", json=station(2))
+    asked = {"type": "Station", "attrs": "temperature", "format": "aggregatedValues", "aggrMethods": "max"}
+    period = {"timerel": "after", "timeAt": "2026-01-01T00:00:00Z"}
+    found = await get(http, f"{V1}/temporal/entities", **asked, **period)
+    assert [(e["id"], e["temperature"]["max"][0][0]) for e in found] == [(sid(1), 50)]
 
 
 async def test_a_reading_is_corrected_by_its_instance_id(http: Client, broker: FullBroker) -> None:

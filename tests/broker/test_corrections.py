@@ -25,6 +25,7 @@ from province.broker.measured import Measured
 from province.broker.observe import Observer
 from province.errors import InvalidInput, NotAllowed, NotFound
 from province.history import area_hours, correction, latest
+from province.history.aggregate import Periods
 from province.history.lake import Lake, Span
 from province.ingest.writer import Limits, Writer
 from province.model.actor import Actor, Grant
@@ -238,3 +239,26 @@ async def test_impossible_corrections_are_refused(stand: Stand, given: dict[str,
     assert caught.value.field == field
     with pytest.raises(NotFound):
         await stand.corrections.correct(station(1), "temperature", OPERATOR, kind="delete", at=END, reason="x")
+
+
+async def test_aggregates_are_of_everything_that_counts_and_of_nothing_that_is_hidden(stand: Stand) -> None:
+    await stand.send(series(100, stations=2))
+    await stand.drain()
+    periods = Periods(("avg", "totalCount"), timedelta(seconds=50), START, END)
+    asked = {"measured": ("temperature", "battery", "name"), "recorded": ()}
+
+    async def summed(actor: Actor = OPERATOR) -> dict[str, Any]:
+        return await stand.measured.aggregates(station(0), actor, periods, **asked)  # type: ignore[arg-type]
+
+    # Station 0 has the even numbers modulo 50, twice 0…48.
+    assert (await summed())["temperature"] == ("Property", {
+        "avg": [(24.0, START + timedelta(seconds=s), START + timedelta(seconds=s + 50)) for s in (0, 50)],
+        "totalCount": [(25, START + timedelta(seconds=s), START + timedelta(seconds=s + 50)) for s in (0, 50)],
+    })  # fmt: skip
+    await stand.corrections.correct(
+        station(0), "temperature", OPERATOR, kind="delete", at=START, until=START + timedelta(seconds=50), dataset="",
+        reason="broken",
+    )  # fmt: skip
+    assert len((await summed())["temperature"][1]["avg"]) == 1
+    with pytest.raises(NotFound):
+        await summed(Actor(tenant=TENANT, id="stranger", kind="person"))

@@ -43,6 +43,7 @@ class Outcome:
 
     @property
     def json(self) -> dict[str, Any]:
+        assert self.out, f"code {self.code}: {self.err[:2000]}"
         found: dict[str, Any] = json.loads(self.out)
         return found
 

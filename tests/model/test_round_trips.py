@@ -7,13 +7,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.model.test_codec import attributes, entities, instants, iris, names, points
 
-from province.api.ngsild.aggregation import METHODS, aggregate
 from province.errors import ProvinceError
+from province.history.aggregate import METHODS, VALUES, Periods, of_values
 from province.model.codec import KIND_OF, Reading, decode, read_evolution
 from province.model.entity import Attribute, Entity, split_key
 from province.model.evolution import encode_aggregates, encode_evolution, encode_pairs
@@ -101,8 +102,9 @@ numbers = st.integers(-1000, 1000) | st.floats(-1e6, 1e6)
 )
 def test_aggregates_add_up(readings: list[tuple[int, Any]], hours: int) -> None:
     """What the periods say together is what the readings say; and what was shown is what was computed."""
-    instances = [Attribute(value=v, observed_at=START + timedelta(seconds=s)) for s, v in sorted(readings)]
-    found = aggregate(instances, METHODS, timedelta(hours=hours), "observedAt", START, None)
+    at = [START + timedelta(seconds=s) for s, _ in readings]
+    rows = pa.table([["a"] * len(at), at, [float(v) for _, v in readings], [None] * len(at)], schema=VALUES)
+    found = of_values(rows, Periods(METHODS, timedelta(hours=hours), START))["a"]
     values = [v for _, v in readings]
     assert sum(v for v, *_ in found["totalCount"]) == len(values)
     assert sum(v for v, *_ in found["sum"]) == pytest.approx(sum(values), rel=1e-9, abs=1e-6)

@@ -7,6 +7,7 @@ with the permission `system.read`; measurements also for this machine itself, wh
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import asyncpg
 import nats.errors
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -79,7 +81,7 @@ class Part:
 
 
 class Metrics:
-    """The measurements of this process. `measure` fits `ObserveRequests`."""
+    """The measurements of the processes that serve. `measure` fits `ObserveRequests`."""
 
     def __init__(self, gauges: Mapping[str, Read]) -> None:
         """gauges: how to read each gauge of GAUGES. Raises: ConfigurationError for a name that is not there."""
@@ -88,6 +90,10 @@ class Metrics:
             raise ConfigurationError(f"no gauges are called {unknown}.", remedy=f"Known: {', '.join(GAUGES)}.")
         self._gauges = dict(gauges)
         self._registry = CollectorRegistry()
+        self._counted = self._registry
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # several processes serve: whoever is asked tells of all
+            self._counted = CollectorRegistry()
+            MultiProcessCollector(self._counted)  # type: ignore[no-untyped-call]
         self._requests = Histogram(
             REQUESTS,
             "Time from a request to the end of its answer.",
@@ -120,7 +126,7 @@ class Metrics:
             families.append(family)
         fresh = CollectorRegistry()
         fresh.register(_Fixed(families))
-        return generate_latest(self._registry) + generate_latest(fresh)
+        return generate_latest(self._counted) + generate_latest(fresh)
 
 
 class _Fixed(Collector):

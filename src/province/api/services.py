@@ -22,11 +22,13 @@ from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import ProvinceError
-from province.history.correction import Kind
+from province.history import correction
+from province.history.aggregate import Figures, Periods
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
 from province.model.change import Change, Changed
-from province.model.entity import Attribute, Entity, Json, Origin
+from province.model.entity import Attribute, Entity, Json, Kind, Origin
+from province.model.evolution import TimeProperty
 from province.model.observation import Acknowledged
 from province.model.query import Page, Query
 from province.model.schema import EntityType
@@ -68,6 +70,17 @@ class Door(Protocol):
         last: int | None = None,
         limit: int = 10_000,
     ) -> History: ...
+    async def aggregates(
+        self,
+        id: str,
+        actor: Actor,
+        periods: Periods,
+        *,
+        measured: Sequence[str],
+        recorded: Sequence[str] | None,
+        time_property: TimeProperty = "observedAt",
+        datasets: Collection[str | None] = (),
+    ) -> dict[str, tuple[Kind, Figures]]: ...
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
     ) -> Acknowledged: ...
@@ -93,7 +106,7 @@ class Door(Protocol):
         attribute: str | None,
         actor: Actor,
         *,
-        kind: Kind,
+        kind: correction.Kind,
         at: Instant,
         until: Instant | None = None,
         dataset: str | None = "",

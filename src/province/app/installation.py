@@ -8,7 +8,9 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -22,7 +24,7 @@ from province.cli.client import Client
 from province.engines.command import Command
 from province.engines.facade import Engines
 from province.engines.supervisor import Supervisor
-from province.errors import Unavailable
+from province.errors import ConfigurationError, Unavailable
 from province.identity.blocks import Proof
 from province.identity.checking import Report
 from province.settings import Settings, from_environment
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 log = logging.getLogger("province.process")
 
+MOST_SERVING = 64
+MULTIPLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where it is set, the counters of `prometheus_client` stand in files of this folder, which any process can add up."""
 _PROCESSES = ("serve", "ingest", "work")
 _AGAIN_S, _CLOSING_S = 2.0, 14.0
 """When a process that is told to end tells its tasks again, and how long it may take to close what it opened: more than
@@ -74,18 +79,28 @@ class Installation:
             "PROVINCE_HOME": str(s.home),
             "PROVINCE_EXAMPLE": (map_of or "yes") if example else "",
         }
+        if not 1 <= s.serve_processes <= MOST_SERVING:
+            raise ConfigurationError(
+                f"{s.serve_processes} processes cannot serve.",
+                field="PROVINCE_SERVE_PROCESSES",
+                remedy=f"Give 1 to {MOST_SERVING}.",
+            )
+        further = [(f"serve-{n}", ("serve", "--number", str(n))) for n in range(2, s.serve_processes + 1)]
+        if further:
+            _require_free(s)
+            environment |= {MULTIPLE: str(_counters(s))}
         processes = (*_PROCESSES, "simulate") if simulate or (simulate is None and example) else _PROCESSES
         commands.extend(
             Command(
                 name=name,
-                argv=(sys.executable, "-m", "province", name),
+                argv=(sys.executable, "-m", "province", *words),
                 env=environment,
                 after=names if name == "serve" else (*names, "serve"),
                 ready=_readiness(s, name),
                 critical=name != "simulate",
                 ready_timeout_s=300.0,  # a small machine at work elsewhere needs more than a minute to load us
             )
-            for name in processes
+            for name, words in (*((name, (name,)) for name in processes), *further)
         )
         supervisor = Supervisor(commands, s.home)
         asyncio.run(_supervise(supervisor, self._greeting))
@@ -96,18 +111,20 @@ class Installation:
         first = f"First sign-in: user administrator, password in {secret}\n" if secret.exists() else ""
         return f"\nProvince is ready: {self.address}\n{first}Press Ctrl-C to stop.\n"
 
-    def process(self, name: str) -> None:
+    def process(self, name: str, number: int = 1) -> None:
         """Be one of the supervised processes."""
         from province.app import ingest, serve, work
         from province.logs import configure
 
-        configure(self.settings, name)
+        configure(self.settings, name if number == 1 else f"{name}-{number}")
         # What is imported lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        main = {"serve": serve.main, "ingest": ingest.main, "work": work.main}[name]
-        _run(main(self.settings))
+        if name == "serve":
+            _run(serve.main(self.settings, number))
+        else:
+            _run({"ingest": ingest.main, "work": work.main}[name](self.settings))
 
     def simulate(self, **asked: Any) -> None:
         """Send invented readings over MQTT until a signal."""
@@ -229,11 +246,35 @@ class Installation:
         return Client(s.url or self.address, s.token, tenant=s.tenant, verify=verify)
 
 
+def _require_free(settings: Settings) -> None:
+    """Several processes share the port among themselves, so nobody else's use of it would be noticed later.
+
+    Raises: ConfigurationError.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}.",
+            field="PROVINCE_PORT",
+            remedy="Another program listens there: stop it, or set another port.",
+        ) from None
+
+
+def _counters(settings: Settings) -> Path:
+    """An empty folder in which the processes that serve count together."""
+    folder = settings.home / "run" / "counters"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
 def _readiness(settings: Settings, name: str) -> Callable[[int], Awaitable[bool]] | None:
     from province.app.address import serves
     from province.app.readiness import announced
 
-    if name == "serve":
+    if name == "serve" and settings.serve_processes == 1:
         return lambda pid: serves(settings)
     return None if name == "simulate" else announced(settings, name)
 

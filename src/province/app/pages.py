@@ -59,6 +59,7 @@ class Door:
         self.indicators = Recent(core.broker.indicators)
         self.attribute_use = core.broker.attribute_use
         self.history = core.measured.history
+        self.aggregates = core.measured.aggregates
         self.series = core.measured.series
         self.silent = core.measured.silent
         self.area_hours = core.measured.area_hours

@@ -1,9 +1,15 @@
-"""The process `serve`: HTTP for people and programs."""
+"""The process `serve`: HTTP for people and programs. There may be several on the one port (`serve-2`, …).
+
+The kernel spreads connections over them. What one process remembers (verified credentials, limits, recent figures) the
+others learn from the database within seconds; nothing else of a visit is kept in a process.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from collections.abc import Callable
 
 import nats.errors
 import uvicorn
@@ -28,6 +34,7 @@ from province.app.address import Callers
 from province.app.annex import Annex
 from province.app.core import Core, open_core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
+from province.app.readiness import announce
 from province.broker.database import LOST
 from province.broker.feeds import Feeds
 from province.broker.registrations import Registrations
@@ -43,38 +50,49 @@ from province.model.actor import Actor
 from province.model.label import Label
 from province.settings import Settings
 
+_BACKLOG = 4096
 _AWAY = (*(kind for kind in LOST if kind is not OSError), ConnectionError, nats.errors.Error)
 """What a handler meets when an engine is away. Another OSError (a file that is missing) is a defect of ours."""
 
 
-async def main(settings: Settings) -> None:
-    """Serve until cancelled. Raises: ConfigurationError."""
+async def main(settings: Settings, number: int = 1) -> None:
+    """Serve until cancelled. number: which of several; only the first prepares the installation.
+
+    Raises: ConfigurationError.
+    """
     anonymous.check(settings)
-    async with open_core(settings, "serve", connections=16) as core:
+    name = name_of(number)
+    async with open_core(settings, name, connections=16) as core:
         hasher = Passwords()
-        await bootstrap.prepare(
-            core.pool,
-            hasher,
-            tenant=settings.tenant,
-            name=Label(TITLE_VI, TITLE_EN),
-            secrets=settings.secrets,
-            extra=core.declared.roles,
-        )
         await core.jobs.open()
-        await subscribing.load_contexts(settings, subscribing.context_store(core))
-        if settings.example:
-            await example.load(core)
+        if number == 1:
+            await bootstrap.prepare(
+                core.pool,
+                hasher,
+                tenant=settings.tenant,
+                name=Label(TITLE_VI, TITLE_EN),
+                secrets=settings.secrets,
+                extra=core.declared.roles,
+            )
+            await subscribing.load_contexts(settings, subscribing.context_store(core))
+            if settings.example:
+                await example.load(core)
         outbound = Outbound(settings.outbound_allow)
         files = exchange.imports(core)
         learning = asyncio.create_task(classifying.keep(core, core.models), name="classifier")
         try:
-            await _listen(settings, application(core, hasher, outbound, files))
+            await _listen(settings, application(core, hasher, outbound, files), name)
         finally:
             learning.cancel()
             await files.close()
             await outbound.close()
             await core.jobs.close()
             hasher.close()
+
+
+def name_of(number: int) -> str:
+    """Of the process, in the log and in what the supervisor says."""
+    return "serve" if number == 1 else f"serve-{number}"
 
 
 def application(core: Core, hasher: Passwords, outbound: Outbound, files: Imports | None = None) -> ASGIApp:
@@ -164,7 +182,27 @@ def _utf8(header: str) -> str:
     return header.encode("latin-1").decode("utf-8", "replace").replace("\0", "")
 
 
-async def _listen(settings: Settings, app: ASGIApp) -> None:
+def share_port(settings: Settings) -> socket.socket:
+    """A listening socket on the port, beside those of the other processes."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG, reuse_port=True)
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listens: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listens = listens
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._listens()
+
+
+async def _listen(settings: Settings, app: ASGIApp, name: str) -> None:
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -177,10 +215,11 @@ async def _listen(settings: Settings, app: ASGIApp) -> None:
         ssl_keyfile=settings.tls_key or None,
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
         timeout_graceful_shutdown=10,
-        backlog=4096,
+        backlog=_BACKLOG,
     )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve(), name="http")
+    server = _Server(config, lambda: announce(settings, name))
+    sockets = [share_port(settings)] if settings.serve_processes > 1 else None
+    task = asyncio.create_task(server._serve(sockets), name="http")
     try:
         await asyncio.shield(task)
     finally:

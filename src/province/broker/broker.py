@@ -99,22 +99,39 @@ class Broker:
         """
         if not changes:
             return ()
-        if any(len(c.types) + bool(c.type) > 1 for c in changes):  # what this process wrote it finds at once
-            self._many_typed[actor.tenant] = (asyncio.get_running_loop().time(), True)
+        self._note_types(changes, actor)
         return await self._committer.submit(Write(tuple(changes), actor, self._checker(actor), key=_scoped(actor, key)))
 
     async def apply_each(
         self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
     ) -> list[Changed | ProvinceError]:
         """Apply every change on its own; the answers are in the order of the changes. key: of the whole call."""
+        self._note_types(changes, actor)
+        check = self._checker(actor)
+        answers: list[Changed | ProvinceError] = []
+        waiting: list[asyncio.Future[tuple[Changed, ...]] | ProvinceError] = []
+        try:
+            for n, change in enumerate(changes):
+                own = _scoped(actor, f"{key}/{n}") if key else None
+                try:
+                    waiting.append(self._committer.queue(Write((change,), actor, check, key=own)))
+                except ProvinceError as error:
+                    waiting.append(error)
+            for one in waiting:
+                try:
+                    answers.append(one if isinstance(one, ProvinceError) else (await one)[0])
+                except ProvinceError as error:
+                    answers.append(error)
+        finally:
+            for one in waiting[len(answers) :]:  # a caller who goes away takes back what has not begun
+                if isinstance(one, asyncio.Future):
+                    one.cancel()
+        return answers
 
-        async def one(number: int, change: Change) -> Changed | ProvinceError:
-            try:
-                return (await self.apply((change,), actor, key=f"{key}/{number}" if key else None))[0]
-            except ProvinceError as error:
-                return error
-
-        return list(await asyncio.gather(*(one(n, c) for n, c in enumerate(changes))))
+    def _note_types(self, changes: Sequence[Change], actor: Actor) -> None:
+        """What this process wrote it finds at once."""
+        if any(len(c.types) + bool(c.type) > 1 for c in changes):
+            self._many_typed[actor.tenant] = (asyncio.get_running_loop().time(), True)
 
     def _checker(self, actor: Actor) -> Callable[[Change, Entity | None, str | None], None]:
         def check(change: Change, before: Entity | None, owner: str | None) -> None:

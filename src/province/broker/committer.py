@@ -74,6 +74,10 @@ class Committer:
 
     async def submit(self, write: Write) -> tuple[Changed, ...]:
         """Returns when the write is durable. Raises what refused it; Unavailable when the outcome is unknown."""
+        return await self.queue(write)
+
+    def queue(self, write: Write) -> asyncio.Future[tuple[Changed, ...]]:
+        """As `submit`, for a caller with many writes, who waits for all of them. Raises: Unavailable, TooLarge."""
         if len(self._queue) >= MAX_QUEUE:
             raise Unavailable("too many writes are waiting.", remedy="Try again in a few seconds.")
         if len(write.changes) > MAX_CHANGES and write.beside is None:
@@ -82,7 +86,7 @@ class Committer:
             )
         self._queue.append(write)
         self._wake.set()
-        return await write.done
+        return write.done
 
     async def _run(self) -> None:
         while True:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+import numpy as np
 import pyarrow as pa
 
 from province.broker.database import Connection
 from province.broker.rows import decode_attribute
-from province.model.entity import SCOPE, Attribute
+from province.history.aggregate import VALUES, micros
+from province.model.entity import EXPIRY, NULL, SCOPE, Attribute, Json, Kind, split_key
+from province.model.evolution import TimeProperty, time_of
 from province.model.time import Instant
+
+_AT_ONCE = 5_000
+"""Instances decoded between two looks at what else waits."""
+_EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,23 @@ class History:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What record attributes were worth, in columns (`history.aggregate.VALUES`), and of which kind each began."""
+
+    table: pa.Table
+    kinds: Mapping[str, Kind]
+
+
+_INSTANCES = """
+FROM attribute_history h LEFT JOIN history_correction c ON c.tenant = h.tenant AND c.entity = h.entity AND c.seq = h.seq
+WHERE h.tenant = $1 AND h.entity = $2 AND ($3::text[] = '{}' OR split_part(h.attr, ' ', 1) = ANY($3))
+    AND ($4::timestamptz IS NULL OR h.at >= $4) AND ($5::timestamptz IS NULL OR h.at < $5)
+    AND (c.seq IS NULL OR c.attribute IS NOT NULL)
+"""
+"""An instance that was withdrawn leaves no trace; the row that tells of a removal has no attribute of its own."""
+
+
 async def read_instances(
     connection: Connection,
     tenant: str,
@@ -55,14 +81,9 @@ async def read_instances(
 
     keys: attribute names; empty for all.
     """
-    # An instance that was withdrawn leaves no trace; the row that tells of a removal has no attribute of its own.
     found = await connection.fetch(
         "SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at, h.actor,"
-        " h.version, h.seq FROM attribute_history h"
-        " LEFT JOIN history_correction c ON c.tenant = h.tenant AND c.entity = h.entity AND c.seq = h.seq"
-        " WHERE h.tenant = $1 AND h.entity = $2 AND ($3::text[] = '{}' OR split_part(h.attr, ' ', 1) = ANY($3))"
-        " AND ($4::timestamptz IS NULL OR h.at >= $4) AND ($5::timestamptz IS NULL OR h.at < $5)"
-        " AND (c.seq IS NULL OR c.attribute IS NOT NULL) ORDER BY h.seq DESC LIMIT $6",
+        f" h.version, h.seq {_INSTANCES} ORDER BY h.seq DESC LIMIT $6",
         tenant,
         entity,
         list(keys),
@@ -81,3 +102,82 @@ async def read_instances(
         )
         for row in reversed(found)
     )
+
+
+async def read_values(
+    connection: Connection,
+    tenant: str,
+    entity: str,
+    *,
+    keys: Sequence[str],
+    time_property: TimeProperty,
+    since: Instant | None,
+    start: Instant | None,
+    end: Instant | None,
+    admits: Callable[[str, str | None], bool],
+) -> Values:
+    """What an entity's record attributes were worth, by the time property, in [start, end); however many instances.
+
+    keys: attribute names; empty for all.  since: what is older belongs to another entity of the same id.
+    admits(attribute name, datasetId): what counts.  An instance without that time counts when it was written, unless
+    a period is asked for.
+    """
+    columns = _Columns()
+    gone: dict[str, Attribute] = {}
+    written = time_property == "modifiedAt"
+    bounds = (start, end) if written else (None, None)
+    async with connection.transaction(readonly=True):
+        cursor = await connection.cursor(
+            "SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at"
+            f" {_INSTANCES} ORDER BY h.seq",
+            tenant, entity, list(keys), *bounds,
+        )  # fmt: skip
+        while rows := await cursor.fetch(_AT_ONCE):
+            for key, text, at in rows:
+                name, dataset = split_key(key)
+                if key in (SCOPE, EXPIRY) or (since is not None and at < since) or not admits(name, dataset):
+                    continue
+                if text is None:
+                    old = gone.pop(key, None)
+                    if old is not None and time_property == "deletedAt":
+                        columns.put(name, {"@none": NULL} if old.type == "LanguageProperty" else NULL, at, old.type)
+                    continue
+                one = decode_attribute(text)
+                gone[key] = one
+                placed = (
+                    at if written else time_of(one, time_property) or (at if time_property == "createdAt" else None)
+                )
+                if placed is None and (start is not None or end is not None or time_property == "deletedAt"):
+                    continue
+                columns.put(name, one.value, at if placed is None else placed, one.type)
+    return await asyncio.to_thread(columns.made, start, end)
+
+
+class _Columns:
+    """Values on their way into a table."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._at: list[Instant] = []
+        self._numbers: list[float | None] = []
+        self._texts: list[str | None] = []
+        self._kinds: list[Kind] = []
+
+    def put(self, name: str, value: Json, at: Instant, kind: Kind) -> None:
+        self._names.append(name)
+        self._at.append(at)
+        self._kinds.append(kind)
+        number = isinstance(value, float) or (type(value) is int and abs(value) <= _EXACT)
+        self._numbers.append(float(value) if number else None)
+        self._texts.append(None if number else msgspec.json.encode(value, order="deterministic").decode())
+
+    def made(self, start: Instant | None, end: Instant | None) -> Values:
+        table = pa.table([self._names, self._at, self._numbers, self._texts], schema=VALUES)
+        at = table["observed_at"].cast(pa.int64()).to_numpy()
+        order = np.argsort(at, kind="stable")
+        if start is not None:
+            order = order[at[order] >= micros(start)]
+        if end is not None:
+            order = order[at[order] < micros(end)]
+        kinds = {self._names[n]: self._kinds[n] for n in reversed(order)}
+        return Values(table.take(pa.array(order)), kinds)

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from province.broker.broker import Broker
 from province.broker.database import Connection
-from province.broker.history import History, read_instances
+from province.broker.history import History, read_instances, read_values
 from province.errors import InvalidInput, NotFound, NotSignedIn
 from province.history import area_hours, correction
+from province.history.aggregate import Figures, Periods, of_readings, of_values
 from province.history.correction import Correction
 from province.history.days import DAY, Days, read_days, whole_days
 from province.history.hours import HOUR, Hours, read_hours, whole_hours
@@ -27,7 +28,8 @@ from province.history.lake import COLUMNS, LAKE, Lake, Span
 from province.history.silent import silent as find_silent
 from province.identity import policy
 from province.model.actor import Actor
-from province.model.entity import ORIGINS, Origin, split_key
+from province.model.entity import ORIGINS, Kind, Origin, split_key
+from province.model.evolution import TimeProperty
 from province.model.query import Query
 from province.model.time import Instant, now
 from province.pack import Silent
@@ -139,6 +141,51 @@ class Measured:
         else:
             readings = await asyncio.to_thread(lake.read, span, limit=limit, corrections=said)
         return History.of(records, readings)
+
+    async def aggregates(
+        self,
+        id: str,
+        actor: Actor,
+        periods: Periods,
+        *,
+        measured: Sequence[str],
+        recorded: Sequence[str] | None,
+        time_property: TimeProperty = "observedAt",
+        datasets: Collection[str | None] = (),
+    ) -> dict[str, tuple[Kind, Figures]]:
+        """What measured and record attributes of an entity came to per period, by name, with their kinds.
+
+        recorded: names; empty: every one that is not measured; None: none.  datasets: empty: all, counted together.
+        Attributes without a value in the span, and those that the caller may not see, are left out.
+        Raises: NotFound; TooLarge for too many periods.
+        """
+        entity = await self._broker.get(id, actor, latest=False)
+        entity_type = self._broker.types.get(entity.type)
+        visible = self._broker.visible(entity, actor)
+        observed = {s.name for s in entity_type.observed} if entity_type else set()
+        asked = [n for n in measured if n in observed and visible(n)]
+        found: dict[str, tuple[Kind, Figures]] = {}
+        if asked and time_property != "deletedAt":
+            chosen = tuple(datasets) if datasets else None
+            span = Span([id], asked, periods.start, periods.end, chosen)
+            said = await self._corrections(actor.tenant, [id], periods.start, periods.end)
+            lake = self._lake_of(actor.tenant)
+            figures = await asyncio.to_thread(of_readings, lake, span, periods, corrections=said)
+            found |= {name: ("Property", one) for name, one in figures.items()}
+        names = None if recorded is None else [n for n in recorded if visible(n)]
+        if names is None or (recorded and not names):
+            return found
+
+        def admits(name: str, dataset: str | None) -> bool:
+            return name not in observed and visible(name) and (not datasets or dataset in datasets)
+
+        async with self._broker.pool.acquire() as connection:
+            values = await read_values(
+                connection, actor.tenant, id, keys=names, time_property=time_property, since=entity.created_at,
+                start=periods.start, end=periods.end, admits=admits,
+            )  # fmt: skip
+        figures = await asyncio.to_thread(of_values, values.table, periods)
+        return found | {name: (values.kinds[name], one) for name, one in figures.items()}
 
     async def _corrections(
         self, tenant: str, entities: Sequence[str] | None, start: Instant | None, end: Instant | None

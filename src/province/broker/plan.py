@@ -272,7 +272,7 @@ def _plain(value: Any) -> str:
         return value
     if isinstance(value, list | tuple):
         return " ".join(_plain(v) for v in value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return " ".join(_plain(v) for v in value.values())
     return ""
 
@@ -296,7 +296,7 @@ def bounds_of(entity: Entity, entity_type: EntityType | None) -> tuple[float, fl
     """Bounding box of the declared place or of `location`; None without one."""
     place = entity_type.info.place if entity_type and entity_type.info.place else "location"
     found = entity.attrs.get(place)
-    if found is None or found.type != "GeoProperty" or not isinstance(found.value, Mapping):
+    if found is None or found.type != "GeoProperty" or not isinstance(found.value, dict):
         return None
     return bounds(found.value)
 

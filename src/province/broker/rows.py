@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -130,9 +129,10 @@ async def store(
             *_columns([n.after for n in net if n.after is not None and n.before is None], types),
             *_columns([n.after for n in net if n.after is not None and n.before is not None], types),
             *_transpose(keys, 5),
-            *_transpose(_history(effective, bound, now), 9),
-            *_transpose(_outbox(accepted, now), 10),
-            *_transpose(_audit(effective, bound, now), 11),
+            *_transpose(_history(effective, bound, now), 8),
+            *_transpose(_outbox(accepted), 8),
+            *_transpose(_audit(effective, bound), 10),
+            now,
         )
     keyed = [(w.actor.tenant, w.key, encode(changed(steps))) for w, steps in accepted if w.key]
     if keyed:
@@ -172,14 +172,13 @@ _KINDS = {
     "n": "bigint[]",
     "i": "smallint[]",
     "w": "timestamptz[]",
-    "u": "uuid[]",
     "b": "bytea[]",
 }
 _ENTITY = [_KINDS[k] for k in "ttttjtttnwwttt"]
 _KEY = [_KINDS[k] for k in "ttttt"]
-_HISTORY = [_KINDS[k] for k in "ttnttjwtb"]
-_OUTBOX = [_KINDS[k] for k in "tuttttjitw"]
-_AUDIT = [_KINDS[k] for k in "twttttttttj"]
+_HISTORY = [_KINDS[k] for k in "ttnttjtb"]
+_OUTBOX = [_KINDS[k] for k in "tttttjit"]
+_AUDIT = [_KINDS[k] for k in "tttttttttj"]
 
 
 def _unnest(first: int, kinds: Sequence[str]) -> str:
@@ -208,14 +207,14 @@ WITH inserted AS (
 ), keyed AS (
     INSERT INTO entity_key (tenant, type, key, value, entity) SELECT * FROM {_unnest(29, _KEY)}
 ), told AS (
-    INSERT INTO attribute_history (tenant, entity, version, attr, type, attribute, at, actor, salt)
-    SELECT * FROM {_unnest(34, _HISTORY)}
+    INSERT INTO attribute_history (tenant, entity, version, attr, type, attribute, actor, salt, at)
+    SELECT *, $60::timestamptz FROM {_unnest(34, _HISTORY)}
 ), sent AS (
-    INSERT INTO outbox (tenant, id, kind, name, entity, type, payload, depth, actor, at)
-    SELECT * FROM {_unnest(43, _OUTBOX)}
+    INSERT INTO outbox (tenant, kind, name, entity, type, payload, depth, actor, at, id)
+    SELECT *, $60, gen_random_uuid() FROM {_unnest(42, _OUTBOX)}
 )
-INSERT INTO audit (tenant, at, actor, kind, action, entity, type, purpose, request, address, detail)
-SELECT * FROM {_unnest(53, _AUDIT)}
+INSERT INTO audit (tenant, actor, kind, action, entity, type, purpose, request, address, detail, at)
+SELECT *, $60 FROM {_unnest(50, _AUDIT)}
 """  # noqa: S608 - composed of constants
 
 
@@ -286,7 +285,7 @@ def _history(effective: Sequence[tuple[Write, Step]], bound: Sequence[_Bound], n
         values += [(k, None if a is None else texts[k].decode()) for k, a in one.written.items()]
         values += [(k, None if a is None else encode(a)) for k, a in _scopes(one, now)]
         records.extend(
-            (write.actor.tenant, one.entity.id, one.version, key, one.entity.type, text, now, write.actor.id, salt)
+            (write.actor.tenant, one.entity.id, one.version, key, one.entity.type, text, write.actor.id, salt)
             for key, text in values
         )
     return records
@@ -301,7 +300,7 @@ def _scopes(one: Step, now: datetime) -> list[tuple[str, Attribute | None]]:
     return [(SCOPE, Attribute(value=list(after), created_at=now, modified_at=now) if after else None)]
 
 
-def _outbox(accepted: Sequence[tuple[Write, list[Step]]], now: datetime) -> list[tuple[Any, ...]]:
+def _outbox(accepted: Sequence[tuple[Write, list[Step]]]) -> list[tuple[Any, ...]]:
     records: list[tuple[Any, ...]] = []
     for write, steps in accepted:
         actor = write.actor
@@ -321,19 +320,19 @@ def _outbox(accepted: Sequence[tuple[Write, list[Step]]], now: datetime) -> list
                 gone = one.entity
                 payload |= {"types": gone.types, "scope": gone.scope, "area": gone.area, "createdAt": gone.created_at,
                             "modifiedAt": gone.modified_at}  # fmt: skip
-            records.append((actor.tenant, uuid.uuid4(), "event", one.event, one.entity.id, one.entity.type,
-                            encode(payload), write.depth, actor.id, now))  # fmt: skip
+            records.append((actor.tenant, "event", one.event, one.entity.id, one.entity.type, encode(payload),
+                            write.depth, actor.id))  # fmt: skip
         records.extend(
-            (actor.tenant, uuid.uuid4(), m.kind, m.name, m.entity, None, encode(m.payload), write.depth, actor.id, now)
+            (actor.tenant, m.kind, m.name, m.entity, None, encode(m.payload), write.depth, actor.id)
             for m in write.messages
         )
     return records
 
 
-def _audit(effective: Sequence[tuple[Write, Step]], bound: Sequence[_Bound], now: datetime) -> list[tuple[Any, ...]]:
+def _audit(effective: Sequence[tuple[Write, Step]], bound: Sequence[_Bound]) -> list[tuple[Any, ...]]:
     """One row per change: names of attributes and commitments to what was written. An audit never holds values."""
     return [
-        (write.actor.tenant, now, write.actor.id, write.actor.kind, write.action or one.event, one.change.id,
+        (write.actor.tenant, write.actor.id, write.actor.kind, write.action or one.event, one.change.id,
          one.entity.type, write.actor.purpose, write.actor.request, write.actor.address,
          encode({"attrs": list(one.written), "version": one.version,
                  "commitments": [commitment.commit(salt, k, text) for k, text in texts.items()]}))

@@ -38,8 +38,8 @@ def conform(entity_type: EntityType | None, attrs: Mapping[str, Attribute | None
         elif spec is None:
             if attribute.type == "GeoProperty":
                 validate(attribute.value, field=name)
-            elif isinstance(attribute.value, str):
-                attribute = msgspec.structs.replace(attribute, value=nfc(attribute.value))
+            elif isinstance(attribute.value, str) and (normal := nfc(attribute.value)) != attribute.value:
+                attribute = msgspec.structs.replace(attribute, value=normal)
             result[key] = attribute
         else:
             result[key] = _conform(spec, attribute)
@@ -70,10 +70,11 @@ def _conform(spec: FieldSpec, attribute: Attribute) -> Attribute:
         value = [_value(spec, item, attribute.unit_code, f"{spec.name}[{i}]") for i, item in enumerate(items)]
     else:
         value = _value(spec, value, attribute.unit_code, spec.name)
-    return msgspec.structs.replace(
-        attribute, type=spec.kind if attribute.type == "Property" else attribute.type, value=value,
-        unit_code=spec.unit or attribute.unit_code,
-    )  # fmt: skip
+    kind = spec.kind if attribute.type == "Property" else attribute.type
+    unit = spec.unit or attribute.unit_code
+    if value is attribute.value and kind == attribute.type and unit == attribute.unit_code:
+        return attribute
+    return msgspec.structs.replace(attribute, type=kind, value=value, unit_code=unit)
 
 
 def _value(spec: FieldSpec, value: Any, unit: str | None, field: str) -> Any:

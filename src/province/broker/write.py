@@ -51,7 +51,8 @@ class Write:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
-    @property
-    def alone(self) -> bool:
-        """Needs locks or statements of its own: not grouped with others."""
-        return self.beside is not None or any(c.holds or c.limits for c in self.changes)
+    alone: bool = field(init=False)
+    """Needs locks or statements of its own: not grouped with others."""
+
+    def __post_init__(self) -> None:
+        self.alone = self.beside is not None or any(c.holds or c.limits for c in self.changes)

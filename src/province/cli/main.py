@@ -101,8 +101,14 @@ def _add_server(group: click.Group) -> None:
             simulate=simulate, example=example, map_of=parse_day(map_of, field="map-of") if map_of else ""
         )
 
+    @group.command()
+    @click.option("--number", type=click.IntRange(1), default=1, help="Which of several on the same port.")
+    @click.pass_context
+    def serve(ctx: click.Context, number: int) -> None:
+        """Serve HTTP (the supervisor starts this)."""
+        _operations(ctx).process("serve", number)
+
     for name, text in (
-        ("serve", "Serve HTTP (the supervisor starts this)."),
         ("ingest", "Take in readings and write the lake (the supervisor starts this)."),
         ("work", "Carry out rules, notices and jobs (the supervisor starts this)."),
     ):

@@ -18,7 +18,7 @@ class Operations(Protocol):
         """Supervise everything until a signal. map_of: the example as known on that civil day."""
         ...
 
-    def process(self, name: str) -> None:
+    def process(self, name: str, number: int = 1) -> None:
         """Be one of the supervised processes: serve, ingest, work."""
         ...
 

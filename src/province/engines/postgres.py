@@ -226,7 +226,7 @@ def _configure(data: Path, sockets: Path, settings: Settings, user: tuple[int, i
         "unix_socket_directories": str(sockets),
         "unix_socket_permissions": "0700",
         "password_encryption": "scram-sha-256",
-        "max_connections": 100,
+        "max_connections": 100 + 30 * (settings.serve_processes - 1),
         "shared_buffers": f"{max(64, min(4096, memory // _MIB // 8))}MB",
         "effective_cache_size": f"{max(128, memory // _MIB // 2)}MB",
         "maintenance_work_mem": f"{max(32, min(512, memory // _MIB // 32))}MB",

@@ -15,10 +15,11 @@ Everything here blocks and is thread safe: call it in a thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -52,6 +53,7 @@ FEW_ENTITIES = 64
 """Up to so many entities are looked for by name; for more, whole files are read."""
 _PREFIX = 32
 """Delta cuts text statistics at 32 characters and instants at milliseconds: compare no more than that."""
+T = TypeVar("T")
 _Numbers = npt.NDArray[np.int64]
 _ROUNDING = timedelta(milliseconds=1)
 
@@ -190,6 +192,29 @@ class Lake(Delta):
         files = super().files()
         return files if span is None or not files.num_rows else files.filter(may_hold(files, span))
 
+    def ask(
+        self, spans: Sequence[Span], columns: Sequence[str], act: Callable[[duckdb.DuckDBPyConnection, list[str]], T]
+    ) -> T:
+        """act(connection, one SELECT of `columns` for each span that may hold something): for aggregates by SQL.
+
+        The connection is its alone; what it registers there nobody else sees.
+        """
+
+        def once() -> T:
+            with self._cursor() as cursor:
+                sources = []
+                for n, span in enumerate(spans):
+                    source = self.source(span)
+                    if source is None and "://" in self.uri:
+                        cursor.register(f"span_{n}", self._dataset(span))
+                        source = f"span_{n} WHERE {_condition(span)}"
+                    if source is not None:
+                        sources.append(f"SELECT {', '.join(columns)} FROM {source}")  # noqa: S608 - literals
+                return act(cursor, sources)
+
+        answer: T = self._retry(once)
+        return answer
+
     def source(self, span: Span, files: pa.Table | None = None) -> str | None:
         """SQL for the readings of a span, for DuckDB, ending in a condition that more can be added to.
 
@@ -200,38 +225,32 @@ class Lake(Delta):
         paths = [] if files is None else files.filter(may_hold(files, span))["path"].to_pylist()
         if "://" in self.uri or not paths:
             return None
-        terms = []
-        for column, values in (("entity", span.entities), ("attribute", span.attributes)):
-            if values is not None:
-                terms.append(f"{column} IN ({', '.join(map(_literal, values)) or 'NULL'})")
-        if span.start is not None:
-            terms.append(f"observed_at >= make_timestamptz({_micros(span.start)})")
-        if span.end is not None:
-            terms.append(f"observed_at < make_timestamptz({_micros(span.end)})")
-        if span.datasets is not None:
-            named = ", ".join(_literal(d) for d in span.datasets if d is not None)
-            either = [f"dataset IN ({named})"] if named else []
-            terms.append("(" + " OR ".join(either + ["dataset IS NULL"] * (None in span.datasets)) + ")")
         listed = ", ".join(_literal(f"{self.uri}/{path}") for path in paths)
-        return f"read_parquet([{listed}], hive_partitioning = false) WHERE " + (" AND ".join(terms) or "true")
+        return f"read_parquet([{listed}], hive_partitioning = false) WHERE {_condition(span)}"
 
     def _rows(self, span: Span, columns: Sequence[str], files: pa.Table | None) -> pa.Table:
         few = span.entities is not None and len(span.entities) <= FEW_ENTITIES
         source = self.source(span, files) if few else None
         if source is None:
             return self._dataset(span, files).to_table(columns=list(columns), filter=filter_of(span))
+        with self._cursor() as cursor:
+            found = cursor.sql(f"SELECT {', '.join(columns)} FROM {source}").to_arrow_table()  # noqa: S608 - literals
+        return found.cast(pa.schema([self._stored.field(name) for name in columns]))
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of one's own to the engine that keeps the footers. Raises: FileNotFoundError."""
         with self._lock:
             if self._engine is None:
                 self._engine = duckdb.connect(":memory:")
                 self._engine.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
             cursor = self._engine.cursor()
         try:
-            found = cursor.sql(f"SELECT {', '.join(columns)} FROM {source}").to_arrow_table()  # noqa: S608 - literals
+            yield cursor
         except duckdb.IOException as error:
             raise FileNotFoundError(str(error)[:300]) from error
         finally:
             cursor.close()
-        return found.cast(pa.schema([self._stored.field(name) for name in columns]))
 
     def _dataset(self, span: Span, files: pa.Table | None = None) -> pads.Dataset:
         files = self._list() if files is None else files
@@ -417,6 +436,23 @@ def _newest(table: pa.Table, n: int) -> pa.Table:
     place = np.arange(table.num_rows) - np.repeat(starts, np.diff(np.append(starts, table.num_rows)))
     kept = table.filter(pa.array(place < n))
     return kept.take(pc.sort_indices(kept, sort_keys=[(name, "ascending") for name in _ORDER]))
+
+
+def _condition(span: Span) -> str:
+    """The condition on rows, as SQL for DuckDB."""
+    terms = []
+    for column, values in (("entity", span.entities), ("attribute", span.attributes)):
+        if values is not None:
+            terms.append(f"{column} IN ({', '.join(map(_literal, values)) or 'NULL'})")
+    if span.start is not None:
+        terms.append(f"observed_at >= make_timestamptz({_micros(span.start)})")
+    if span.end is not None:
+        terms.append(f"observed_at < make_timestamptz({_micros(span.end)})")
+    if span.datasets is not None:
+        named = ", ".join(_literal(d) for d in span.datasets if d is not None)
+        either = [f"dataset IN ({named})"] if named else []
+        terms.append("(" + (" OR ".join(either + ["dataset IS NULL"] * (None in span.datasets)) or "false") + ")")
+    return " AND ".join(terms) or "true"
 
 
 def _literal(text: str) -> str:

@@ -94,7 +94,8 @@ def _pairs(
     pairs = []
     for one in instances:
         at = time_of(one, time_property)
-        pairs.append([simplify(one, context), "" if at is None else format_instant(at)])
+        value = one.value if isinstance(one.value, float) else simplify(one, context)  # a number is itself
+        pairs.append([value, "" if at is None else format_instant(at)])
     return {"type": kind, _PAIRS[kind]: pairs, **({"datasetId": dataset} if dataset else {})}
 
 

@@ -31,7 +31,7 @@ def validate(geometry: object, *, field: str = "location") -> Geometry:
 
     Raises: InvalidInput that names the position, such as `location.coordinates[0][2]`.
     """
-    if not isinstance(geometry, Mapping):
+    if type(geometry) is not dict and not isinstance(geometry, Mapping):  # a dict is known faster
         raise InvalidInput(f"{type(geometry).__name__} is not a GeoJSON geometry.", field=field)
     kind = geometry.get("type")
     if kind == "GeometryCollection":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -40,5 +41,6 @@ def read_reading_id(id: str, entity: str, attribute: str) -> tuple[Instant, str]
     )
 
 
+@lru_cache(maxsize=4096)
 def _mark(entity: str, attribute: str) -> str:
     return hashlib.sha256(f"{entity}\0{attribute}".encode()).hexdigest()[:16]

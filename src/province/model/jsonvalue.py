@@ -29,19 +29,20 @@ def _is_sound(data: Json) -> bool:
     level = [data]
     for _ in range(MAX_DEPTH + 1):
         below: list[Json] = []
+        texts: list[str] = []
         for node in level:
             kind = type(node)
             if kind is dict:
-                if any(map(_UNSOUND, node)):
-                    return False
+                texts.extend(node)
                 below.extend(node.values())
             elif kind is list:
                 below.extend(node)
             elif kind is str:
-                if _UNSOUND(node):
-                    return False
+                texts.append(node)
             elif (kind is float and not math.isfinite(node)) or (kind is int and not _LEAST <= node <= _MOST):
                 return False
+        if _UNSOUND("\n".join(texts)):  # one look at all of them; a line between, lest two halves make a whole
+            return False
         if not below:
             return True
         level = below

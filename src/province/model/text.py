@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 _MAPPED = str.maketrans({"đ": "d", "ß": "ss", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "ı": "i", "ŀ": "l"})
 
@@ -20,8 +21,23 @@ def nfc(text: str) -> str:
 
 def fold(text: str) -> str:
     """Lower case without diacritics, for search: `Thủ Dầu Một` → `thu dau mot`; `Đồng` → `dong`."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFD", text.casefold().translate(_MAPPED))
     return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_MAPPED)
+
+
+@lru_cache(4096)
+def _weigh(letter: str) -> tuple[str, str]:
+    """The rank of a letter without its tone, and the tone, "" for none."""
+    tone = shape = ""
+    for mark in unicodedata.normalize("NFD", letter):
+        if mark in _TONES:
+            tone = _TONES[mark]
+        elif mark in _SHAPES or not unicodedata.combining(mark):
+            shape += mark
+    plain = unicodedata.normalize("NFC", shape)
+    return _RANK.get(plain, plain), tone
 
 
 def sort_key(text: str) -> str:
@@ -34,14 +50,9 @@ def sort_key(text: str) -> str:
     for word in nfc(text).casefold().split():
         tone = "0"
         for letter in word:
-            shape = ""
-            for mark in unicodedata.normalize("NFD", letter):
-                if mark in _TONES:
-                    tone = _TONES[mark]
-                elif mark in _SHAPES or not unicodedata.combining(mark):
-                    shape += mark
-            plain = unicodedata.normalize("NFC", shape)
-            base.append(_RANK.get(plain, plain))
+            rank, own = _weigh(letter)
+            base.append(rank)
+            tone = own or tone
         base.append(" ")
         tones.append(tone)
     return "".join(base).strip() + "\x01" + "".join(tones)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from province.errors import InvalidInput
@@ -48,5 +48,6 @@ def parse_instant(text: object, *, field: str | None = None) -> Instant:
 
 def format_instant(value: Instant) -> str:
     """ISO 8601 in UTC with a Z and no more digits than needed: `2026-11-24T00:00:00.25Z`."""
-    text = value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")  # noqa: UP017
-    return text + "Z"
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    text = utc.isoformat()[:-6]  # without +00:00
+    return (text.rstrip("0") if utc.microsecond else text) + "Z"

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 from starlette.responses import Response
 
-from province.api.ngsild.aggregation import METHODS, aggregate, read_duration
+from province.api.ngsild.aggregation import read_duration, read_periods
 from province.api.ngsild.entities import entity_id, page_headers
 from province.api.ngsild.question import Question, find, read_body_question, read_question
 from province.api.ngsild.view import View, read_context, read_ld, read_members, read_view
 from province.api.route import Call, Param
 from province.broker.history import History
-from province.errors import InvalidInput, NotFound, TooLarge
-from province.model.entity import EXPIRY, NULL, ORIGINS, SCOPE, Attribute, Entity, Json, split_key
+from province.errors import InvalidInput, NotFound
+from province.history.aggregate import METHODS, Figures
+from province.model.entity import EXPIRY, NULL, ORIGINS, SCOPE, Attribute, Entity, Json, Kind, split_key
 from province.model.evolution import (
     TimeProperty,
     encode_aggregates,
@@ -36,6 +38,8 @@ MAX_INSTANCES: Final = 100_000
 MAX_RECORDS: Final = 100_000
 RANGE_UNIT: Final = "date-time"
 _AT_ONCE: Final = 8
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(microseconds=1)
 
 TEMPORAL_PARAMS: Final = (
     Param("timerel", "before, after or between.", {"type": "string", "enum": ["before", "after", "between"]}),
@@ -109,7 +113,9 @@ async def retrieve(call: Call) -> Response:
         raise NotFound(f"{entity.id} has none of these members.", field="pick")
     if names and not set(names) & {split_key(k)[0] for k in entity.attrs}:
         raise NotFound(f"{entity.id} has none of these attributes.", field="attrs")
-    found, cut = _part(await _read(call, entity, period, names, view), period, _most(call))
+    if _is_aggregated(call):
+        return view.answer(_show_aggregates(entity, await _aggregate(call, entity, period, names, view), view))
+    found, cut = _part(await _read(call, entity, period, names, view), period, call.services.temporal_instances)
     return _answer(view, _show(call, entity, found, period, view), found, period, cut, {})
 
 
@@ -157,11 +163,24 @@ async def answer_query(call: Call, context: Context, question: Question, period:
         raise InvalidInput("histories are ordered by id alone (5.7.4.4).", field="orderBy", remedy="orderBy=id.")
     entities, following, total = await find(call, question)
     entities = [e for e in entities if view.admits(e)]
+    headers = page_headers(call, following, total, question.offset, question.query.limit)
     gate = asyncio.Semaphore(_AT_ONCE)
+    names = sorted(question.attrs)
+    if _is_aggregated(call):
+
+        async def came_to(entity: Entity) -> dict[str, tuple[Kind, Figures]]:
+            async with gate:
+                return await _aggregate(call, entity, period, names, view)
+
+        figures = await asyncio.gather(*(came_to(e) for e in entities))
+        shown = [
+            _show_aggregates(e, f, view) for e, f in zip(entities, figures, strict=True) if f or not period.relation
+        ]
+        return view.answer(shown, headers=headers)
 
     async def one(entity: Entity) -> dict[str, list[Attribute]]:
         async with gate:
-            return await _read(call, entity, period, sorted(question.attrs), view)
+            return await _read(call, entity, period, names, view)
 
     histories = await asyncio.gather(*(one(e) for e in entities))
     kept = [
@@ -170,12 +189,11 @@ async def answer_query(call: Call, context: Context, question: Question, period:
         if not period.relation or any(name != SCOPE or SCOPE in view.pick for name in h)
     ]
     merged = {(i, n): a for i, (_, h) in enumerate(kept) for n, a in h.items()}
-    part, cut = _part(merged, period, _most(call))
+    part, cut = _part(merged, period, call.services.temporal_instances)
     bodies = []
     for i, (entity, _) in enumerate(kept):
         mine = {n: a for (j, n), a in part.items() if j == i}
         bodies.append(_show(call, entity, mine, period, view))
-    headers = page_headers(call, following, total, question.offset, question.query.limit)
     return _answer(view, bodies, {f"{i} {n}": a for (i, n), a in part.items()}, period, cut, headers)
 
 
@@ -184,9 +202,32 @@ def _forms(call: Call) -> set[str]:
     return {call.text("format")} if call.text("format") else set(call.names("options"))
 
 
-def _most(call: Call) -> int:
-    """How many instances of an attribute one answer holds. Aggregates are made of all of them, and are few."""
-    return MAX_INSTANCES if "aggregatedValues" in _forms(call) else call.services.temporal_instances
+def _is_aggregated(call: Call) -> bool:
+    return "aggregatedValues" in _forms(call)
+
+
+async def _aggregate(
+    call: Call, entity: Entity, period: Period, names: Sequence[str], view: View
+) -> dict[str, tuple[Kind, Figures]]:
+    """Aggregates by attribute name, of all values in the period. Raises: InvalidInput, TooLarge."""
+    periods = read_periods(call, period.start, period.end, period.last)
+    chosen = _choose(call, entity, names, view)
+    if chosen is None:
+        return {}
+    return await call.services.broker.aggregates(
+        entity.id,
+        call.actor,
+        periods,
+        measured=chosen.measured,
+        recorded=[n for n in chosen.recorded if n != SCOPE] or None if chosen.recorded else chosen.recorded,
+        time_property=period.property,
+        datasets=frozenset(None if d == "@none" else d for d in view.datasets),
+    )
+
+
+def _show_aggregates(entity: Entity, found: Mapping[str, tuple[Kind, Figures]], view: View) -> dict[str, Json]:
+    picked = {n: one for n, one in found.items() if (not view.pick or n in view.pick) and n not in view.omit}
+    return _head_shown(encode_aggregates(entity.id, entity.types, picked, context=view.context), view)
 
 
 def _part(found: dict[Any, list[Attribute]], period: Period, most: int) -> tuple[dict[Any, list[Attribute]], bool]:
@@ -215,21 +256,44 @@ def _part(found: dict[Any, list[Attribute]], period: Period, most: int) -> tuple
     return kept, True  # an attribute of which nothing lies in this part is there, empty
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Which attributes are wanted. recorded: () is every one that is not measured, None is none."""
+
+    measured: Sequence[str]
+    recorded: Sequence[str] | None
+    scoped: bool
+
+
+def _choose(call: Call, entity: Entity, names: Sequence[str], view: View) -> _Chosen | None:
+    """None: nothing can be shown."""
+    declared = call.services.broker.types.get(entity.type)
+    measured = [f.name for f in declared.observed] if declared else []
+    shown = list(names) or [n for n in view.pick if n not in ("id", "type", "scope")]
+    wanted = [n for n in shown if n not in view.omit]
+    if shown and not wanted:
+        return None
+    if view.pick and not shown and SCOPE in view.pick:
+        wanted = [SCOPE]
+    present = dict.fromkeys(split_key(k)[0] for k in entity.attrs if k != EXPIRY)
+    asked = [n for n in measured if not wanted or n in wanted]
+    # Records are found by when they were written; what is asked by another time is looked for among all of them.
+    recorded = [n for n in wanted or ([] if not asked else present) if n not in measured]
+    scoped = not names and SCOPE not in view.omit and (not view.pick or SCOPE in view.pick)
+    if scoped and (wanted or asked or recorded):
+        recorded.append(SCOPE)
+    return _Chosen(asked, recorded if recorded or not wanted else None, scoped)
+
+
 async def _read(
     call: Call, entity: Entity, period: Period, names: Sequence[str], view: View
 ) -> dict[str, list[Attribute]]:
     """Instances by attribute name, oldest first."""
     broker = call.services.broker
-    declared = broker.types.get(entity.type)
-    measured = [f.name for f in declared.observed] if declared else []
-    shown = list(names) or [n for n in view.pick if n not in ("id", "type", "scope")]
-    wanted = [n for n in shown if n not in view.omit]
-    if shown and not wanted:
+    chosen = _choose(call, entity, names, view)
+    if chosen is None:
         return {}
-    if view.pick and not shown and SCOPE in view.pick:
-        wanted = [SCOPE]
-    present = dict.fromkeys(split_key(k)[0] for k in entity.attrs if k != EXPIRY)
-    asked = [n for n in measured if not wanted or n in wanted]
+    asked, recorded, scoped = chosen.measured, chosen.recorded, chosen.scoped
     most = max(MAX_INSTANCES, call.services.temporal_instances + 1)
     result: dict[str, list[Attribute]] = {}
     if asked and period.property != "deletedAt":
@@ -242,17 +306,8 @@ async def _read(
             last=period.last,
             limit=most,
         )
-        if history.readings.num_rows >= most and "aggregatedValues" in _forms(call):
-            raise TooLarge(  # an aggregate of a part would be taken for one of the whole
-                f"more than {MAX_INSTANCES} instances.", field="timeAt", remedy="Ask for a shorter period."
-            )
-        _add_readings(result, history.readings, entity)
-    # Records are found by when they were written; what is asked by another time is looked for among all of them.
-    recorded = [n for n in wanted or ([] if not asked else present) if n not in measured]
-    scoped = not names and SCOPE not in view.omit and (not view.pick or SCOPE in view.pick)
-    if scoped and (wanted or asked or recorded):
-        recorded.append(SCOPE)
-    if not wanted or recorded:
+        _add_readings(result, history.readings, entity, named="temporalValues" not in _forms(call))
+    if recorded is not None:
         written = period.property == "modifiedAt"
         history = await broker.history(
             entity.id,
@@ -285,15 +340,16 @@ def _newest(instances: list[Attribute], period: Period) -> list[Attribute]:
     return instances[-period.last :] if period.last else instances
 
 
-def _order(attribute: Attribute, time_property: TimeProperty) -> float:
-    at = time_of(attribute, time_property) or attribute.modified_at or attribute.created_at
-    return at.timestamp() if at else 0.0
+def _order(attribute: Attribute, time_property: TimeProperty) -> Instant:
+    return time_of(attribute, time_property) or attribute.modified_at or attribute.created_at or _EPOCH
 
 
-def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: Entity) -> None:
-    columns = table.select(["attribute", "dataset", "observed_at", "number", "text", "origin"]).to_pydict()
+def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: Entity, *, named: bool) -> None:
+    """named: with the ids of instances."""
+    columns = [table[name].to_pylist() for name in ("attribute", "dataset", "number", "text", "origin")]
+    instants = [_EPOCH + us * _TICK for us in table["observed_at"].cast(pa.int64()).to_pylist()]
     units = {split_key(k)[0]: a.unit_code for k, a in entity.attrs.items()}
-    for name, dataset, at, number, text, origin in zip(*columns.values(), strict=True):
+    for name, dataset, number, text, origin, at in zip(*columns, instants, strict=True):
         value = msgspec.json.decode(text) if number is None and text is not None else number
         result.setdefault(name, []).append(
             Attribute(
@@ -304,7 +360,7 @@ def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: E
                 unit_code=units.get(name),
                 created_at=at,
                 modified_at=at,
-                instance_id=reading_id(entity.id, name, at, dataset),
+                instance_id=reading_id(entity.id, name, at, dataset) if named else None,
             )
         )
 
@@ -362,7 +418,11 @@ def instance_id(seq: int) -> str:
 
 def _show(call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View) -> dict[str, Json]:
     picked = {n: one for n, one in found.items() if not view.pick or n in view.pick}
-    shown = _represent(call, entity, picked, period, view)
+    return _head_shown(_represent(call, entity, picked, period, view), view)
+
+
+def _head_shown(shown: dict[str, Json], view: View) -> dict[str, Json]:
+    """Without id and type where they are not wanted."""
     for name in ("id", "type"):
         if (view.pick and name not in view.pick) or name in view.omit:
             del shown[name]
@@ -373,22 +433,6 @@ def _represent(
     call: Call, entity: Entity, found: dict[str, list[Attribute]], period: Period, view: View
 ) -> dict[str, Json]:
     options = _forms(call)
-    if "aggregatedValues" in options:
-        methods = call.names("aggrMethods")
-        for one in methods:
-            if one not in METHODS:
-                raise InvalidInput(
-                    f"{one[:40]!r} is no method.", field="aggrMethods", remedy=f"Any of: {', '.join(METHODS)}."
-                )
-        if not methods:
-            raise InvalidInput("aggregatedValues needs aggrMethods.", field="aggrMethods", remedy="Add avg,max,…")
-        length = read_duration(call.text("aggrPeriodDuration", "PT0S"))
-        aggregates = {
-            n: (a[0].type, aggregate(a, methods, length, period.property, period.start, period.end))
-            for n, a in found.items()
-            if n != SCOPE
-        }
-        return encode_aggregates(entity.id, entity.types, aggregates, context=view.context)
     if "temporalValues" in options:
         placed = {
             n: [
