@@ -44,7 +44,7 @@ class Gathering:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._left: dict[str, frozenset[str]] = {}
+        self._left: dict[str, frozenset[tuple[str, str]]] = {}
         """Alerts that the last round left alone: while nothing is added to them, there is nothing to do."""
 
     async def run(self) -> None:
@@ -64,8 +64,8 @@ class Gathering:
         context = Context(now=at, params=parameters_at("incidents", at), actor=actor.id)
         since = at - grouping.reach(context)
         fresh = await self._fresh(actor, at, since)
-        ids = frozenset(alert.id for alert in fresh)
-        if not fresh or ids == self._left.get(tenant):
+        seen = frozenset((alert.id, alert.severity) for alert in fresh)
+        if not fresh or seen == self._left.get(tenant):
             return 0
         incidents = {
             e.id: to_record(Incident, e)
@@ -77,7 +77,8 @@ class Gathering:
         done = 0
         for changes in groups:
             done += await self._apply(changes, actor)
-        left = ids - {change.id for changes in groups for change in changes}
+        gathered = {change.id for changes in groups for change in changes}
+        left = frozenset(one for one in seen if one[0] not in gathered)
         self._left[tenant] = left if done == sum(len(changes) - 1 for changes in groups) else frozenset()
         return done
 

@@ -356,6 +356,20 @@ def tell(incident: Incident, *, context: Context, agencies: Sequence[Agency]) ->
     ]
 
 
+def whose(alert: Entity) -> Query:
+    """The incident that an alert belongs to."""
+    return Query(types=("Incident",), ids=(str(alert.value("incident") or "urn:none"),), limit=1, latest=False)
+
+
+def worsen(alert: Alert, *, context: Context, incidents: Sequence[Incident]) -> list[Effect]:
+    """An alert rose to a higher level: its incident is as grave as the gravest of its alerts."""
+    return [
+        change(one, event="incident.escalated", severity=alert.severity, lastAlertAt=context.now)
+        for one in incidents
+        if one.status != "closed" and RANK[alert.severity] < RANK[one.severity]
+    ]
+
+
 # --- tasks ------------------------------------------------------------------------------------------------------------
 
 

@@ -29,6 +29,7 @@ PACK = Pack(
     rules=(
         Rule(on="incident.opened", do=logic.tell, record=Incident, reads=(_AGENCIES,)),
         Rule(on="incident.escalated", do=logic.tell, record=Incident, reads=(_AGENCIES,)),
+        Rule(on="alert.escalated", do=logic.worsen, record=Alert, reads=(Read("incidents", logic.whose, Incident),)),
         Rule(on="incident.step_reached", do=logic.waits, record=Incident, reads=(_AGENCIES,)),
         Rule(on="incidenttask.step_reached", do=logic.late, record=IncidentTask),
     ),
