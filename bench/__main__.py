@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 MODULES = (
-    "bench.records", "bench.ngsild", "bench.audit", "bench.doors", "bench.observe", "bench.mqtt", "bench.streaming",
-    "bench.lake", "bench.pages",
+    "bench.records", "bench.ngsild", "bench.audit", "bench.rights", "bench.doors", "bench.observe", "bench.mqtt",
+    "bench.streaming", "bench.lake", "bench.pages",
 )  # fmt: skip
 SHORT, LONG = "4", "20"
 

@@ -163,3 +163,16 @@ def test_link_headers() -> None:
     assert linked("") is None
     with pytest.raises(InvalidInput):
         linked(f"{link}, {link}")
+
+
+async def test_a_refusal_before_the_body_is_read_hangs_up(http: Client) -> None:
+    """Whoever is refused at the door does not go on sending; whoever was heard keeps the line."""
+    for client, path, status in (
+        (http.as_(""), "/api/observations", 401), (http, "/api/nowhere", 404), (http, "/api/observations", 415),
+    ):  # fmt: skip
+        refused = await client.post(path, content=b"x" * 100, headers={"Content-Type": "text/csv"})
+        assert (refused.status_code, refused.headers.get("connection")) == (status, "close"), path
+    heard = await http.post("/api/observations", content=b"x", headers={"Content-Type": "application/json"})
+    assert (heard.status_code, heard.headers.get("connection")) == (400, None)
+    nothing = await http.get("/api/nowhere")
+    assert (nothing.status_code, nothing.headers.get("connection")) == (404, None)

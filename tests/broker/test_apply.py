@@ -282,3 +282,16 @@ async def test_state_follows_a_simple_model(broker: Broker, operations: list[tup
             expected = {k: unicodedata.normalize("NFC", v) if isinstance(v, str) else v for k, v in model.items()}
             entity = await broker.get(id, ROOT)
             assert {k: a.value for k, a in entity.attrs.items()} == expected
+
+
+async def test_a_replacement_keeps_what_its_writer_does_not_see(broker: Broker) -> None:
+    """Whoever may not see a personal field cannot send it back: a replacement, alone or of a batch, leaves it there."""
+    await broker.apply([record.create(lamp(1, owner_phone="0274 1", code="cũ"))], person("*"))
+    clerk = person("lamp.read", "lamp.change", id="clerk")
+    seen = {"serial": Attribute(value="S-1"), "name": Attribute(value="Mới")}
+    await broker.apply([Change(op="replace", id=lamp_id(1), type="Lamp", attrs=seen)], clerk)
+    await broker.apply_each([Change(op="put", id=lamp_id(1), type="Lamp", attrs=seen)], clerk)
+    kept = await broker.get(lamp_id(1), person("*"))
+    assert (kept.value("owner_phone"), kept.value("name"), kept.value("code")) == ("0274 1", "Mới", None)
+    await broker.apply([Change(op="replace", id=lamp_id(1), type="Lamp", attrs=seen)], person("*"))
+    assert (await broker.get(lamp_id(1), person("*"))).value("owner_phone") is None

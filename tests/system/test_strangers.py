@@ -33,7 +33,7 @@ PUBLIC = (
     r"/console/series/.*", r"/report", r"/r/.*", r"/addresses", r"/api/addresses", r"/phu-luc-xiv.*",
     r"/ngsi-ld/v1/(entities|types|attributes|temporal/entities|entityOperations/query).*",
     r"/alerts", r"/alerts/(public|cap|feed\.atom|certificate\.pem).*", r"/api/actions", r"/api/annex(/.*)?",
-    r"/open311/v2/.*", r"/sos",
+    r"/open311/v2/.*", r"/privacy", r"/sos",
 )  # fmt: skip
 """What may answer a stranger with more than a refusal; each shows public entities and public fields alone."""
 

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -158,6 +158,36 @@ class FileStore:
         if status != "UPDATE 1":
             raise _absent(sha256)
 
+    async def remove(self, tenant: str, hashes: Sequence[str]) -> int:
+        """Remove files that no record of any tenant names any more. Returns the contents removed."""
+        removed = 0
+        async with self._pool.acquire() as conn:
+            await conn.execute("SELECT pg_advisory_lock($1)", _LOCK)
+            try:
+                for sha256 in hashes:
+                    named = await conn.fetchval(
+                        "SELECT EXISTS (SELECT 1 FROM entity WHERE position($1 IN attrs::text) > 0)",
+                        sha256,
+                        timeout=300,
+                    )
+                    if named:
+                        continue
+                    freed = await conn.fetchval(
+                        "DELETE FROM file WHERE tenant = $1 AND sha256 = $2 RETURNING bytes", tenant, _digest(sha256)
+                    )
+                    if freed is not None:
+                        await conn.execute(
+                            "UPDATE file_usage SET bytes = greatest(bytes - $2, 0) WHERE tenant = $1", tenant, freed
+                        )
+                    elsewhere = await conn.fetchval(
+                        "SELECT EXISTS (SELECT 1 FROM file WHERE sha256 = $1)", _digest(sha256)
+                    )
+                    if not elsewhere and await asyncio.to_thread(_unlink, self._place(sha256)):
+                        removed += 1
+            finally:
+                await conn.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+        return removed
+
     async def collect(self, *, older_than: timedelta = GRACE) -> int:
         """Remove files that nothing names and that are older than `older_than`. Returns the contents removed."""
         async with self._pool.acquire() as conn:
@@ -287,6 +317,13 @@ def _digest(sha256: str) -> bytes:
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise InvalidInput(f"{sha256[:80]!r} is no SHA-256.", field="file", remedy="Give 64 hexadecimal digits.")
     return bytes.fromhex(sha256)
+
+
+def _unlink(path: Path) -> bool:
+    if not path.exists():
+        return False
+    path.unlink(missing_ok=True)
+    return True
 
 
 def _absent(sha256: str) -> NotFound:

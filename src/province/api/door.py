@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from province.api import actions, aggregates, annex, exports, feeds, imports, observations, open311, territory
+from province.api import actions, aggregates, annex, erasures, exports, feeds, imports, observations, open311, territory
 from province.api.errors import http_problem, problem_response, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
 from province.api.openapi import document
@@ -65,6 +65,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *imports.ROUTES,
     *exports.ROUTES,
     *territory.ROUTES,
+    *erasures.ROUTES,
     *open311.ROUTES,
     Route("GET", "/api/annex", "annex.plan", "The plan as it stands on a day, line by line.", annex.plan, "Plan",
           (_DAY,), answers={200: ("The plan.", {"type": "object"})}, errors=(NotFound,)),

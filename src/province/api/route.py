@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from province.api.errors import http_problem, problem_response
 from province.api.ngsild import versions
@@ -172,13 +172,14 @@ def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str
             and any(regex.match(path.replace("//", "/-/").rstrip("/")) for regex, _ in patterns)
         ):
             missing = InvalidInput("a part of the address is empty.", field="id", remedy="Give the id.")
-            return problem_response(missing, request_id(request), ngsi_ld=path.startswith("/ngsi-ld/"))
+            refusal = problem_response(missing, request_id(request), ngsi_ld=path.startswith("/ngsi-ld/"))
+            return _hang_up(request, refusal)
         if allowed is None:
             error = HTTPException(404, f"Not found: there is nothing at {request.url.path[:200]}.")
         else:
             error = HTTPException(405, f"Method not allowed: {request.method} is not offered here.")
             error.headers = {"Allow": ", ".join(allowed)}
-        return http_problem(error, request_id(request))
+        return _hang_up(request, http_problem(error, request_id(request)))
 
     every = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     served.extend(StarletteRoute(f"{prefix}/{{rest:path}}", nothing, methods=every) for prefix in prefixes)
@@ -192,7 +193,14 @@ class _Endpoint:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await self._answer(Request(scope, receive, send))
+        state = scope.setdefault("state", {})
+
+        async def tracked() -> Message:
+            message = await receive()
+            state["body_read"] = not message.get("more_body", False)
+            return message
+
+        answer = await self._answer(Request(scope, tracked, send))
         await answer(scope, receive, send)
 
 
@@ -209,9 +217,9 @@ def _endpoint(routes: Mapping[str, Route], services: Services) -> _Endpoint:
             _check_caller(route, request, actor)
             answer = await route.handler(Call(request, services, actor, params, id))
         except ProvinceError as error:
-            return problem_response(error, id, ngsi_ld=route.ngsi_ld)
+            return _hang_up(request, problem_response(error, id, ngsi_ld=route.ngsi_ld))
         except HTTPException as error:
-            return http_problem(error, id)
+            return _hang_up(request, http_problem(error, id))
         answer.headers["X-Request-Id"] = id
         tenant = request.headers.get("ngsild-tenant")
         if tenant and route.ngsi_ld:
@@ -220,6 +228,15 @@ def _endpoint(routes: Mapping[str, Route], services: Services) -> _Endpoint:
         return versions.conform(answer, version) if version is not None else answer
 
     return _Endpoint(endpoint)
+
+
+def _hang_up(request: Request, refusal: Response) -> Response:
+    """A refusal of a request whose body nobody has read: else one would go on sending it, or it would be taken for the
+    next request."""
+    announced = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    if announced and not getattr(request.state, "body_read", False):
+        refusal.headers["Connection"] = "close"
+    return refusal
 
 
 def _check_caller(route: Route, request: Request, actor: Actor) -> None:

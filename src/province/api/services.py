@@ -15,6 +15,7 @@ from province.api.contexts import Contexts
 from province.broker.broker import Acted
 from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
+from province.broker.erasure import Erasures
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance
 from province.broker.land import Land
@@ -159,5 +160,7 @@ class Services:
     source_id: str = "urn:ngsi-ld:ContextSource:province"
     annex: Annex | None = None
     """None: the plan is not installed."""
+    erasures: Erasures | None = None
+    """None: a door without erasures."""
     territory: Land | None = None
     """None: a door without orders."""

@@ -18,13 +18,14 @@ from province.adapters.pdf import Printer
 from province.adapters.photo import Photos
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
-from province.app import alerting, boards, inspection, keeping, letters, messaging, posts
+from province.app import alerting, boards, inspection, keeping, letters, messaging, posts, privacy
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
 from province.app.recent import Recent
 from province.broker import amendments
 from province.broker.broker import Acted
+from province.broker.erasure import Erasures
 from province.broker.history import Instance
 from province.broker.land import Land
 from province.broker.marks import Layers, Marks
@@ -114,6 +115,7 @@ class Desk:
     """Public reports and look-ups by secret, per address."""
     annex: Annex
     printer: Printer
+    erasures: Erasures
     imports: Imports | None = None
     land: Land | None = None
 
@@ -181,6 +183,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         keeping=keeping.build(core),
         views=_views(core),
         inspecting=inspection.build(core, desk.authenticator.forget),
+        protecting=privacy.build(core, desk.erasures),
         imports=desk.imports,
         exports=Exports(Door(core), core.pool),
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),

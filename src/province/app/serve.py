@@ -29,7 +29,7 @@ from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
 from province.api.services import Annex as AnnexDoor
 from province.api.services import Services
-from province.app import anonymous, classifying, example, exchange, pages, subscribing, territory, wellbeing
+from province.app import anonymous, classifying, example, exchange, pages, privacy, subscribing, territory, wellbeing
 from province.app.address import Callers
 from province.app.annex import Annex
 from province.app.core import Core, open_core
@@ -128,6 +128,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
     store = subscribing.context_store(core)
     annex = Annex(core)
     land = territory.build(core, authenticator.forget_all)
+    erasing = privacy.erasures(core)
     services = Services(
         broker=pages.Door(core),
         authenticate=authenticate,
@@ -147,6 +148,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         public_url=settings.public_url,
         annex=AnnexDoor(annex.view, annex.report, annex.print),
         territory=land,
+        erasures=erasing,
     )
     desk = pages.Desk(
         core=core,
@@ -159,6 +161,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         printer=Printer(),
         imports=files,
         land=land,
+        erasures=erasing,
     )
     site = pages.build(desk, status=status_of, address=callers)
 

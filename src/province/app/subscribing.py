@@ -93,13 +93,16 @@ async def load_contexts(settings: Settings, store: ContextStore) -> None:
         await store.keep(url, document)
 
 
+_Within = Mapping[tuple[str | None, frozenset[str]], Sequence[tuple[str | None, reach.Land]]]
+
+
 class Subscribers:
     """Who subscribed, with the rights of now: at most those of then, cut down to what the account still has."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._known: dict[tuple[str, str], tuple[float, Actor | None]] = {}
-        self._within: dict[tuple[str, str], Mapping[str | None, Sequence[tuple[str | None, reach.Land]]]] = {}
+        self._within: dict[tuple[str, str], _Within] = {}
 
     async def __call__(self, tenant: str, owner: Owner) -> Actor | None:
         """The actor, or None when its account is gone or disabled."""
@@ -120,7 +123,8 @@ class Subscribers:
         grants = [
             g
             for then in owner.grants
-            for g in reach.narrow(actor.grants, then.permissions, within.get(then.agency, ((then.agency, None),)))
+            if not then.entities  # broken glass is for a session of a person, and ends with it
+            for g in reach.narrow(actor.grants, then.permissions, within.get((then.agency, then.areas), ()))
         ]
         return msgspec.structs.replace(actor, grants=tuple(dict.fromkeys(grants)))
 
@@ -132,10 +136,14 @@ class Subscribers:
         del self._known[tenant, owner.id]
         return True
 
-    async def _reached(self, tenant: str, owner: Owner) -> Mapping[str | None, Sequence[tuple[str | None, reach.Land]]]:
-        """What each agency of the rights of then means today: a successor has what a dissolved one subscribed to."""
+    async def _reached(self, tenant: str, owner: Owner) -> _Within:
+        """What each agency and land of the rights of then means today: a successor has what a dissolved one subscribed
+        to, and a unit that was divided is its parts."""
         async with self._core.pool.acquire() as connection:
-            return {a: await reach.within(connection, tenant, a) for a in {g.agency for g in owner.grants}}
+            return {
+                (agency, areas): await reach.within(connection, tenant, agency, areas)
+                for agency, areas in {(g.agency, g.areas) for g in owner.grants}
+            }
 
     async def _read(self, tenant: str, owner: Owner) -> Actor | None:
         if owner.kind == "system":

@@ -7,7 +7,7 @@ import asyncio
 from province.adapters import notices
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
-from province.app import messaging, territory
+from province.app import messaging, privacy, territory
 from province.app.alerting import Courier
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
@@ -51,6 +51,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(territory.keep(core))
                 group.create_task(Courier(core).run())
                 group.create_task(Gathering(core).run())
+                group.create_task(privacy.erasures(core).run(core.tenants))
         finally:
             await outbound.close()
             await core.jobs.close()

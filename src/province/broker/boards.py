@@ -68,7 +68,8 @@ class Boards:
         """The sensors at the bad end of the board's field, by their latest values that are not too old."""
         kind = describe(board.of)
         access = self._broker.access(actor, kind.name)
-        if access is None:
+        access = access.narrowed((board.field,)) if access is not None else None
+        if access is None or not access.shows(board.field):
             return []
         query = Query(types=(kind.name,), where=board.where, limit=0, count=True)
         statement = compile_query(actor.tenant, query, [access], self._broker.types, many_typed=False)
@@ -99,7 +100,9 @@ class Boards:
         index = board.index
         if index is None:
             return []
-        entities = await self._entities(index, actor)
+        entities = [
+            e for e in await self._entities(index, actor) if all(map(self._broker.visible(e, actor), index.fields))
+        ]
         pack = next((p for p, b in self.all.values() if b is board), None)
         if pack is None:
             raise NotFound(f"there is no board {board.domain!r}.", field="domain")

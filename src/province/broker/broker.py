@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from province.broker.access import UNDECLARED, Access, Explanation, Rights
 from province.broker.actions import read_inputs, run
+from province.broker.admission import Bound, admitted
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
 from province.broker.indicators import Indicators, Valued
@@ -19,9 +20,9 @@ from province.broker.plan import words_of
 from province.broker.reads import Reads
 from province.broker.refine import is_spatial, refine, says
 from province.broker.rows import COLUMNS, entity_of
-from province.broker.select import compile_query, make_token, names_in
+from province.broker.select import ENTITIES, compile_query, make_token, names_in
 from province.broker.transient import alive
-from province.broker.write import Write
+from province.broker.write import Hides, Write
 from province.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
 from province.model.change import Change, Changed
@@ -100,21 +101,31 @@ class Broker:
         if not changes:
             return ()
         self._note_types(changes, actor)
-        return await self._committer.submit(Write(tuple(changes), actor, self._checker(actor), key=_scoped(actor, key)))
+        write = Write(
+            tuple(changes), actor, self._checker(actor), key=_scoped(actor, key), hides=self._hides_from(actor)
+        )
+        return await self._committer.submit(write)
+
+    def _hides_from(self, actor: Actor) -> Hides:
+        def hides(entity: Entity) -> Callable[[str], bool]:
+            visible = self.visible(entity, actor)
+            return lambda name: not visible(name)
+
+        return hides
 
     async def apply_each(
         self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
     ) -> list[Changed | ProvinceError]:
         """Apply every change on its own; the answers are in the order of the changes. key: of the whole call."""
         self._note_types(changes, actor)
-        check = self._checker(actor)
+        check, hides = self._checker(actor), self._hides_from(actor)
         answers: list[Changed | ProvinceError] = []
         waiting: list[asyncio.Future[tuple[Changed, ...]] | ProvinceError] = []
         try:
             for n, change in enumerate(changes):
                 own = _scoped(actor, f"{key}/{n}") if key else None
                 try:
-                    waiting.append(self._committer.queue(Write((change,), actor, check, key=own)))
+                    waiting.append(self._committer.queue(Write((change,), actor, check, key=own, hides=hides)))
                 except ProvinceError as error:
                     waiting.append(error)
             for one in waiting:
@@ -168,6 +179,13 @@ class Broker:
         if found is None:
             raise NotFound(f"there is no action {name!r}.", field="action")
         pack, action = found
+        agency = next((g.agency for g in actor.grants if g.agency), None)
+        entity = None
+        # Rights before inputs: whoever may not do it is refused alike, whatever they send.
+        if not action.creates:
+            entity = await self._subject(id, actor, action)
+        elif not action.public:
+            self._rights.require(actor, action.needs, (agency,), None, None)
         values = read_inputs(action, inputs or {})
         if files and not action.files:
             raise InvalidInput(f"{name} takes no files.", field="files")
@@ -176,17 +194,14 @@ class Broker:
             now=at,
             params=self._parameters(pack.name, at),
             actor=actor.id,
-            agency=next((g.agency for g in actor.grants if g.agency), None),
+            agency=agency,
             files=files,
             nonce=self._nonce(actor, name, key, inputs or {}),
             models=self.models,
         )
-        if action.creates:
-            if not action.public:
-                self._rights.require(actor, action.needs, (context.agency,), None, None)
+        if entity is None:
             effects = run(action.do, context=context, **values)
         else:
-            entity = await self._subject(id, actor, action)
             asked = await self.answer_reads(action.reads, entity)
             effects = run(action.do, to_record(action.record, entity), context=context, **values, **asked)
 
@@ -408,6 +423,8 @@ class Broker:
                     page = Query(types=(row["type"],), limit=0, count=True)
                     statement = compile_query(actor.tenant, page, [access], self.types, many_typed=False)
                     total = await connection.fetchval(statement.count_sql, *statement.parameters[: statement.counted])
+                if not total:
+                    continue
                 found = await self._attribute_names(connection, actor.tenant, row["type"], access) if names else ()
                 result.append((row["type"], int(total), found))
         return result
@@ -432,11 +449,14 @@ class Broker:
         entity_type = self.types.get(name)
         declared = tuple(n for n in entity_type.fields if access.shows(n)) if entity_type else ()
         # A sample of the newest entities tells the undeclared attributes; a full scan would cost seconds at a million.
+        given = Bound([tenant, name])
+        # Names that stand only in what is seen in its public view are told as that view tells them: not at all.
+        mine = admitted((replace(access, public=False),), ENTITIES, given.bind, self.types)
         rows = await connection.fetch(
-            "SELECT DISTINCT split_part(k, ' ', 1) AS name FROM (SELECT attrs FROM entity"
-            " WHERE tenant = $1 AND type = $2 ORDER BY modified_at DESC LIMIT 1000) s, jsonb_object_keys(s.attrs) k",
-            tenant,
-            name,
+            "SELECT DISTINCT split_part(k, ' ', 1) AS name FROM (SELECT e.attrs FROM entity e"  # noqa: S608 - placeholders
+            f" WHERE e.tenant = $1 AND e.type = $2 AND {mine} ORDER BY e.modified_at DESC LIMIT 1000) s,"
+            " jsonb_object_keys(s.attrs) k",
+            *given.values,
         )
         return tuple(dict.fromkeys((*declared, *sorted(r["name"] for r in rows if access.shows(r["name"])))))
 

@@ -202,7 +202,9 @@ class Committer:
             entity_type = self._types.get(before.type if before else change.type)
             owner = before.agency if before is not None and change.agency is None else change.agency
             write.check(change, before, owner)
-            planned = step(tenant, change, before, entity_type, now)
+            replaces = before is not None and change.op in ("replace", "put")
+            hidden = write.hides(before) if before is not None and replaces else None
+            planned = step(tenant, change, before, entity_type, now, hidden)
             if planned.after is not None and not planned.skipped:
                 planned.after = self._place(planned.after, planned.before, entity_type)
             mine[change.id] = planned.after

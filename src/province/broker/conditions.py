@@ -41,6 +41,19 @@ class _Object(str):
     __slots__ = ()
 
 
+def names_of(terms: Sequence[Term]) -> set[str]:
+    """The attributes that conditions are about."""
+    found: set[str] = set()
+    waiting = list(terms)
+    while waiting:
+        term = waiting.pop()
+        if isinstance(term, AnyOf):
+            waiting.extend(t for group in term.groups for t in group)
+        else:
+            found.add(split_path(term.name)[0])
+    return found
+
+
 def meets(entity: Entity, terms: Sequence[Term]) -> bool:
     """Whether all terms hold. An attribute with several instances meets a term when one of them does."""
     return all(_holds(entity, term) for term in terms)

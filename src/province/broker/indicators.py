@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from province.broker.access import Access, Rights
 from province.broker.database import Pool
 from province.broker.figures import Figure, Under, figure, from_figure, together
-from province.broker.select import compile_query
+from province.broker.select import compile_query, place_of
 from province.model.actor import Actor, system
 from province.model.goal import Measured
 from province.model.query import Query
@@ -52,8 +53,14 @@ class Indicators:
         day: civil day of the map by whose areas it is told; empty: today.
         """
         names = types_of(indicator)
-        access = self._rights.readable(actor, names)
-        return await self._figure(indicator, names, access, actor.tenant, day=day) if access else None
+        used = [n for n in (indicator.field, indicator.limit) if n]
+        used += [w.name for w in indicator.where]
+        access = [a.narrowed(used) for a in self._rights.readable(actor, names)]
+        access = [a for a in access if all(a.shows(n) for n in used)]
+        if not access:
+            return None
+        told = replace(indicator, by="") if indicator.by and not all(_tells_areas(a) for a in access) else indicator
+        return await self._figure(told, names, access, actor.tenant, day=day)
 
     async def measured(self, indicator: Indicator, tenant: str) -> Measured:
         """An indicator over everything, as a plan counts it: an entity with a simulated, estimated or forecast value
@@ -99,6 +106,12 @@ class Indicators:
             return ledger.area_on(stamp, on) if stamp is not None else None
 
         return under
+
+
+def _tells_areas(access: Access) -> bool:
+    """Whether the caller may see where each entity of the type is: in which area, and at which place."""
+    declared = access.type.fields if access.type is not None else {}
+    return all(access.shows(n) for n in ("area", place_of(access.type)) if n in declared)
 
 
 def _as_named(named: str | None, stamp: str | None) -> str | None:

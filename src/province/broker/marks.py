@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from province.broker.broker import Broker
-from province.broker.select import compile_query
+from province.broker.select import compile_query, place_of
 from province.errors import NotSignedIn
 from province.model.actor import Actor
 from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS
@@ -74,9 +74,11 @@ class Layers:
         """
         entity_type = self._broker.types[type_name]
         access = self._broker.access(actor, type_name)
-        if access is None:
-            if actor.kind == "anonymous":
-                raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
+        if access is None and actor.kind == "anonymous":
+            raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
+        # A mark says where something is: of those whose place one may not see there is none.
+        access = access.narrowed((place_of(entity_type),)) if access is not None else None
+        if access is None or not access.shows(place_of(entity_type)):
             return _decode(entity_type, None, (None,) * 8)
         spec = entity_type.fields.get(field)
         if spec is not None and not access.shows(spec.name):

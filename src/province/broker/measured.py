@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Literal
@@ -15,9 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from province.broker.admission import Bound, Columns, admitted
 from province.broker.broker import Broker
 from province.broker.database import Connection
 from province.broker.history import History, read_instances, read_values
+from province.broker.select import ENTITIES
 from province.errors import InvalidInput, NotFound, NotSignedIn
 from province.history import area_hours, correction
 from province.history.aggregate import Figures, Periods, of_readings, of_values
@@ -26,15 +28,24 @@ from province.history.days import DAY, Days, read_days, whole_days
 from province.history.hours import HOUR, Hours, read_hours, whole_hours
 from province.history.lake import COLUMNS, LAKE, Lake, Span
 from province.history.silent import silent as find_silent
-from province.identity import policy
 from province.model.actor import Actor
 from province.model.entity import ORIGINS, Kind, Origin, split_key
 from province.model.evolution import TimeProperty
 from province.model.query import Query
+from province.model.schema import EntityType
 from province.model.time import Instant, now
 from province.pack import Silent
 
 PLACED_AGE_S = 60.0
+_SUMS = Columns(
+    agency="agency", area="area", attribute="attribute",
+    # Sums of an hour hold published and other records together.
+    public=lambda kind, _: "true" if kind.info.public_where is None else "false",
+)  # fmt: skip
+READINGS = Columns(
+    agency="p.agency", area="p.area", id="p.entity", attribute="r.attribute", public=lambda _, __: "p.published"
+)
+"""Readings in the lake, called r, beside where their entities stand, called p: for DuckDB."""
 SERIES = pa.schema(
     [("t", pa.timestamp("us", tz="UTC")), ("avg", pa.float64()), ("min", pa.float64()), ("max", pa.float64()),
      ("count", pa.int64())]
@@ -280,55 +291,52 @@ class Measured:
         entity_type = self._broker.types.get(type)
         spec = entity_type.fields.get(attr) if entity_type else None
         access = self._broker.access(actor, type)
+        access = access.narrowed((attr,)) if access is not None else None
         if entity_type is None or spec is None or not spec.field.observed or access is None or not access.shows(attr):
             if access is None and actor.kind == "anonymous":
                 raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
             raise NotFound(f"{type[:64]} has no measured attribute {attr[:64]!r}.", field="attr")
-        scope = access.read
-        if access.public and entity_type.info.public_where is None and spec.field.public:
-            scope = policy.EVERYWHERE
-        if scope.nothing:
-            raise NotFound(f"{type[:64]} has no measured attribute {attr[:64]!r}.", field="attr")
+        mine = access  # as it is now, for the functions below
+
+        def admit(columns: Columns) -> area_hours.Admit:
+            return lambda bind: admitted((mine,), columns, bind, self._broker.types)
+
         codes = None if origins is None else [ORIGINS.index(o) for o in origins]
         async with self._broker.pool.acquire() as connection:
             if stored:
                 rows = await area_hours.read(
-                    connection, actor.tenant, type, attr, start, end, origins=codes,
-                    agencies=None if scope.all else sorted(scope.agencies),
-                    areas=None if scope.all else sorted(scope.areas),
-                    pairs=() if scope.all else sorted(scope.pairs),
-                )  # fmt: skip
+                    connection, actor.tenant, type, attr, start, end, origins=codes, admit=admit(_SUMS)
+                )
                 return [
                     AreaHour(r["start_at"], r["area"] or None, r["readings"], r["total"], r["squares"]) for r in rows
                 ]
-            placed = await self._placed(connection, actor.tenant, type)
+            placed = await self._placed(connection, actor.tenant, entity_type)
             said = await correction.read(connection, actor.tenant, start=start, end=end)
-        if not scope.all:
-            pairs = placed.select(["agency", "area"]).to_pydict()
-            mine = [
-                scope.covers(agency=agency or None, area=area or None)
-                for agency, area in zip(pairs["agency"], pairs["area"], strict=True)
-            ]
-            placed = placed.filter(pa.array(mine, pa.bool_()))
         span = Span(attributes=[attr], start=start, end=end, datasets=(None,))
         found = await asyncio.to_thread(
-            area_hours.from_readings, self._lake_of(actor.tenant), span, type, placed, said, origins=codes
-        )
+            area_hours.from_readings, self._lake_of(actor.tenant), span, type, placed, said, origins=codes,
+            admit=admit(READINGS),
+        )  # fmt: skip
         return [AreaHour(at, area or None, n, total, squares) for at, area, n, total, squares in found]
 
-    async def _placed(self, connection: Connection, tenant: str, type: str) -> pa.Table:
-        """entity, agency and area ("" for none) of all entities of a type, at most PLACED_AGE_S old."""
-        at, table = self._places.get((tenant, type), (-PLACED_AGE_S, None))
+    async def _placed(self, connection: Connection, tenant: str, kind: EntityType) -> pa.Table:
+        """entity, agency and area ("" for none) of all entities of a type, and whether they are in its public view;
+        at most PLACED_AGE_S old."""
+        at, table = self._places.get((tenant, kind.name), (-PLACED_AGE_S, None))
         if table is not None and monotonic() - at < PLACED_AGE_S:
             return table
         at = monotonic()
+        given = Bound([tenant, kind.name])
+        published = ENTITIES.public(kind, given.bind) if ENTITIES.public is not None and kind.info.public else "false"
         row = await connection.fetchrow(
-            "SELECT array_agg(id) AS entity, array_agg(coalesce(agency, '')) AS agency,"
-            " array_agg(coalesce(area, '')) AS area FROM entity WHERE tenant = $1 AND type = $2", tenant, type,
+            "SELECT array_agg(e.id) AS entity, array_agg(coalesce(e.agency, '')) AS agency,"  # noqa: S608 - placeholders
+            f" array_agg(coalesce(e.area, '')) AS area, array_agg(coalesce({published}, false)) AS published"
+            " FROM entity e WHERE e.tenant = $1 AND e.type = $2", *given.values,
         )  # fmt: skip
         columns = {name: pa.array((row and row[name]) or [], pa.string()) for name in ("entity", "agency", "area")}
-        self._places[tenant, type] = (at, pa.table(columns))
-        return self._places[tenant, type][1]
+        columns["published"] = pa.array((row and row["published"]) or [], pa.bool_())
+        self._places[tenant, kind.name] = (at, pa.table(columns))
+        return self._places[tenant, kind.name][1]
 
     async def silent(self, panel: Silent, actor: Actor) -> list[SilentGroup]:
         """Silent entities by what they share: one group per value of each field in `by`, most silent first."""
@@ -336,7 +344,10 @@ class Measured:
         access = self._broker.access(actor, entity_type.name)
         if access is None or access.read.nothing:
             return []
-        scope = access.read
+        access = replace(access, public=False)
+        observed = [s.name for s in entity_type.observed if access.shows(s.name)]
+        if not observed:
+            return []
         since = now() - timedelta(seconds=panel.after_s)
         async with self._broker.pool.acquire() as connection:
             found = await find_silent(
@@ -344,9 +355,9 @@ class Measured:
                 actor.tenant,
                 entity_type,
                 since,
-                by=panel.by,
-                agencies=None if scope.all else sorted(scope.agencies),
-                areas=sorted(scope.areas) if scope.areas and not scope.agencies else None,
+                by=[name for name in panel.by if access.shows(name)],
+                admit=lambda bind: admitted((access,), ENTITIES, bind, self._broker.types),
+                observed=observed,
             )
         ids = tuple(one.id for one in found.oldest)
         page = await self._broker.query(Query(ids=ids or ("urn:none",), types=(entity_type.name,), limit=1000), actor)

@@ -5,7 +5,7 @@ A plan says what to write; the committer writes many plans in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,8 +62,14 @@ class Step:
         return self.entity.version + (self.after is None)
 
 
-def step(tenant: str, change: Change, before: Entity | None, entity_type: EntityType | None, now: Instant) -> Step:
-    """Work out one change. Raises: NotFound, AlreadyExists, Conflict, InvalidInput."""
+def step(
+    tenant: str, change: Change, before: Entity | None, entity_type: EntityType | None, now: Instant,
+    hidden: Callable[[str], bool] | None = None,
+) -> Step:  # fmt: skip
+    """Work out one change. hidden: tells of an attribute that its writer may not see it.
+
+    Raises: NotFound, AlreadyExists, Conflict, InvalidInput.
+    """
     if len(change.id) > 500 or not is_iri(change.id):
         raise InvalidInput(
             f"{change.id[:80]!r} is not a URI.", field="id", remedy="Use an id such as urn:ngsi-ld:Type:1."
@@ -77,8 +83,12 @@ def step(tenant: str, change: Change, before: Entity | None, entity_type: Entity
     creating = before is None
     if before is None or change.op in ("replace", "put"):
         merged: dict[str, Attribute] = {k: a for k, a in given.items() if a is not None}
-        if before is not None:  # nobody can send back what nobody is shown
-            merged |= {k: a for k, a in before.attrs.items() if k not in given and _is_concealed(entity_type, k)}
+        if before is not None:  # nobody can send back what they are not shown
+            unseen = {k for k in before.attrs if hidden is not None and hidden(split_key(k)[0])}
+            merged |= {
+                k: a for k, a in before.attrs.items()
+                if k not in given and (k in unseen or _is_concealed(entity_type, k))
+            }  # fmt: skip
     else:
         merged = _merge(before.attrs, given, change)
     _walk_workflow(entity_type, before, merged, change)
@@ -260,7 +270,8 @@ def _same(a: Attribute, b: Attribute) -> bool:
 def words_of(entity: Entity, entity_type: EntityType | None) -> str | None:
     """Folded text that the search index holds: fields marked `search`; for undeclared types names and descriptions."""
     if entity_type is not None:
-        names = [s.name for s in entity_type.fields.values() if s.field.search and not s.field.personal]
+        searched = (s for s in entity_type.fields.values() if s.field.search)
+        names = [s.name for s in searched if not (s.field.personal or s.field.concealed)]
     else:
         names = ["name", "title", "description", "alternateName"]
     parts = [_plain(entity.attrs[n].value) for n in names if n in entity.attrs]

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -26,6 +26,7 @@ import msgspec
 import pyarrow as pa
 
 from province.broker import arrivals
+from province.broker.admission import Bound, Columns, admitted
 from province.broker.broker import Broker
 from province.broker.database import Connection, Pool
 from province.errors import NotFound
@@ -45,6 +46,7 @@ WINDOW: Final = timedelta(hours=24)
 MAX_LETTERS: Final = 100_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Kind = Literal["device", "sender"]
+_SOURCES: Final = Columns(agency="q.agency", area="q.area", id="q.source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,17 +270,12 @@ class Quality:
         for name, entity_type in self._broker.types.items():
             if not entity_type.observed:
                 continue
-            scope = policy.scope(actor, f"{entity_type.noun}.read")
-            if scope.all:
-                yield "device", name, "true", []
-            elif not scope.nothing:
-                pairs = sorted(scope.pairs)
-                condition = (
-                    "(q.agency = ANY($4::text[]) OR q.area = ANY($5::text[])"
-                    " OR (q.agency, q.area) IN (SELECT * FROM unnest($6::text[], $7::text[])))"
-                )
-                given = [sorted(scope.agencies), sorted(scope.areas), [a for a, _ in pairs], [b for _, b in pairs]]
-                yield "device", name, condition, given
+            access = self._broker.access(actor, name)
+            if access is None or access.read.nothing:
+                continue
+            given = Bound([None] * 3)
+            condition = admitted((replace(access, public=False),), _SOURCES, given.bind, self._broker.types)
+            yield "device", name, condition, given.values[3:]
         if policy.scope(actor, "letter.read").all:
             yield "sender", "", "true", []
 

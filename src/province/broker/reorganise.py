@@ -180,8 +180,8 @@ class Reorganiser:
         done = 0
         for entity in page.items:
             waiting = to_record(Reorganisation, entity)
-            order = read_order(waiting.order)
             try:
+                order = read_order(waiting.order)  # a steward may have written the record without an order
                 known = await self._know(tenant)
                 made = plan(order, known.areas.values(), known.agencies.values(), known.ledger)
                 await self._carry_out(order, made, known, actor, waiting, waiting, at)

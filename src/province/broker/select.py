@@ -17,9 +17,10 @@ from typing import Any, Final
 import msgspec
 
 from province.broker.access import Access
+from province.broker.admission import Bind, Columns, admitted, literal
+from province.broker.conditions import names_of
 from province.broker.rows import COLUMNS
 from province.errors import InvalidInput, NotAllowed, Unsupported
-from province.identity.policy import Scope
 from province.model.geometry import Box, bounds, box_around, validate
 from province.model.query import AnyOf, Near, Query, Where, split_path
 from province.model.schema import EntityType, FieldSpec
@@ -69,6 +70,7 @@ def compile_query(
     if not 0 <= query.limit <= MAX_LIMIT:
         raise InvalidInput(f"limit {query.limit} is outside 0…{MAX_LIMIT}.", field="limit")
     named = tuple(types[t] for t in query.types if t in types)
+    access = _placed(access, query)
     b = _Builder(types, named if len(named) == len(query.types) else ())
     conditions = [f"e.tenant = {b.bind(tenant)}"]
     conditions += _type_conditions(b, query, many_typed)
@@ -108,17 +110,28 @@ def compile_query(
     return Statement(sql, count_sql, b.parameters, counted)
 
 
+def _placed(access: Sequence[Access], query: Query) -> Sequence[Access]:
+    """For a question about places: what the caller may read of the types whose place they may see.
+
+    Raises: NotAllowed when a GeoProperty is named that they may see of none.
+    """
+    if query.box is None and query.inside is None and query.near is None and not query.area:
+        return access
+    asked = [(a, query.geoproperty or place_of(a.type)) for a in access]
+    shown = [narrow for a, name in asked if (narrow := a.narrowed((name,))).shows(name)]
+    if query.geoproperty and not shown:
+        raise NotAllowed(f"the attribute {query.geoproperty!r} may not be used here.", field=query.geoproperty)
+    return shown
+
+
+def place_of(entity_type: EntityType | None) -> str:
+    """The attribute that says where an entity of the type is."""
+    return entity_type.info.place if entity_type is not None and entity_type.info.place else "location"
+
+
 def names_in(query: Query) -> set[str]:
     """The attributes that a question filters or sorts by."""
-    found = {query.order.removeprefix("-")} - {"id", "any", "name", "modified"}
-    terms = list(query.where)
-    while terms:
-        term = terms.pop()
-        if isinstance(term, AnyOf):
-            terms.extend(t for group in term.groups for t in group)
-        else:
-            found.add(split_path(term.name)[0])
-    return found
+    return ({query.order.removeprefix("-")} - {"id", "any", "name", "modified"}) | names_of(query.where)
 
 
 def _type_conditions(b: _Builder, query: Query, many_typed: bool) -> list[str]:
@@ -130,7 +143,7 @@ def _type_conditions(b: _Builder, query: Query, many_typed: bool) -> list[str]:
     if len(query.types) == 1 and not many_typed:
         # A literal, so that the partial index of a declared field can be used.
         name = query.types[0]
-        return [f"e.type = {_literal(name)}" if name in b.types else f"e.type = {b.bind(name)}"]
+        return [f"e.type = {literal(name)}" if name in b.types else f"e.type = {b.bind(name)}"]
     wanted = b.bind(list(query.types))
     if many_typed:
         return [f"(e.type = ANY({wanted}::text[]) OR e.types && {wanted}::text[])"]
@@ -140,18 +153,16 @@ def _type_conditions(b: _Builder, query: Query, many_typed: bool) -> list[str]:
 def _rights(b: _Builder, access: Sequence[Access]) -> str:
     if all(a.everything for a in access) and any(a.type is None for a in access) and len(access) == len(b.types) + 1:
         return "true"
-    groups = []
-    for a in access:
-        of_type = f"e.type = {_literal(a.type.name)}" if a.type else f"e.type <> ALL({b.bind(list(b.types))}::text[])"
-        if a.everything:
-            groups.append(of_type)
-            continue
-        ways = _within(b, a.read)
-        if a.public and a.type:
-            where = a.type.info.public_where
-            ways.append("true" if where is None else f"{_json(where[0])} = {b.bind(_encode(where[1]))}::jsonb")
-        groups.append(f"({of_type} AND ({' OR '.join(ways) or 'false'}))")
-    return "(" + " OR ".join(groups) + ")"
+    return admitted(access, ENTITIES, b.bind, b.types)
+
+
+def _is_published(entity_type: EntityType, bind: Bind) -> str:
+    where = entity_type.info.public_where
+    return "true" if where is None else f"{_json(where[0])} = {bind(_encode(where[1]))}::jsonb"
+
+
+ENTITIES = Columns(type="e.type", agency="e.agency", area="e.area", id="e.id", public=_is_published)
+"""Rows of the table `entity`, which is called e."""
 
 
 def _scopes(b: _Builder, patterns: Sequence[str]) -> str:
@@ -159,28 +170,8 @@ def _scopes(b: _Builder, patterns: Sequence[str]) -> str:
     return "(" + " AND ".join(tests) + ")"
 
 
-def _within(b: _Builder, scope: Scope) -> list[str]:
-    ways = []
-    if scope.agencies:
-        ways.append(f"e.agency = ANY({b.bind(sorted(scope.agencies))}::text[])")
-    if scope.areas:
-        ways.append(f"e.area = ANY({b.bind(sorted(scope.areas))}::text[])")
-    if scope.entities:
-        ways.append(f"e.id = ANY({b.bind(sorted(scope.entities))}::text[])")
-    if scope.pairs:
-        pairs = sorted(scope.pairs)
-        agencies, areas = b.bind([p[0] for p in pairs]), b.bind([p[1] for p in pairs])
-        found = f"SELECT * FROM unnest({agencies}::text[], {areas}::text[])"  # noqa: S608 - placeholders
-        ways.append(f"(e.agency, e.area) IN ({found})")
-    return ways
-
-
 def _json(name: str) -> str:
-    return f"(e.attrs -> {_literal(name)} -> 'value')"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"(e.attrs -> {literal(name)} -> 'value')"
 
 
 def _encode(value: Any) -> str:
@@ -225,13 +216,13 @@ def _any_language(b: _Builder, name: str, term: Where) -> str:
 
 
 def _expression(b: _Builder, name: str, path: Sequence[str], spec: FieldSpec | None) -> str:
-    literal = _literal(name) if spec is not None else b.bind(name)
+    key = literal(name) if spec is not None else b.bind(name)
     if not path:
-        return f"(e.attrs -> {literal} -> 'value')"
+        return f"(e.attrs -> {key} -> 'value')"
     # A dotted path goes into the structured value, or into a sub-attribute of that name.
     steps = b.bind(list(path))
     metas = b.bind(["meta", path[0], "value", *path[1:]])
-    base = f"(e.attrs -> {literal})"
+    base = f"(e.attrs -> {key})"
     return f"coalesce({base} -> 'value' #> {steps}::text[], {base} #> {metas}::text[])"
 
 
@@ -391,7 +382,7 @@ def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bo
     if name in ("id", "any"):
         return "e.id", descending, "text"
     if name == "name":
-        return 'e.sort_key COLLATE "C"', descending, "text"
+        return f'{_by_name(access)} COLLATE "C"', descending, "text"
     if name == "modified":
         return "e.modified_at", descending, "timestamptz"
     spec = b.spec(name)
@@ -405,6 +396,13 @@ def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bo
     there = spec.required or any(isinstance(w, Where) and w.name == name and w.op in _PRESENT for w in query.where)
     expression = _json(name) if there else f"coalesce({_json(name)}, 'null'::jsonb)"
     return expression, descending, "jsonb"
+
+
+def _by_name(access: Sequence[Access]) -> str:
+    """The order of names; entities whose name the caller may not see stand in no order of names."""
+    titled = ((a.type.name, a.shows(a.type.info.title)) for a in access if a.type is not None and a.type.info.title)
+    nameless = [literal(name) for name, shown in titled if not shown]
+    return f"(CASE WHEN e.type IN ({', '.join(nameless)}) THEN '' ELSE e.sort_key END)" if nameless else "e.sort_key"
 
 
 def _keyset(b: _Builder, query: Query, order: str, descending: bool, cast: str) -> str:

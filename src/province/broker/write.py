@@ -28,6 +28,15 @@ Check = Callable[[Change, Entity | None, str | None], None]
 row as locked, so that a right cannot be outrun by a concurrent change of owner."""
 
 
+Hides = Callable[[Entity], Callable[[str], bool]]
+"""hides(entity as locked)(attribute name): the writer may not see it, and so a replacement does not remove it."""
+
+
+def hides_nothing(_: Entity) -> Callable[[str], bool]:
+    """For writers who see everything."""
+    return lambda _: False
+
+
 Beside = Callable[[Connection], Awaitable[None]]
 """What the core writes to its own tables in the same transaction, after the changes."""
 
@@ -35,6 +44,8 @@ Beside = Callable[[Connection], Awaitable[None]]
 @dataclass(slots=True, eq=False)
 class Write:
     """changes, in order; check: the policy door.  key: idempotency key.  depth: how many rules led here.
+
+    hides: what of an entity its writer may not see.
 
     beside: for operations of the core that are more than entities; such a write may have any number of changes.
     """
@@ -47,6 +58,7 @@ class Write:
     action: str = ""
     depth: int = 0
     beside: Beside | None = None
+    hides: Hides = hides_nothing
     done: asyncio.Future[tuple[Changed, ...]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

@@ -29,6 +29,10 @@ class Client:
         self._http = httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False, verify=verify)
         self._has_token = bool(token)
 
+    def close(self) -> None:
+        """Hang up."""
+        self._http.close()
+
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """GET, decoded."""
         return self._call("GET", path, params=params)

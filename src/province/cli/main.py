@@ -17,6 +17,7 @@ from province.cli import exports, imports
 from province.cli.annex import add_annex
 from province.cli.audit import add_audit
 from province.cli.client import Client
+from province.cli.erasure import add_erasure
 from province.cli.operations import Operations
 from province.cli.territory import add_territory
 from province.errors import ProvinceError
@@ -79,6 +80,7 @@ def build(open_operations: Callable[[], Operations]) -> click.Group:
     add_annex(province, _client)
     add_territory(province, _client)
     add_audit(province, _operations)
+    add_erasure(province, _client)
     return province
 
 

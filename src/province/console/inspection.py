@@ -43,8 +43,42 @@ ACTIONS: Final[Mapping[str, str]] = {
     "access.explained": mark("asked why somebody has access"),
     "grant.created": mark("gave a role"),
     "grant.withdrawn": mark("withdrew a role"),
+    "grant.delegated": mark("delegated a role"),
+    "grant.named": mark("named a post"),
+    "role.changed": mark("changed a role"),
+    "account.created": mark("made an account"),
+    "account.disabled": mark("closed an account"),
+    "account.enabled": mark("opened an account again"),
+    "account.password_changed": mark("changed the own password"),
+    "account.password_reset": mark("set a new password"),
+    "token.created": mark("made an access token"),
+    "token.revoked": mark("revoked an access token"),
+    "credential.issued": mark("gave a device its credential"),
+    "credential.revoked": mark("withdrew a device's credential"),
+    "key.rotated": mark("replaced a key"),
+    "context.created": mark("stored a context"),
+    "context.deleted": mark("removed a context"),
+    "history.corrected": mark("corrected the history"),
+    "history.withdrawn": mark("removed a value from the history"),
+    "reading.corrected": mark("corrected a reading"),
+    "reading.invalidated": mark("marked readings as invalid"),
+    "reading.deleted": mark("deleted readings"),
+    "reading.restored": mark("took a correction back"),
+    "readings.erased": mark("erased all readings"),
+    "readings.expired": mark("removed readings past their time"),
+    "erasure.decided": mark("decided an erasure"),
+    "erasure.done": mark("carried out an erasure"),
+    "consent.given": mark("gave a consent"),
+    "consent.withdrawn": mark("withdrew a consent"),
+    "retention.declared": mark("declared how long readings are kept"),
 }
-"""Words for the audit's actions; a pack's own (`report.resolved`) are shown as they are named."""
+"""Words for the audit's actions; a pack's own (`report.resolve`, `report.resolved`) have the words of their pack."""
+CHANGES: Final[Mapping[str, str]] = {
+    "created": mark("made the record"),
+    "changed": mark("changed the record"),
+    "deleted": mark("deleted the record"),
+    "erased": mark("erased personal fields of the record"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +146,8 @@ async def mine(visit: Visit) -> Response:
     ]
     # People learn which office looked and what for; the names of officials are for inspectors.
     looks = [_row(visit, e, agencies.get(e.agency or "", e.agency or "") or e.name or e.kind) for e in found.looks]
-    return visit.page("my_data.html", {"records": records, "looks": looks})
+    given = await visit.services.protecting.consents(visit.actor) if visit.services.protecting else ()
+    return visit.page("my_data.html", {"records": records, "looks": looks, "consents": given})
 
 
 async def explain(visit: Visit) -> Response:
@@ -201,7 +236,7 @@ def _day(text: str, field: str) -> Instant | None:
 
 def _row(visit: Visit, e: Entry, who: str = "") -> Row:
     entity_type = visit.services.broker.types.get(e.type or "")
-    what = visit.words(ACTIONS[e.action]) if e.action in ACTIONS else e.action
+    what = _what(visit, e)
     if e.action in READS and e.count > 1:
         what = visit.words("saw a list of records")
     label = visit.words.label(entity_type.info.label) if entity_type else e.type or ""
@@ -216,6 +251,21 @@ def _row(visit: Visit, e: Entry, who: str = "") -> Row:
         fields=tuple(visit.words.label(specs[f].field.label) if f in specs else f for f in e.fields),
         purpose=f"{page} {e.purpose}" if e.purpose.startswith("/") else e.purpose,
     )
+
+
+def _what(visit: Visit, e: Entry) -> str:
+    """What was done, in words: the core's, or those by which its pack calls an action or a step of a workflow."""
+    if e.action in ACTIONS:
+        return visit.words(ACTIONS[e.action])
+    packs = visit.services.broker.packs
+    title = next((a.title for p in packs for a in p.actions if a.name == e.action), None)
+    entity_type = visit.services.broker.types.get(e.type or "")
+    if title is None and entity_type is not None and entity_type.info.workflow is not None:
+        title = next((one.why for one in entity_type.info.workflow.edges if one.event == e.action), None)
+    if title is not None:
+        return visit.words.label(title)
+    verb = e.action.rpartition(".")[2]
+    return visit.words(CHANGES[verb]) if verb in CHANGES else e.action
 
 
 def _title(visit: Visit, answer: Answer) -> str:

@@ -96,6 +96,9 @@ def _inspecting(services: Services, actor: Actor) -> list[tuple[str, str | Label
     found: list[tuple[str, str | Label, str | Label, str]] = [
         ("/my-data", mark("Who has looked at my data"), access, "person")
     ]
+    found.append(("/privacy", mark("Protection of personal data"), access, "help"))
+    if services.may(actor, "erasure.read"):
+        found.append(("/admin/erasures", mark("Erasure of personal data"), access, "key"))
     if services.may(actor, "audit.read"):
         found.append(("/audit", mark("Audit of access"), access, "search"))
     if services.may(actor, "audit.read") or services.may(actor, "grant.read"):

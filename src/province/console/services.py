@@ -21,6 +21,7 @@ from province.console.appointing import Posts
 from province.console.door import Door
 from province.console.inspecting import Inspecting
 from province.console.keeping import Keeping
+from province.console.protecting import Protecting
 from province.errors import ProvinceError
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
@@ -352,6 +353,8 @@ class Services:
     views: Views
     inspecting: Inspecting | None = None
     """None: an installation without the pages about access."""
+    protecting: Protecting | None = None
+    """None: an installation without erasure and consent."""
     imports: Imports | None = None
     exports: Exports | None = None
     annex: Annex | None = None

@@ -53,6 +53,24 @@ SUMS = pa.schema(
 """hour: number of hours since 1970."""
 
 
+Bind = Callable[[object], str]
+Admit = Callable[[Bind], str]
+"""admit(bind) → condition in SQL on the rows that a caller may see; bind(value) → its placeholder."""
+
+
+def everything(_: Bind) -> str:
+    """For callers who may see all."""
+    return "true"
+
+
+def _binding(values: list[object]) -> Bind:
+    def bind(value: object) -> str:
+        values.append(value)
+        return f"${len(values)}"
+
+    return bind
+
+
 async def hold(connection: Connection) -> None:
     """Until the transaction ends, nobody else adds readings to the latest values and sums, or corrects them."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _HOLD)
@@ -172,37 +190,37 @@ async def read(
     end: datetime,
     *,
     origins: Sequence[int] | None = None,
-    agencies: Sequence[str] | None = None,
-    areas: Sequence[str] | None = None,
-    pairs: Sequence[tuple[str, str]] = (),
+    admit: Admit = everything,
 ) -> list[asyncpg.Record]:
     """(start_at, area, readings, total, squares) of the hours that begin in [start, end), by hour and area.
 
-    agencies, areas, pairs: only what belongs to one of them (the caller's rights); all None and empty: everything.
+    admit: the caller's rights over rows with `agency`, `area` ("" for none) and `attribute`.
     """
-    everything = agencies is None and areas is None and not pairs
+    given: list[object] = [tenant, type, attribute, start, end, None if origins is None else list(origins)]
+    admitted = admit(_binding(given))
     return await connection.fetch(
-        "SELECT start_at, area, sum(readings)::bigint AS readings, sum(total) AS total, sum(squares) AS squares"
+        "SELECT start_at, area, sum(readings)::bigint AS readings, sum(total) AS total, sum(squares) AS squares"  # noqa: S608 - placeholders
         " FROM area_hour WHERE tenant = $1 AND type = $2 AND attribute = $3 AND start_at >= $4 AND start_at < $5"
-        " AND ($6::smallint[] IS NULL OR origin = ANY($6))"
-        " AND ($7 OR agency = ANY($8::text[]) OR area = ANY($9::text[])"
-        " OR (agency, area) IN (SELECT * FROM unnest($10::text[], $11::text[])))"
+        f" AND ($6::smallint[] IS NULL OR origin = ANY($6)) AND {admitted}"
         " GROUP BY start_at, area HAVING sum(readings) > 0 ORDER BY start_at, area",
-        tenant, type, attribute, start, end, None if origins is None else list(origins), everything,
-        list(agencies or ()), list(areas or ()), [a for a, _ in pairs], [b for _, b in pairs],
-    )  # fmt: skip
+        *given,
+    )
 
 
 def from_readings(
     lake: Lake, span: Span, type: str, placed: pa.Table, corrections: Sequence[Correction], *,
-    origins: Sequence[int] | None = None,
+    origins: Sequence[int] | None = None, admit: Admit = everything,
 ) -> list[tuple[datetime, str, int, float, float]]:  # fmt: skip
     """(start, area, readings, total, squares) per hour and area, computed from the readings of a span.
 
-    placed: columns entity and area; other entities do not count.  corrections: all that touch the span.
+    placed: columns entity, agency, area and published; other entities do not count.
+    corrections: all that touch the span.
+    admit: the caller's rights over rows with `p.agency`, `p.area`, `p.entity`, `p.published` and `r.attribute`.
     """
+    given: list[object] = [type]
+    admitted = admit(_binding(given))
     spoken_of = sorted({c.entity for c in corrections})
-    columns = ("entity", "type", "observed_at", "number", "origin")
+    columns = ("entity", "type", "attribute", "observed_at", "number", "origin")
     amended = lake.read(replace(span, entities=spoken_of), columns=columns, corrections=corrections)
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -219,9 +237,9 @@ def from_readings(
         found = connection.execute(
             f"SELECT epoch_us(observed_at) // {HOUR_US} AS hour, p.area, count(*), sum(number), sum(number * number)"  # noqa: S608
             f" FROM (SELECT {names} FROM {untouched}{others} UNION ALL SELECT {names} FROM amended) r"
-            f" JOIN placed p ON p.entity = r.entity WHERE type = ? AND number IS NOT NULL{among}"
+            f" JOIN placed p ON p.entity = r.entity WHERE r.type = $1 AND number IS NOT NULL{among} AND {admitted}"
             " GROUP BY hour, p.area ORDER BY hour, p.area",
-            [type],
+            given,
         ).fetchall()
     return [(_EPOCH + hour * _HOUR, area, n, total, squares) for hour, area, n, total, squares in found]
 

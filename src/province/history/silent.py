@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import asyncpg
 
+from province.history.area_hours import Admit, everything
 from province.history.latest import table_name
 from province.model.schema import EntityType
 
@@ -47,15 +48,23 @@ async def silent(
     *,
     by: Sequence[str] = (),
     limit: int = 100,
-    agencies: Sequence[str] | None = None,
-    areas: Sequence[str] | None = None,
+    admit: Admit = everything,
+    observed: Sequence[str] | None = None,
 ) -> Silence:
     """Registered entities of a type whose newest reading was measured before `since`, or that never sent one.
 
     by: `agency`, `area`, or names of attributes, whose values are counted.  limit: of `oldest` and of each group.
-    agencies, areas: only entities that belong to one of these (the caller's rights); None: all.
+    admit: the caller's rights over rows of the table `entity`, which is called e.
+    observed: the attributes whose readings count; None: all that are measured.
     """
-    newest = "greatest(" + ", ".join(f'l."{spec.name}_at"' for spec in entity_type.observed) + ")"
+    given: list[object] = [tenant, entity_type.name, since, limit]
+
+    def bind(value: object) -> str:
+        given.append(value)
+        return f"${len(given)}"
+
+    names = [spec.name for spec in entity_type.observed] if observed is None else observed
+    newest = "greatest(" + ", ".join(f'l."{name}_at"' for name in names) + ")"
     keys = ", ".join(
         (f"e.{name}" if name in _COLUMNS else f"e.attrs -> {_literal(name)} ->> 'value'") + f" AS k{n}"
         for n, name in enumerate(by)
@@ -64,23 +73,23 @@ async def silent(
     seen = (
         f"SELECT e.id, {newest} AS at{', ' + keys if keys else ''} FROM entity e LEFT JOIN {table_name(entity_type)} l"  # noqa: S608
         " ON l.tenant = e.tenant AND l.entity = e.id WHERE e.tenant = $1 AND e.type = $2"
-        " AND ($4::text[] IS NULL OR e.agency = ANY($4)) AND ($5::text[] IS NULL OR e.area = ANY($5))"
+        f" AND {admit(bind)}"
     )
     quiet = "at IS NULL OR at < $3"
     total = (
         f"SELECT 'sum' AS part, NULL AS label, NULL::timestamptz AS at, count(*) FILTER (WHERE {quiet}) AS n,"  # noqa: S608
         " count(*) FILTER (WHERE at IS NULL) AS m FROM seen"
     )
-    oldest = f"(SELECT 'id', id, at, 0, 0 FROM seen WHERE {quiet} ORDER BY at NULLS FIRST, id LIMIT $6)"  # noqa: S608
+    oldest = f"(SELECT 'id', id, at, 0, 0 FROM seen WHERE {quiet} ORDER BY at NULLS FIRST, id LIMIT $4)"  # noqa: S608
     groups = [
         f"(SELECT 'k{n}', k{n}, NULL, count(*) FILTER (WHERE {quiet}) AS quiet, count(*) FROM seen GROUP BY k{n}"  # noqa: S608
-        f" HAVING count(*) FILTER (WHERE {quiet}) > 0 ORDER BY quiet DESC, k{n} LIMIT $6)"
+        f" HAVING count(*) FILTER (WHERE {quiet}) > 0 ORDER BY quiet DESC, k{n} LIMIT $4)"
         for n in range(len(by))
     ]
     rows = await connection.fetch(
         f"WITH seen AS MATERIALIZED ({seen}) {' UNION ALL '.join([total, oldest, *groups])}",
-        tenant, entity_type.name, since, _listed(agencies), _listed(areas), limit,
-    )  # fmt: skip
+        *given,
+    )
     whole = next(row for row in rows if row["part"] == "sum")
     return Silence(
         count=whole["n"],
@@ -91,10 +100,6 @@ async def silent(
             for n, name in enumerate(by)
         },
     )
-
-
-def _listed(values: Sequence[str] | None) -> list[str] | None:
-    return None if values is None else list(values)
 
 
 def _literal(text: str) -> str:

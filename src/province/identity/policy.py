@@ -20,8 +20,8 @@ from province.errors import InvalidInput, NotAllowed, NotSignedIn
 from province.model.actor import Actor, Grant
 
 GUARDED: Final = frozenset(
-    ("account", "audit", "breakglass", "context", "grant", "key", "registration", "role", "secret", "session",
-     "subscription", "system", "tenant", "token")
+    ("account", "audit", "breakglass", "consent", "context", "erasure", "grant", "key", "registration", "role",
+     "secret", "session", "subscription", "system", "tenant", "token")
 )  # fmt: skip
 """Nouns that the pattern `*.verb` leaves out: `*.read` reads entities, not accounts. Only `*` reaches them unnamed."""
 

@@ -135,6 +135,8 @@ async def expand(conn: Connection, tenant: str, grants: Iterable[Grant]) -> tupl
     after: list[Grant] = []
     for grant in given:
         areas: Land = frozenset().union(*(land[a] for a in grant.areas)) if grant.areas else None
+        if areas is not None and not areas:
+            continue  # no land is nowhere; a grant without areas would be everywhere
         if grant.agency is None:
             first.append(Grant(grant.role, grant.permissions, None, areas or frozenset()))
             continue
@@ -149,14 +151,21 @@ async def expand(conn: Connection, tenant: str, grants: Iterable[Grant]) -> tupl
     return (*first, *dict.fromkeys(after))
 
 
-async def within(conn: Connection, tenant: str, agency: str | None) -> tuple[tuple[str | None, Land], ...]:
-    """What a token or subscription that was cut down to an agency reaches today; ((None, None),): it was not."""
+async def within(
+    conn: Connection, tenant: str, agency: str | None, stamps: Iterable[str] = ()
+) -> tuple[tuple[str | None, Land], ...]:
+    """What a token or subscription that was cut down to an agency, or to stamps of land, reaches today.
+
+    ((None, None),): it was not.  stamps: as a grant of then held them; what was divided since stands for its parts.
+    """
+    given = tuple(stamps)
+    land: Land = frozenset(_all(await _inside(conn, tenant, given), given)) if given else None
     if agency is None:
-        return ((None, None),)
+        return ((None, land),)
     heirs = await read_heirs(conn, tenant)
     if heirs.today(agency) == [(agency, None)] and agency in await dissolved(conn, tenant, (agency,)):
         return ()
-    return tuple(heirs.reach(agency))
+    return tuple((owner, meet(where, land)) for owner, where in heirs.reach(agency))
 
 
 def narrow(

@@ -58,6 +58,30 @@ class Field:
     hint: Label | None = None
 
 
+Ground = Literal["consent", "law", "contract", "task", "vital"]
+"""Why personal data may be held: the person agreed; a law orders it; a contract with them; a public task; to save a
+life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """What the personal fields of a type are held for, from a day on. The newest one that has begun holds.
+
+    source: of the ground, the law or decision.  keep_days: days after which the fields are erased, counted from
+    the instant in the field `after`, and not before the workflow has ended; None: until a person decides.
+    keep_source: who set that period.  also: fields that go with the personal ones, such as photos as they were sent.
+    """
+
+    purpose: Label
+    ground: Ground
+    source: Label
+    since: str
+    keep_days: int | None = None
+    after: str = ""
+    keep_source: Label | None = None
+    also: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class TypeInfo:
     """What a record class says about itself in `TYPE`.
@@ -68,6 +92,7 @@ class TypeInfo:
     by_actions: made, changed and deleted by actions, rules and feeds alone: nobody writes past what these demand.
     public_where: (field, value) that an entity must have besides, such as ("published", True).
     icon: one word, for the map.
+    processing: why its personal fields are held and for how long, dated.
     """
 
     name: str
@@ -80,6 +105,7 @@ class TypeInfo:
     public_where: tuple[str, Any] | None = None
     by_actions: bool = False
     icon: str = "dot"
+    processing: tuple[Processing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +134,16 @@ class EntityType:
     def name(self) -> str:
         """NGSI-LD type name."""
         return self.info.name
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """Names of the fields that are about a person."""
+        return tuple(s.name for s in self.fields.values() if s.field.personal)
+
+    def processing_on(self, day: str) -> Processing | None:
+        """Why personal fields are held on a civil day; None: nobody declared it."""
+        begun = [p for p in self.info.processing if p.since <= day]
+        return max(begun, key=lambda p: p.since) if begun else None
 
     @property
     def noun(self) -> str:
@@ -149,6 +185,11 @@ def describe(record: type[Record]) -> EntityType:
     for names in (*info.unique, (info.place,) if info.place else (), (info.title,) if info.title else ()):
         for missing in set(names) - set(specs):
             raise ConfigurationError(f"{record.__name__}: {missing!r} is no field.")
+    for processing in info.processing:
+        for missing in {*processing.also, processing.after} - set(specs) - {""}:
+            raise ConfigurationError(f"{record.__name__}: {missing!r} is no field.")
+        if (processing.keep_days is None) != (not processing.after):
+            raise ConfigurationError(f"{record.__name__}: a period needs `keep_days` and the field it counts from.")
     observed = tuple(s for s in specs.values() if s.field.observed)
     for spec in observed:
         if spec.required:
@@ -163,6 +204,8 @@ def _compile(record: type[Record], name: str, hint: Any) -> FieldSpec:
     mark = next((m for m in marks if isinstance(m, Field)), None)
     if mark is None:
         raise ConfigurationError(f"{record.__name__}.{name} has no Field(…) marker.")
+    if mark.personal and mark.public:
+        raise ConfigurationError(f"{record.__name__}.{name} is personal: it cannot be public too.")
     unit = next((m.code for m in marks if isinstance(m, Unit)), "")
     if get_origin(base) in (typing.Union, types.UnionType):
         options = [a for a in get_args(base) if a is not type(None)]

@@ -8,13 +8,20 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from province.model.label import Label
-from province.model.schema import Field, Record, TypeInfo
+from province.model.schema import Field, Processing, Record, TypeInfo
+from province.vocab.privacy import LAW_91
 
 
 class Person(Record, frozen=True, kw_only=True):
     """Somebody that records refer to. Every field that identifies is personal: shown only with `person.personal`."""
 
-    TYPE: ClassVar[TypeInfo] = TypeInfo("Person", Label("Người", "Person"), title="name", icon="person")
+    TYPE: ClassVar[TypeInfo] = TypeInfo(
+        "Person", Label("Người", "Person"), title="name", icon="person",
+        processing=(Processing(
+            purpose=Label("Biết ai phụ trách, liên hệ với ai", "To know who is in charge, and whom to ask"),
+            ground="task", source=LAW_91, since="2026-01-01",
+        ),),
+    )  # fmt: skip
 
     name: Annotated[str, Field(Label("Họ và tên", "Full name"), personal=True, search=True)]
     phone: Annotated[str | None, Field(Label("Điện thoại", "Phone"), personal=True)] = None

@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Final
 
 from province.model.label import Label
-from province.model.schema import Field, Record, TypeInfo
+from province.model.schema import Field, Processing, Record, TypeInfo
 from province.model.time import Instant
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
+from province.vocab.privacy import LAW_91, OWN_PERIOD
 
 PROGRESS: Final = Workflow(
     attribute="status",
@@ -51,8 +52,15 @@ class DataImport(Record, frozen=True, kw_only=True):
     """One file on its way in. Counts are of rows unless they say otherwise; of the last run or trial."""
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "DataImport", Label("Lần nhập dữ liệu", "Import"), title="fileName", workflow=PROGRESS, icon="file"
-    )
+        "DataImport", Label("Lần nhập dữ liệu", "Import"), title="fileName", workflow=PROGRESS, icon="file",
+        processing=(
+            Processing(
+                purpose=Label("Sửa những dòng bị từ chối của tệp nhập", "To mend refused rows of a file"),
+                ground="task", source=LAW_91, since="2026-01-01",
+                keep_days=90, after="startedAt", keep_source=OWN_PERIOD,
+            ),
+        ),
+    )  # fmt: skip
 
     fileName: Annotated[str, Field(Label("Tệp", "File"), indexed=True, search=True)]
     fileHash: Annotated[str, Field(Label("Mã băm SHA-256", "SHA-256"), indexed=True)]

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from province.broker.access import Access
+from province.broker.conditions import names_of
 from province.broker.linking import flatten, read_linked, targets
 from province.broker.subscriptions.happening import Happening
 from province.broker.subscriptions.sources import News, relevant
@@ -63,7 +64,7 @@ async def compose(kept: Kept, happenings: Sequence[Happening], reach: Reach) -> 
     told: list[tuple[Happening, Entity]] = []
     for one in happenings:
         access = reach.access(actor, one.entity.type)
-        if access is not None and access.admits(one.entity):
+        if access is not None and access.admits(one.entity) and _may_tell(kept.subscription, one, access):
             shown = access.show(one.entity)
             told.append((one, shown))
             await reach.note(msgspec.structs.replace(actor, purpose=f"subscription {kept.id}"), access, [shown])
@@ -76,7 +77,9 @@ async def compose(kept: Kept, happenings: Sequence[Happening], reach: Reach) -> 
     for one, entity in told:
         visible = reach.access(actor, entity.type)
         if one.deleted:
-            names = _told_names(wanted, one)
+            names = frozenset(
+                n for n in _told_names(wanted, one) if visible is not None and visible.reveals(one.entity, n)
+            )
             data.append(show_deleted(entity, wanted, context, names=names, at=one.at))
         else:
             hidden = {k for k in one.was if visible is None or not visible.reveals(one.entity, split_key(k)[0])}
@@ -86,6 +89,19 @@ async def compose(kept: Kept, happenings: Sequence[Happening], reach: Reach) -> 
     if wanted.join == "flat":
         data.extend(show_all(e, _whole(wanted), context) for e in flatten(present, linked)[len(present) :])
     return _message(kept, data, context)
+
+
+def _may_tell(wanted: Subscription, one: Happening, access: Access) -> bool:
+    """A message is itself an answer: to conditions on what its reader may not see, and to whether that has changed."""
+    asked = names_of(wanted.where) | ({wanted.geoproperty} if wanted.place is not None else set())
+    if not all(access.reveals(one.entity, name) for name in asked):
+        return False
+    if (one.is_new or one.deleted) and not wanted.watched:
+        return True
+    touched = {split_key(k)[0] for k in (*one.created, *one.updated, *one.removed)}
+    if wanted.watched:
+        touched &= wanted.watched
+    return any(access.reveals(one.entity, name) for name in touched)
 
 
 async def compose_all(kept: Kept, entities: Sequence[Entity], actor: Actor, reach: Reach) -> Message:

@@ -9,11 +9,12 @@ from typing import Annotated, ClassVar, Final
 
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.schema import Field, Record, TypeInfo
+from province.model.schema import Field, Processing, Record, TypeInfo
 from province.model.time import Instant
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
 from province.vocab.case import CHANNELS, Case
+from province.vocab.privacy import LAW_91, OWN_PERIOD
 
 CATEGORIES: Final[tuple[tuple[str, Label], ...]] = (
     ("road", Label("Đường sá, vỉa hè", "Roads and pavements")),
@@ -128,7 +129,17 @@ class Report(Case, frozen=True, kw_only=True):
         public=True,
         public_where=("published", True),
         icon="report",
-    )
+        processing=(
+            Processing(
+                purpose=Label(
+                    "Trả lời người phản ánh, hỏi thêm, chứng minh ai là tác giả",
+                    "To answer the author, ask back, and prove who the author is",
+                ),
+                ground="task", source=LAW_91, since="2026-01-01",
+                keep_days=730, after="reportedAt", keep_source=OWN_PERIOD, also=("photos",),
+            ),
+        ),
+    )  # fmt: skip
 
     code: Annotated[str | None, Field(Label("Mã phản ánh", "Code"), indexed=True, search=True, public=True)] = None
     title: Annotated[str, Field(Label("Nội dung", "What"), search=True, public=True)]
@@ -213,8 +224,16 @@ class ProtectedIdentity(Record, frozen=True, kw_only=True):
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "ProtectedIdentity", Label("Danh tính được bảo vệ", "Protected identity"), title="title", icon="report"
-    )
+        "ProtectedIdentity", Label("Danh tính được bảo vệ", "Protected identity"), title="title", icon="report",
+        processing=(
+            Processing(
+                purpose=Label("Xác minh, bảo vệ người tố cáo", "To verify a denunciation and shield its author"),
+                ground="law",
+                source=Label("Luật Tố cáo 25/2018/QH14, Điều 9", "Law on Denunciations 25/2018/QH14, article 9"),
+                since="2026-01-01",
+            ),
+        ),
+    )  # fmt: skip
 
     title: Annotated[str, Field(Label("Hồ sơ", "Record"))]
     report: Annotated[str, Field(Label("Phản ánh", "Report"), indexed=True, ref="Report")]
