@@ -15,11 +15,12 @@ import msgspec
 from province.model.cap.message import STATUSES, Message
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.schema import Field, Record, TypeInfo
+from province.model.schema import Field, Processing, Record, TypeInfo
 from province.model.time import Instant
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
 from province.vocab.alert import CATEGORIES, CERTAINTIES, SEVERITIES, URGENCIES
+from province.vocab.privacy import LAW_91
 
 SCALES: Final[tuple[tuple[str, Label], ...]] = (
     ("flood-1", Label("Lũ, báo động I", "Flood, alarm level I")),
@@ -96,6 +97,14 @@ class PublicAlert(Record, frozen=True, kw_only=True):
         public_where=("published", True),
         by_actions=True,
         icon="alert",
+        processing=(
+            Processing(
+                purpose=Label("Biết ai soạn, ai phát, ai đồng ý phát", "To know who prepared, released and agreed"),
+                ground="task",
+                source=LAW_91,
+                since="2026-01-01",
+            ),
+        ),
     )
 
     title: Annotated[str, Field(Label("Tiêu đề", "Headline"), search=True, public=True)]

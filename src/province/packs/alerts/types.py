@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Final
 
 from province.model.label import Label
-from province.model.schema import Field, Record, TypeInfo
+from province.model.schema import Field, Processing, Record, TypeInfo
 from province.model.time import Instant
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
+from province.vocab.privacy import LAW_91
 from province.vocab.sensing import Sensor, sensor_info
 
 TRUST: Final = Workflow(
@@ -57,6 +58,14 @@ class TrustedSender(Record, frozen=True, kw_only=True):
         workflow=TRUST,
         icon="agency",
         by_actions=True,
+        processing=(
+            Processing(
+                purpose=Label("Biết ai quyết định tin một nơi phát", "To know who decided to believe a sender"),
+                ground="task",
+                source=LAW_91,
+                since="2026-01-01",
+            ),
+        ),
     )
 
     sender: Annotated[str, Field(Label("Nơi phát", "Sender"), indexed=True, search=True)]
@@ -108,6 +117,14 @@ class AlertSubscriber(Record, frozen=True, kw_only=True):
         workflow=SUBSCRIPTION,
         icon="people",
         by_actions=True,
+        processing=(
+            Processing(
+                purpose=Label("Gửi cảnh báo cho nơi đã đăng ký", "To send alerts to those who asked for them"),
+                ground="task",
+                source=LAW_91,
+                since="2026-01-01",
+            ),
+        ),
     )
 
     name: Annotated[str, Field(Label("Tên", "Name"), indexed=True, search=True)]

@@ -8,12 +8,13 @@ from typing import Annotated, Any, ClassVar, Final
 
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.schema import Field, Record, TypeInfo
+from province.model.schema import Field, Processing, Record, TypeInfo
 from province.model.time import Instant
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
 from province.vocab.alert import CATEGORIES, SEVERITIES
 from province.vocab.case import Case
+from province.vocab.privacy import LAW_91
 
 REASONS: Final[tuple[tuple[str, Label], ...]] = (
     ("handled", Label("Đã xử lý xong", "Dealt with")),
@@ -194,6 +195,14 @@ class EmergencyResource(Record, frozen=True, kw_only=True):
         place="location",
         title="name",
         icon="device",
+        processing=(
+            Processing(
+                purpose=Label("Gọi được nguồn lực khi có sự cố", "To reach a resource when there is an incident"),
+                ground="task",
+                source=LAW_91,
+                since="2026-01-01",
+            ),
+        ),
     )
 
     name: Annotated[str, Field(Label("Tên", "Name"), indexed=True, search=True)]
@@ -220,6 +229,14 @@ class OperationsCentre(Record, frozen=True, kw_only=True):
         title="name",
         icon="overview",
         by_actions=True,
+        processing=(
+            Processing(
+                purpose=Label("Biết ai lập trung tâm", "To know who established the centre"),
+                ground="task",
+                source=LAW_91,
+                since="2026-01-01",
+            ),
+        ),
     )
 
     name: Annotated[str, Field(Label("Tên", "Name"), indexed=True, search=True)]
