@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import importlib.util
 import re
 import shutil
@@ -21,6 +22,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from province.app.declarations import declarations
 from province.errors import DecodeError
@@ -281,7 +283,8 @@ def fixture_of(pack: Pack, feed: Feed) -> tuple[Callable[[bytes], Any], bytes]:
 @given(data=st.data())
 def test_mutilated_payload_gives_only_a_decode_error(pack: Pack, feed: Feed, data: st.DataObject) -> None:
     decode, good = fixture_of(pack, feed)
-    how = data.draw(st.sampled_from(("cut", "flip", "random", "json")))
+    form = mutilated_xml if good.lstrip().startswith(b"<") else mutilated_json
+    how = data.draw(st.sampled_from(("cut", "flip", "random", "form")))
     if how == "cut":
         raw = good[: data.draw(st.integers(0, len(good)))]
     elif how == "flip":
@@ -292,9 +295,39 @@ def test_mutilated_payload_gives_only_a_decode_error(pack: Pack, feed: Feed, dat
     elif how == "random":
         raw = data.draw(st.binary(max_size=300))
     else:
-        raw = msgspec.json.encode(mutilate(msgspec.json.decode(good), data))
+        raw = form(good, data)
     with suppress(DecodeError):
         decode(raw)
+
+
+def mutilated_json(good: bytes, data: st.DataObject) -> bytes:
+    """The document with one place replaced."""
+    return msgspec.json.encode(mutilate(msgspec.json.decode(good), data))
+
+
+def mutilated_xml(good: bytes, data: st.DataObject) -> bytes:
+    """The document with one element taken out, doubled, renamed, moved, filled with junk, or given an attribute."""
+    root = etree.fromstring(good)
+    every = list(root.iter(etree.Element))
+    chosen = every[data.draw(st.integers(0, len(every) - 1))]
+    parent = chosen.getparent()
+    how = data.draw(st.sampled_from(("out", "double", "rename", "move", "text", "attribute")))
+    if how == "out" and parent is not None:
+        parent.remove(chosen)
+    elif how == "double" and parent is not None:
+        parent.append(copy.deepcopy(chosen))
+    elif how == "rename":
+        chosen.tag = data.draw(st.sampled_from(("x", "{urn:x}y", every[-1].tag, every[0].tag)))
+    elif how == "move" and parent is not None:
+        parent.insert(0, chosen)
+    elif how == "text":
+        chosen.text = data.draw(st.text("0123456789abcXYZ ,.:+-=é", max_size=20))
+    else:
+        chosen.set(
+            data.draw(st.sampled_from(("a", "URI", "Algorithm", "{urn:x}b"))),
+            data.draw(st.sampled_from(("", "#x", "1"))),
+        )
+    return bytes(etree.tostring(root))
 
 
 JUNK = st.one_of(

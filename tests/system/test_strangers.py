@@ -32,7 +32,8 @@ PUBLIC = (
     r"/list/.*", r"/entity/.*", r"/map", r"/wall", r"/console/areas\.geojson", r"/console/map/.*", r"/console/pick/.*",
     r"/console/series/.*", r"/report", r"/r/.*", r"/addresses", r"/api/addresses", r"/phu-luc-xiv.*",
     r"/ngsi-ld/v1/(entities|types|attributes|temporal/entities|entityOperations/query).*",
-    r"/api/actions", r"/api/annex(/.*)?", r"/open311/v2/.*", r"/privacy", r"/sos",
+    r"/alerts", r"/alerts/(public|cap|feed\.atom|certificate\.pem).*", r"/api/actions", r"/api/annex(/.*)?",
+    r"/open311/v2/.*", r"/privacy", r"/sos",
 )  # fmt: skip
 """What may answer a stranger with more than a refusal; each shows public entities and public fields alone."""
 

@@ -18,7 +18,7 @@ from province.adapters.pdf import Printer
 from province.adapters.photo import Photos
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
-from province.app import boards, inspection, keeping, letters, messaging, posts, privacy
+from province.app import alerting, boards, inspection, keeping, letters, messaging, posts, privacy
 from province.app.annex import Annex
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI
@@ -124,6 +124,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
     """All services of the console."""
     core = desk.core
     settings = core.settings
+    signing = alerting.Signing(core)
 
     async def session(cookie: str, stranger: Actor) -> console.Session | None:
         caller: Caller = await desk.authenticator.identify(
@@ -174,6 +175,9 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         tokens=_tokens(desk),
         dead_letters=letters.build(core),
         boards=boards.build(core),
+        signed_alert=signing.document,
+        alert_certificate=signing.certificate,
+        alert_tones=lambda: alerting.tones(now()),
         land=desk.land,
         posts=posts.build(core, desk.authenticator),
         keeping=keeping.build(core),

@@ -8,8 +8,10 @@ from province.adapters import notices
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
 from province.app import messaging, privacy, territory
+from province.app.alerting import Courier
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
+from province.app.gathering import Gathering
 from province.app.readiness import announce
 from province.app.subscribing import Subscriptions
 from province.broker.quality import Quality
@@ -47,6 +49,8 @@ async def main(settings: Settings) -> None:
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
                 group.create_task(territory.keep(core))
+                group.create_task(Courier(core).run())
+                group.create_task(Gathering(core).run())
                 group.create_task(privacy.erasures(core).run(core.tenants))
         finally:
             await outbound.close()

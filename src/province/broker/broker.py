@@ -23,7 +23,7 @@ from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import ENTITIES, compile_query, make_token, names_in
 from province.broker.transient import alive
 from province.broker.write import Hides, Write
-from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError
+from province.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn, ProvinceError
 from province.model.actor import Actor, system
 from province.model.change import Change, Changed
 from province.model.entity import Attribute, Entity, split_key
@@ -157,6 +157,12 @@ class Broker:
             area = before.area if before else None
             self._rights.require(actor, f"{noun}.{verb}", tuple(agencies), area, change.id)
             self._rights.require_open(entity_type, (split_key(key)[0] for key in change.attrs))
+            if entity_type is not None and entity_type.info.by_actions:
+                raise NotAllowed(
+                    f"a {entity_type.name} is written by actions alone.",
+                    field="type",
+                    remedy="GET /api/actions lists what can be done with it.",
+                )
 
         return check
 

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from province.console import forms
+from province.console import forms, warnings
 from province.console.boards import alert_line
 from province.console.display import entity_href, show, title_of, unit_symbol
 from province.console.entity import actions_of, choices, steps_of
 from province.console.lists import titles_of
 from province.console.services import Boards, Reading
 from province.console.visit import Visit
-from province.errors import NotFound, ProvinceError
+from province.errors import NotFound, NotSignedIn, ProvinceError
 from province.model.entity import Entity
 from province.model.query import Query, Where
 from province.model.time import Instant, parse_instant
@@ -30,7 +30,11 @@ STATES: Final = {"open": OPEN, "cleared": ("cleared",), "closed": ("closed",), "
 
 
 async def alerts(visit: Visit) -> Response:
-    """Alerts, the newest first; those that are not over unless another tab is asked for."""
+    """Alerts, the newest first; those that are not over unless another tab is asked for. Strangers: those to them."""
+    if visit.session is None:
+        if visit.services.signed_alert is None:
+            raise NotSignedIn("this needs an account.", remedy="Sign in.")
+        return await warnings.warnings(visit)
     wanted = visit.request.query_params.get("state", "open")
     states = STATES.get(wanted, OPEN)
     where = (Where("status", "in", list(states)),) if states else ()

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_origin
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -28,11 +28,15 @@ from province.model.schema import EntityType, FieldSpec
 from province.model.text import fold
 from province.model.time import Instant
 from province.pack import Action, Notice
+from province.vocab.area import LOCAL
 
 ALERT: Final = "Alert"
+INCIDENTS: Final = ("Incident", "IncidentTask")
 HISTORY: Final = 200
 CHOICES: Final = 25
 """An input that names another entity is a list to choose from up to this many; beyond, names are typed and found."""
+MANY: Final = 300
+"""The same for an input that names several, each with a box to tick: a province has fewer wards and communes."""
 RELATED: Final = 6
 """Entities that point here, of each kind; the register shows the rest."""
 
@@ -68,6 +72,9 @@ async def entity(visit: Visit) -> Response:
     found = await visit.services.broker.get(visit.request.path_params["id"], visit.actor)
     if found.type == ALERT and visit.session is not None and "whole" not in visit.request.query_params:
         return visit.see(f"/alerts/{found.id}")  # where it says why
+    if found.type in INCIDENTS and visit.session is not None and "whole" not in visit.request.query_params:
+        whose = found.id if found.type == "Incident" else found.value("incident")
+        return visit.see(f"/incidents/{whose}")  # where everything about it is done
     return await render(visit, found)
 
 
@@ -269,8 +276,12 @@ async def choices(visit: Visit, action: Action) -> dict[str, tuple[tuple[str, st
         if wanted is None or wanted.name in result:
             continue
         alive = (Where("validTo", "absent"),) if "validTo" in wanted.fields else ()
+        many = get_origin(spec.kind) is tuple
+        if many and wanted.name == "Area":
+            alive = (*alive, Where("kind", "in", sorted(LOCAL)))
+        limit = MANY if many else CHOICES
         page = await visit.services.broker.query(
-            Query(types=(wanted.name,), where=alive, order="name", limit=CHOICES, latest=False), visit.actor
+            Query(types=(wanted.name,), where=alive, order="name", limit=limit, latest=False), visit.actor
         )
         if not page.next:
             result[wanted.name] = tuple((e.id, title_of(e, wanted)) for e in page.items)

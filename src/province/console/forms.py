@@ -26,9 +26,10 @@ LONG: Final = frozenset(("description", "note", "reason", "answer", "comment", "
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field. kind: text, long, number, integer, boolean, instant, choice or place.
+    """One field. kind: text, long, number, integer, boolean, instant, choice, many or place.
 
-    options: (value, name on screen) of a choice.  bounds: first view of the map of a place.
+    options: (value, name on screen) of a choice, or of many that may be chosen together.
+    bounds: first view of the map of a place.
     ref: entity type that a text names, by id or by name.
     """
 
@@ -70,7 +71,8 @@ def form_of(
 def _field(spec: Input, words: Words, bounds: Box, choices: tuple[tuple[str, str], ...], unit: str) -> FormField:
     names = dict(spec.field.names)
     options = tuple((v, words.label(names[v]) if v in names else v) for v in spec.field.values) or choices
-    kind = "choice" if options else _kind(spec)
+    many = get_origin(_plain_type(spec.kind)) is tuple
+    kind = "many" if many else "choice" if options else _kind(spec)
     default = spec.default
     if isinstance(default, datetime):
         default = None
@@ -121,6 +123,9 @@ def read(form: ActionForm, data: FormData) -> dict[str, Any]:
             place = _place(field.name, data)
             if place is not None:
                 inputs[field.name] = place
+            continue
+        if field.kind == "many":
+            inputs[field.name] = [one for one in data.getlist(field.name) if isinstance(one, str) and one]
             continue
         given = data.get(field.name)
         text = given.strip() if isinstance(given, str) else ""

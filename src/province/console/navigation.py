@@ -47,12 +47,16 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
     if services.annex is not None:
         found.append(("/phu-luc-xiv", mark("The plan (Annex XIV)"), "", "plan"))
     found.append(("/map", mark("Map"), "", "map"))
+    if services.signed_alert is not None:
+        found.append(("/alerts/public", mark("Alerts to the public"), "", "alert"))
     if services.land is not None:
         found.append(("/addresses", mark("Addresses, old and new"), "", "search"))
     if person and services.boards is not None:
         found.append(("/boards", mark("Domain boards"), "", "chart"))
         if services.may(actor, "alert.read"):
             found.append(("/alerts", mark("Alerts"), "", "alert"))
+    if person and "Incident" in services.broker.types and services.may(actor, "incident.read"):
+        found.append(("/centres", mark("Operations centre"), "", "overview"))
     if person:
         found += registers(services, actor)
         operations = mark("Operations")

@@ -370,6 +370,12 @@ class Services:
     """(template, data) → PDF."""
     boards: Boards | None = None
     """None: an installation without boards."""
+    signed_alert: Callable[[str, Actor], Awaitable[bytes]] | None = None
+    """(alert to the public, actor) → signed CAP XML. Raises: NotFound."""
+    alert_certificate: Callable[[str], Awaitable[bytes]] | None = None
+    """(tenant) → PEM of the certificate that our alerts are signed with."""
+    alert_tones: Callable[[], Mapping[str, str]] = dict
+    """() → the colour of each of Vietnam's levels, by its name."""
     max_upload_bytes: int = 12 * 1024**2
     secure_cookies: bool = False
     """Set when the public address is https."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from province.console import maps, overview
+from province.console import centres, maps, overview
 from province.console.display import show, title_of
 from province.console.visit import Visit
 from province.errors import InvalidInput
@@ -36,7 +36,12 @@ async def wall(visit: Visit) -> Response:
         overview.alerts_of(visit),
         _charts(visit),
     )
-    boards = ["alerts"] if alerts is not None else []
+    area, centre = await centres.area_of(visit, params.get("centre", ""))
+    room = None
+    if visit.session is not None and "Incident" in visit.services.broker.types:
+        room = await centres.room_of(visit, area, centre)
+    boards = ["centre"] if room is not None else []
+    boards += ["alerts"] if alerts is not None else []
     boards += ["map", "numbers"]
     if charts:
         boards.append("charts")
@@ -53,6 +58,7 @@ async def wall(visit: Visit) -> Response:
         "charts": charts,
         "words_of": visit.words,
         "duties": duties,
+        "room": room,
         "alerts": alerts,
         "layers": [x for x in maps.described(visit) if x["checked"]],
         "bounds": visit.services.bounds,

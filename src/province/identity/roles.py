@@ -48,6 +48,10 @@ CORE: Final[Mapping[str, tuple[Label, tuple[str, ...]]]] = {
     ),
     "inspector": (Label("Thanh tra truy cập", "Inspector of access"), ("audit.read",)),
     "duty-officer": (Label("Trực ban khẩn cấp", "Duty officer for emergencies"), ("breakglass.open",)),
+    "decision-maker": (Label("Lãnh đạo quyết định", "Decision maker"), ("*.read",)),
+    "alert-officer": (Label("Cán bộ cảnh báo", "Alert officer"), ("*.read", "file.create")),
+    "centre-administrator": (Label("Quản trị trung tâm điều hành", "Administrator of the centre"), ("*.read",)),
+    "emergency-commander": (Label("Chỉ huy khẩn cấp", "Emergency commander"), ("*.read", "file.create")),
     "resident": (Label("Người dân", "Resident"), ("file.create",)),
 }
 """Core roles. None but the administrator sees personal data: a pack adds `<type>.personal` where its work needs it."""

@@ -49,6 +49,7 @@ DURABLE = "observations"
 BATCH_ROWS = 8_192
 _FETCH = 1_000
 _WAIT_S = 1.0
+_ANSWER = re.compile(re.escape(PREFIX) + r"devices\.[^.]+\.acks")
 _SUBJECT = re.compile(re.escape(PREFIX) + r"devices\.([^.]+)\.(?:data|attrs)")
 
 
@@ -239,6 +240,8 @@ class Intake:
     ) -> None:
         groups: dict[str, _Group] = {}
         for one in deliveries:
+            if _ANSWER.fullmatch(one.subject):
+                continue  # an answer to a command: whoever sent the command hears it directly
             match = _SUBJECT.fullmatch(one.subject)
             device = devices.get(match[1]) if match else None
             if device is None or device.type is None:

@@ -89,6 +89,7 @@ class TypeInfo:
     name: NGSI-LD type name.  unique: keys, each a tuple of field names that no two entities of a tenant share.
     place: field that holds the location.  title: field shown as the entity's name.
     public: anonymous callers may read entities of this type (only fields marked public).
+    by_actions: made, changed and deleted by actions, rules and feeds alone: nobody writes past what these demand.
     public_where: (field, value) that an entity must have besides, such as ("published", True).
     icon: one word, for the map.
     processing: why its personal fields are held and for how long, dated.
@@ -102,6 +103,7 @@ class TypeInfo:
     workflow: Workflow | None = None
     public: bool = False
     public_where: tuple[str, Any] | None = None
+    by_actions: bool = False
     icon: str = "dot"
     processing: tuple[Processing, ...] = ()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import atlas, cases, devices, environment, plan, reports
+from province.packs import alerts, atlas, cases, devices, environment, incidents, plan, reports
 
 BUILT_IN: tuple[Pack, ...] = (
+    alerts.PACK,
     atlas.PACK,
     cases.PACK,
     devices.PACK,
     environment.PACK,
+    incidents.PACK,
     plan.PACK,
     reports.PACK,
 )

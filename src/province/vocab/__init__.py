@@ -24,6 +24,7 @@ from province.vocab.industry import ThreePhaseAcMeasurement
 from province.vocab.mandate import Mandate
 from province.vocab.park import IndustrialPark
 from province.vocab.person import Person
+from province.vocab.public_alert import PublicAlert
 from province.vocab.reorganisation import Reorganisation
 from province.vocab.road import Road
 from province.vocab.sensing import Device, Sensor
@@ -60,6 +61,7 @@ TYPES: Final[tuple[type[Record], ...]] = (
     Road,
     Waterway,
     Alert,
+    PublicAlert,
     DataImport,
     *SENSORS,
 )
@@ -67,5 +69,5 @@ TYPES: Final[tuple[type[Record], ...]] = (
 
 __all__ = [
     "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Mandate", "Person",
-    "Reorganisation", "Road", "Task", "Waterway", "WorkingYear",
+    "PublicAlert", "Reorganisation", "Road", "Task", "Waterway", "WorkingYear",
 ]  # fmt: skip

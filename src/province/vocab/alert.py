@@ -190,3 +190,9 @@ class Alert(Record, frozen=True, kw_only=True):
             names=CLOSING,
         ),
     ] = None
+    incident: Annotated[str | None, Field(Label("Sự cố", "Incident"), indexed=True, ref="Incident")] = None
+    shelvedUntil: Annotated[
+        Instant | None,
+        Field(Label("Tạm gác đến", "Set aside until"), indexed=True, hint=Label("Tự trở lại", "Comes back by itself")),
+    ] = None
+    shelvedReason: Annotated[str | None, Field(Label("Lý do tạm gác", "Why it is set aside"))] = None
