@@ -82,8 +82,8 @@ def pages(client: httpx.Client, rounds: int) -> list[dict[str, object]]:
         "queue of an agency, by limit": f"/list/Report?assignedTo=urn:ngsi-ld:Agency:bench-7&{by_limit}",
         "queue of all, one state, by limit": f"/list/Report?{by_limit}",
         "newest changes": "/list/Report",
-        "words": "/list/Report?q=le+loi+so+777777",
-        "one case": "/entity/urn:ngsi-ld:Report:bench-777797",
+        "words": "/list/Report?q=le+loi+so+77777",
+        "one case": "/entity/urn:ngsi-ld:Report:bench-97",
     }
     rows: list[dict[str, object]] = []
     for name, path in asked.items():
