@@ -276,6 +276,8 @@ def _search(
             away = np.random.choice(live, n, False)
         was[:] = chosen
         room = left
+        # Mostly near the greedy order, now and then far from it: one dear option may stand in the way of a better plan.
+        noise = 0.4 if np.random.random() < 0.7 else 5.0
         for g in away:
             for k in range(first[g], first[g + 1]):
                 j = members[k]
@@ -287,7 +289,7 @@ def _search(
             if open_[g] == 0:
                 room += shared[g]
         room = _fill(
-            start, rows, row_start, columns, weight, cost, site, shared, usable, chosen, count, gain, open_, room, 0.4
+            start, rows, row_start, columns, weight, cost, site, shared, usable, chosen, count, gain, open_, room, noise
         )
         now, n_changed = value, 0
         for j in range(len(chosen)):
