@@ -38,6 +38,9 @@ SIGNED_IN = (
     "/admin/accounts",
     "/admin/tokens",
     "/report",
+    "/privacy",
+    "/sos",
+    "/work",
 )
 PUBLIC = (
     "/",
@@ -48,6 +51,8 @@ PUBLIC = (
     "/sign-in",
     "/sign-in?next=/map",
     "/report",
+    "/privacy",
+    "/sos",
     "/map",
     "/list/Station",
     "/r/" + "s" * 32,

@@ -79,7 +79,7 @@ def held(visit: Visit) -> list[Held]:
 
 async def overview(visit: Visit) -> Response:
     """What is held, why, for how long. For everybody."""
-    return visit.page("privacy.html", {"held": held(visit), "label": visit.words.label, "today": civil_day(now())})
+    return visit.page("privacy.html", {"held": held(visit), "label": visit.words.label, "day": visit.words.day})
 
 
 def _service(visit: Visit) -> Protecting:
