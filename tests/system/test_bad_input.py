@@ -406,7 +406,7 @@ async def test_the_command_line(product: Product, tmp_path: Path) -> None:
         (("get", "urn:x:\udcff"), "id"),
         (("get", "urn:ngsi-ld:Report:none"), "none"),
         (("act", "no.such", "urn:x:1"), "no.such"),
-        (("act", "report.submit", "--set", "title=x"), "category"),
+        (("act", "report.submit", "--set", "title=x"), "location"),
         (("act", "report.submit", "--set", "title=[1]"), "title"),
         (("restore", str(tmp_path / "empty"), "--keys", str(tmp_path / "binary")), "PROVINCE_HOME"),
     ]

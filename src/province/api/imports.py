@@ -57,13 +57,18 @@ async def find(call: Call) -> Response:
     found = await imports_of(call).find(call.actor, body["hash"], mapping)
     if found is None:
         raise NotFound("this file was not imported by this mapping.", field="hash", remedy="Send it.")
-    return json_response(shown(found, running=imports_of(call).is_running(found.id, call.actor)))
+    return await _now(imports_of(call), found.id, call)
 
 
 async def get(call: Call) -> Response:
     """An import with the counts of this moment."""
-    service, id = imports_of(call), path_id(call)
-    return json_response(shown(await service.get(id, call.actor), running=service.is_running(id, call.actor)))
+    return await _now(imports_of(call), path_id(call), call)
+
+
+async def _now(service: Imports, id: str, call: Call) -> Response:
+    # First whether it runs, then its counts: those of one that does not run are the last ones.
+    running = service.is_running(id, call.actor)
+    return json_response(shown(await service.get(id, call.actor), running=running))
 
 
 async def describe(call: Call) -> Response:
@@ -77,7 +82,7 @@ async def start(call: Call) -> Response:
     """Begin, or go on with, an import. `trial=true`: count and check, write nothing."""
     service, id = imports_of(call), path_id(call)
     record = await service.start(id, call.actor, trial=call.flag("trial"))
-    return json_response(shown(record, running=service.is_running(id, call.actor)), 202)
+    return json_response(shown(record, running=True), 202)  # it may be over by now: `get` tells
 
 
 async def undo(call: Call) -> Response:

@@ -171,6 +171,8 @@ class Imports:
         _ = folder.source
         if folder.is_busy() or id in self._tasks:
             raise Conflict("the import is running.", field="status", remedy="Wait for its end.")
+        if record.status == "running":  # it may have ended since it was looked at
+            record, folder = await self._register.open(id, actor)
         if record.status in ("done", "undone", "failed"):
             raise Conflict(f"the import is {record.status}.", field="status", remedy="Send the file again.")
         policy.require(actor, "dataimport.change", agency=(await self._door.get(id, actor, latest=False)).agency)
@@ -272,7 +274,8 @@ class Imports:
         if record.status != "running" and id not in self._tasks:
             return record
         if not folder.is_busy() and id not in self._tasks:
-            return msgspec.structs.replace(record, status="interrupted")
+            record, _ = await self._register.open(id, actor)  # it may have ended since it was looked at
+            return msgspec.structs.replace(record, status="interrupted") if record.status == "running" else record
         state = folder.read_state()
         return msgspec.structs.replace(
             record, rows=state.rows, taken=state.taken, refused=state.refused, created=state.created,
