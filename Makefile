@@ -9,7 +9,7 @@ FAST := not slow and not browser and not fault
 run: install islands  ## start everything with the example; Ctrl-C stops it
 	$(BIN)/province run
 
-test: install islands  ## the fast tests with few examples of each property, one to two minutes
+test: install islands  ## the fast tests with few examples of each property, two to three minutes
 	PROVINCE_TESTS=quick $(PYTEST) -n 2 -m "$(FAST)"
 
 check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests with all examples
