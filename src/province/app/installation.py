@@ -321,7 +321,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
             for held in asyncio.all_tasks():
                 stack = io.StringIO()
                 held.print_stack(file=stack)
-                log.warning(json.dumps({"closing": "gave up", "task": held.get_name(), "where": stack.getvalue()}))
+                log.warning("closing was given up", extra={"task": held.get_name(), "where": stack.getvalue()})
             logging.shutdown()
             os._exit(1)
 

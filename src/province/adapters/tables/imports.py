@@ -167,12 +167,11 @@ class Imports:
 
     async def start(self, id: str, actor: Actor, *, trial: bool = False) -> DataImport:
         """Begin, try, or go on with an import. Raises: Conflict when it runs or is over, NotFound without its file."""
+        running = self.is_running(id, actor)  # looked at first, as `get` does
         record, folder = await self._register.open(id, actor)
         _ = folder.source
-        if folder.is_busy() or id in self._tasks:
+        if running or id in self._tasks:
             raise Conflict("the import is running.", field="status", remedy="Wait for its end.")
-        if record.status == "running":  # it may have ended since it was looked at
-            record, folder = await self._register.open(id, actor)
         if record.status in ("done", "undone", "failed"):
             raise Conflict(f"the import is {record.status}.", field="status", remedy="Send the file again.")
         policy.require(actor, "dataimport.change", agency=(await self._door.get(id, actor, latest=False)).agency)
@@ -267,15 +266,15 @@ class Imports:
 
     async def get(self, id: str, actor: Actor) -> DataImport:
         """An import with the counts of this moment. One whose process died shows as interrupted."""
+        running = self.is_running(id, actor)  # looked at first: what is read of one that has ended is its last word
         record, folder = await self._register.open(id, actor)
         if record.startedBy == actor.id and record.refused and not record.firstRefused:
             # Cells of refused rows may be personal, so the register hides them; who sent them has seen them before.
             record = msgspec.structs.replace(record, firstRefused=tuple(folder.read_state().first))
         if record.status != "running" and id not in self._tasks:
             return record
-        if not folder.is_busy() and id not in self._tasks:
-            record, _ = await self._register.open(id, actor)  # it may have ended since it was looked at
-            return msgspec.structs.replace(record, status="interrupted") if record.status == "running" else record
+        if not running and id not in self._tasks:
+            return msgspec.structs.replace(record, status="interrupted")
         state = folder.read_state()
         return msgspec.structs.replace(
             record, rows=state.rows, taken=state.taken, refused=state.refused, created=state.created,
