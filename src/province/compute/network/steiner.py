@@ -19,6 +19,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from province.compute.claim import Certified
 from province.compute.network.graph import Graph, Integers
 from province.errors import InvalidInput
 
@@ -29,17 +30,12 @@ _STEPS: Final = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Certified):
     """edges: places in the graph, ascending.  cost: their sum.  bound: no tree costs less."""
 
     edges: Integers
     cost: float
     bound: float
-
-    @property
-    def gap(self) -> float:
-        """(cost − bound) / cost; 0 when the cost is 0."""
-        return max(0.0, (self.cost - self.bound) / self.cost) if self.cost else 0.0
 
 
 def solve(graph: Graph, terminals: Integers, *, rounds: int = 600, seconds: float = 10.0, seed: int = 0) -> Tree:

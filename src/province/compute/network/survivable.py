@@ -16,6 +16,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.csgraph import maximum_flow
 
+from province.compute.claim import Certified
 from province.compute.network.graph import Floats, Graph, Integers
 from province.compute.siting import highs
 from province.errors import InvalidInput
@@ -25,18 +26,13 @@ _SCALE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Survivable:
+class Survivable(Certified):
     """edges: places in the graph, ascending.  cost: their sum.  bound: no survivable network costs less."""
 
     edges: Integers
     cost: float
     bound: float
     proved: bool
-
-    @property
-    def gap(self) -> float:
-        """(cost − bound) / cost; 0 when the cost is 0."""
-        return max(0.0, (self.cost - self.bound) / self.cost) if self.cost else 0.0
 
 
 def solve(graph: Graph, terminals: Integers, *, seconds: float = 60.0) -> Survivable:

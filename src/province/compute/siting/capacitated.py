@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from province.compute.claim import Certified
 from province.compute.siting import highs
 from province.errors import InvalidInput
 
@@ -21,7 +22,7 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Capacitated:
+class Capacitated(Certified):
     """open: sites, ascending.  share: (demand, sites), the part of a demand that a site serves; rows sum to 1.
 
     cost: fixed and serving.  bound: no plan costs less.  proved: they agree within the solver's tolerance.
@@ -32,11 +33,6 @@ class Capacitated:
     cost: float
     bound: float
     proved: bool
-
-    @property
-    def gap(self) -> float:
-        """(cost − bound) / cost; 0 when the cost is 0."""
-        return max(0.0, (self.cost - self.bound) / self.cost) if self.cost else 0.0
 
 
 def solve(

@@ -7,25 +7,14 @@ they were given. A claim is refused with the first condition that it breaks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from province.errors import InvalidInput
+from province.compute.claim import RELATIVE, Checked, false, least, near
 
 Floats = npt.NDArray[np.float64]
-_RELATIVE = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """objective: as recomputed.  bound: as claimed, and not contradicted.  gap: between them, over the objective."""
-
-    objective: float
-    bound: float
-    gap: float
 
 
 def median(
@@ -35,12 +24,12 @@ def median(
     """Check a p-median plan. Raises: InvalidInput naming what is false."""
     opened = _distinct(chosen, distance.shape[1])
     if len(opened) != p:
-        raise _false(f"{len(opened)} sites are open, not {p}.")
+        raise false(f"{len(opened)} sites are open, not {p}.")
     _kept(opened, fixed, forbidden)
     total = 0.0
     for i in range(distance.shape[0]):
         total += min(float(distance[i, j]) for j in opened) * (1.0 if weight is None else float(weight[i]))
-    return _least(total, claimed, bound)
+    return least(total, claimed, bound)
 
 
 def covering(
@@ -54,8 +43,8 @@ def covering(
     wanted = np.ones(covers.shape[0]) if need is None else np.asarray(need)
     short = np.flatnonzero(times < wanted)
     if len(short):
-        raise _false(f"demand {short[0]} is covered {times[short[0]]} times, not {wanted[short[0]]:g}.")
-    return _least(sum(float(cost[j]) for j in opened), claimed, bound)
+        raise false(f"demand {short[0]} is covered {times[short[0]]} times, not {wanted[short[0]]:g}.")
+    return least(sum(float(cost[j]) for j in opened), claimed, bound)
 
 
 def budgeted(
@@ -71,13 +60,13 @@ def budgeted(
     if site is not None and site_cost is not None:
         paid = {int(site[j]) for j in opened} - {int(site[j]) for j in given}
         spent += sum(float(site_cost[g]) for g in paid)
-    if spent > budget * (1 + _RELATIVE):
-        raise _false(f"the plan spends {spent:g} of a budget of {budget:g}.")
+    if spent > budget * (1 + RELATIVE):
+        raise false(f"the plan spends {spent:g} of a budget of {budget:g}.")
     covered = float(np.asarray(weight)[_times(covers, opened) > 0].sum())
-    if not _near(covered, claimed):
-        raise _false(f"it covers {covered:.9g}, not {claimed:.9g} as claimed.")
-    if bound < covered * (1 - _RELATIVE):
-        raise _false(f"the bound {bound:.9g} is below what the plan itself covers, {covered:.9g}.")
+    if not near(covered, claimed):
+        raise false(f"it covers {covered:.9g}, not {claimed:.9g} as claimed.")
+    if bound < covered * (1 - RELATIVE):
+        raise false(f"the bound {bound:.9g} is below what the plan itself covers, {covered:.9g}.")
     return Checked(covered, bound, (bound - covered) / covered if covered else float(bound > 0))
 
 
@@ -89,19 +78,19 @@ def capacitated(
     opened = _distinct(chosen, serving.shape[1])
     _kept(opened, fixed, forbidden)
     closed = np.setdiff1d(np.arange(serving.shape[1]), opened)
-    if share.min() < -_RELATIVE or np.abs(share.sum(axis=1) - 1).max() > _RELATIVE:
-        raise _false(f"demand {int(np.abs(share.sum(axis=1) - 1).argmax())} is not served exactly once.")
-    if share[:, closed].max(initial=0.0) > _RELATIVE:
-        raise _false("a closed site serves.")
-    if single and ((share > _RELATIVE) & (share < 1 - _RELATIVE)).any():
-        raise _false("a demand is divided between sites.")
+    if share.min() < -RELATIVE or np.abs(share.sum(axis=1) - 1).max() > RELATIVE:
+        raise false(f"demand {int(np.abs(share.sum(axis=1) - 1).argmax())} is not served exactly once.")
+    if share[:, closed].max(initial=0.0) > RELATIVE:
+        raise false("a closed site serves.")
+    if single and ((share > RELATIVE) & (share < 1 - RELATIVE)).any():
+        raise false("a demand is divided between sites.")
     total = sum(float(fixed_cost[j]) for j in opened)
     for j in opened:
         load = sum(float(share[i, j]) * float(demand[i]) for i in range(len(demand)))
         if load > float(capacity[j]) * (1 + 1e-5):
-            raise _false(f"site {j} serves {load:g} with a capacity of {capacity[j]:g}.")
+            raise false(f"site {j} serves {load:g} with a capacity of {capacity[j]:g}.")
         total += sum(float(share[i, j]) * float(serving[i, j]) for i in range(len(demand)) if share[i, j] > 0)
-    return _least(total, claimed, bound)
+    return least(total, claimed, bound)
 
 
 def _times(covers: Any, opened: Sequence[int]) -> npt.NDArray[np.int64]:
@@ -116,28 +105,12 @@ def _times(covers: Any, opened: Sequence[int]) -> npt.NDArray[np.int64]:
 def _distinct(chosen: Sequence[int], width: int) -> list[int]:
     opened = [int(j) for j in chosen]
     if len(set(opened)) != len(opened) or any(not 0 <= j < width for j in opened):
-        raise _false("a choice repeats, or names no candidate.")
+        raise false("a choice repeats, or names no candidate.")
     return opened
 
 
 def _kept(opened: Sequence[int], fixed: Iterable[int], forbidden: Iterable[int]) -> None:
     if missing := set(map(int, fixed)) - set(opened):
-        raise _false(f"{min(missing)} exists and is not in the plan.")
+        raise false(f"{min(missing)} exists and is not in the plan.")
     if wrong := set(map(int, forbidden)) & set(opened):
-        raise _false(f"{min(wrong)} is forbidden and in the plan.")
-
-
-def _least(total: float, claimed: float, bound: float) -> Checked:
-    if not _near(total, claimed):
-        raise _false(f"it costs {total:.9g}, not {claimed:.9g} as claimed.")
-    if bound > total + _RELATIVE * max(1.0, abs(total)):
-        raise _false(f"the bound {bound:.9g} is above what the plan itself costs, {total:.9g}.")
-    return Checked(total, bound, (total - bound) / total if total else 0.0)
-
-
-def _near(a: float, b: float) -> bool:
-    return abs(a - b) <= _RELATIVE * max(1.0, abs(a), abs(b))
-
-
-def _false(what: str) -> InvalidInput:
-    return InvalidInput(f"the claim is false: {what}", field="plan")
+        raise false(f"{min(wrong)} is forbidden and in the plan.")

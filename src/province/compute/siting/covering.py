@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from province.compute.claim import Certified
 from province.compute.siting import highs
 from province.errors import InvalidInput
 
@@ -21,18 +22,13 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Covering:
+class Covering(Certified):
     """chosen: candidates, ascending.  cost: their sum.  bound: no cover costs less.  proved: cost = bound."""
 
     chosen: Integers
     cost: float
     bound: float
     proved: bool
-
-    @property
-    def gap(self) -> float:
-        """(cost − bound) / cost; 0 when the cost is 0."""
-        return max(0.0, (self.cost - self.bound) / self.cost) if self.cost else 0.0
 
 
 def solve(

@@ -13,6 +13,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from province.compute.claim import Certified
 from province.errors import InvalidInput
 
 Floats = npt.NDArray[np.float64]
@@ -20,7 +21,7 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Median:
+class Median(Certified):
     """open: (p,) candidates, ascending.  serves: (demand,) the open candidate nearest to each.
 
     cost: total weighted distance.  bound: no choice of p candidates costs less.
@@ -30,11 +31,6 @@ class Median:
     serves: Integers
     cost: float
     bound: float
-
-    @property
-    def gap(self) -> float:
-        """(cost − bound) / cost; 0 when the cost is 0."""
-        return (self.cost - self.bound) / self.cost if self.cost else 0.0
 
 
 def solve(
