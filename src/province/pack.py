@@ -123,13 +123,14 @@ class Read:
     """A query that a rule or an action needs answered before it is called; passed by `name`.
 
     query: from the event's or action's entity to a Query.  age_s: the answer may be so old, where it is about what
-    changes a few times a year and every entity asks for the same.
+    changes a few times a year and every entity asks for the same.  narrow: what the dated constants leave of the query.
     """
 
     name: str
     query: Callable[[Entity], Query]
     record: type[Record]
     age_s: float = 0.0
+    narrow: Callable[[Query, Parameters], Query] | None = None
 
 
 @dataclass(frozen=True, slots=True)

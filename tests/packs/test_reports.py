@@ -137,7 +137,13 @@ def test_search_for_duplicates_is_never_narrower_than_the_shipped_parameters() -
     asked = logic.reports_around(Entity(tenant="t", id="urn:r", types=("Report",), attrs=attributes(REPORT)))
     assert asked.near is not None
     assert asked.near.position == (106.6, 11.0)
-    assert [w.value for w in asked.where if isinstance(w, Where)] == ["2026-10-25T01:00:00Z"]
+    times = [w.value for w in asked.where if isinstance(w, Where) and w.name == "reportedAt"]
+    assert times == ["2026-11-24T01:00:00Z", "2026-10-25T01:00:00Z"]
+    narrowed = logic.within_limits(asked, shipped)
+    assert narrowed.near is not None
+    assert narrowed.near.max_m == shipped["duplicate_distance"]
+    times = [w.value for w in narrowed.where if isinstance(w, Where) and w.name == "reportedAt"]
+    assert times == ["2026-11-24T01:00:00Z", "2026-11-17T01:00:00Z"]
 
 
 def test_a_chain_of_duplicates_points_at_its_beginning() -> None:

@@ -26,7 +26,7 @@ from province.model.record import attributes, change, create, move
 from province.model.schema import Field, describe
 from province.model.time import CIVIL_ZONE, Instant, format_instant, parse_instant
 from province.model.unit import Unit
-from province.pack import CALLER, HISTORY_WITHDRAW, Context, Effect, Job, Notice
+from province.pack import CALLER, HISTORY_WITHDRAW, Context, Effect, Job, Notice, Parameters
 from province.packs.reports.types import (
     CATEGORIES,
     CATEGORY_NAMES,
@@ -38,7 +38,7 @@ from province.packs.reports.types import (
     foreign_id,
 )
 from province.vocab.agency import Agency
-from province.vocab.area import Area, civil_day, in_force, local_area
+from province.vocab.area import LOCAL, Area, civil_day, in_force, local_area
 from province.vocab.calendar import WorkingYear, calendar_of
 from province.vocab.case import (
     CHANNELS,
@@ -60,6 +60,8 @@ LOOK_AROUND_M: Final = 1000.0
 """Ceiling of the search for duplicates; the parameter `duplicate_distance` narrows it."""
 LOOK_BACK_DAYS: Final = 30
 """Ceiling of the search for duplicates; the parameter `duplicate_days` narrows it."""
+LOOK_AT: Final = 200
+"""Reports that are compared: of a storm of them any few name the first one."""
 ANONYMOUS: Final = anonymous("").id
 """Actor of a call by somebody who did not sign in."""
 WARD: Final = "ward"
@@ -292,8 +294,13 @@ def _protect(report: Report) -> list[Effect]:
 
 
 def areas_here(report: Entity) -> Query:
-    """Areas whose boundary may hold the report's place."""
-    return Query(types=("Area",), box=box_around(_position(report.value("location")), 1.0), limit=100)
+    """Local areas, of whatever day, whose boundary may hold the report's place."""
+    return Query(
+        types=("Area",),
+        where=(Where("kind", "in", sorted(LOCAL)),),
+        box=box_around(_position(report.value("location")), 1.0),
+        limit=100,
+    )
 
 
 def agencies_now(report: Entity) -> Query:
@@ -307,13 +314,31 @@ def mandates_now(report: Entity) -> Query:
 
 
 def reports_around(report: Entity) -> Query:
-    """Reports near and recent, within the ceilings."""
-    since = parse_instant(report.value("reportedAt")) - timedelta(days=LOOK_BACK_DAYS)
+    """Reports near, not later and not over, within the ceilings; `within_limits` narrows them."""
+    at = parse_instant(report.value("reportedAt"))
     return Query(
         types=("Report",),
-        where=(Where("reportedAt", ">=", format_instant(since)),),
+        where=(
+            Where("reportedAt", "<=", format_instant(at)),
+            Where("reportedAt", ">=", format_instant(at - timedelta(days=LOOK_BACK_DAYS))),
+            Where("status", "in", [*OPEN, "resolved"]),
+        ),
         near=Near(_position(report.value("location")), LOOK_AROUND_M),
-        limit=200,
+        order="any",
+        limit=LOOK_AT,
+        latest=False,
+    )
+
+
+def within_limits(query: Query, params: Parameters) -> Query:
+    """The search for duplicates, as near and as recent as the constants say."""
+    assert query.near is not None
+    until, since, *rest = (one for one in query.where if isinstance(one, Where))
+    earliest = parse_instant(until.value) - timedelta(days=params["duplicate_days"])
+    return msgspec.structs.replace(
+        query,
+        where=(until, msgspec.structs.replace(since, value=format_instant(earliest)), *rest),
+        near=msgspec.structs.replace(query.near, max_m=float(params["duplicate_distance"])),
     )
 
 
@@ -404,9 +429,9 @@ def find_duplicate(report: Report, around: Sequence[Report], context: Context) -
     near = [
         r
         for r in around
-        if r.id != report.id
-        and r.status not in ("closed", "rejected", "referred")
-        and since <= r.reportedAt <= report.reportedAt
+        if r.status not in ("closed", "rejected", "referred")
+        and since <= r.reportedAt
+        and (r.reportedAt, r.id) < (report.reportedAt, report.id)
         and distance_m(here, _position(r.location)) <= context.params["duplicate_distance"]
         and (r.category == report.category or _alike(report, r) >= context.params["duplicate_likeness"])
     ]
@@ -625,11 +650,11 @@ def unlink(report: Report, *, context: Context, years: Sequence[WorkingYear]) ->
 
 
 def linked_to(report: Entity) -> Query:
-    """Reports that wait for the outcome of the same matter."""
+    """Reports that wait for the outcome of the same matter: linked to the first one, or to this one itself."""
     first = report.value("duplicateOf") or report.id
     return Query(
         types=("Report",),
-        where=(Where("duplicateOf", "==", first), Where("status", "==", "linked")),
+        where=(Where("duplicateOf", "in", sorted({first, report.id})), Where("status", "==", "linked")),
         limit=_TOGETHER,
     )
 

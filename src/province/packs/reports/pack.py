@@ -42,7 +42,7 @@ PACK = Pack(
             on="report.created",
             do=logic.route,
             record=Report,
-            reads=(*_PLACE, Read("around", logic.reports_around, Report), _YEARS),
+            reads=(*_PLACE, Read("around", logic.reports_around, Report, narrow=logic.within_limits), _YEARS),
         ),
         Rule(
             on="report.step_reached",
