@@ -319,7 +319,8 @@ def _submit(desk: Desk) -> Callable[[Mapping[str, Any], tuple[str, ...], Actor, 
         made = await desk.core.broker.get(acted.changed[0].id, system(actor.tenant, "receipt"), latest=False)
         matter = str(made.value("matter") or "")
         secret = next((a.value for a in acted.answers if a.value), "")
-        return console.Receipt(code, secret, "" if matter == "report" else matter)
+        danger = matter == "emergency" or bool(made.value("suspected"))
+        return console.Receipt(code, secret, "" if matter == "report" else matter, danger)
 
     return submit
 

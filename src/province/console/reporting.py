@@ -115,6 +115,7 @@ async def _progress(visit: Visit, secret: str, wrong: Problem | None, status: in
         "facts": _facts(visit, followed.entity.attrs, entity_type),
         "steps": [(names.get(state, state), at, note) for state, at, note in followed.steps],
         "shared": [(names.get(state, state), at) for state, at in followed.shared],
+        "danger": bool(found.value("suspected")) or (found.value("matter") == "emergency" and not followed.disputable),
         "disputable": followed.disputable,
         "rateable": followed.rateable,
         "rating": found.value("rating"),

@@ -265,11 +265,13 @@ class Receipt:
     """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page.
 
     matter: what the text may be in law, such as an emergency or a denunciation; "" for a plain report.
+    danger: somebody may be in danger by what it says.
     """
 
     code: str
     secret: str
     matter: str = ""
+    danger: bool = False
 
 
 @dataclass(frozen=True, slots=True)

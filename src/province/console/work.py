@@ -28,7 +28,7 @@ SHOWN: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A case on the page. late: past its limit.  paused: its clock stands still."""
+    """A case on the page. late: past its limit.  paused: its clock stands still.  danger: it may be an emergency."""
 
     href: str
     code: str
@@ -39,6 +39,7 @@ class Line:
     due: Instant | None
     late: bool
     paused: bool
+    danger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,12 @@ async def work(visit: Visit) -> Response:
     agencies = tuple(dict.fromkeys(g.agency for g in visit.actor.grants if g.agency))
     untaken = Where("assignee", "absent")
     asked = (
+        (
+            mark("May be an emergency"),
+            mark("Somebody may be in danger by what it says. Look at these first, and say whether it is so."),
+            (Where("suspected", "==", True),),
+            (),
+        ),
         (mark("Mine"), mark("What you are in charge of."), (Where("assignee", "==", visit.actor.id),), ()),
         (mark("Overdue"), mark("Past the time limit, the longest first."), (Where("openDueAt", "<", at),), agencies),
         (
@@ -161,4 +168,5 @@ def _line(visit: Visit, kind: EntityType, entity: Entity, names: dict[str, str])
         due=at,
         late=at is not None and at < now() and not paused,
         paused=paused,
+        danger=entity.value("suspected") is True,
     )

@@ -117,6 +117,22 @@ PACK = Pack(
             reads=(*_PLACE, _YEARS),
         ),
         Action(
+            logic.alarm,
+            record=Report,
+            needs="report.assign",
+            title=Label("Xác nhận khẩn cấp", "It is an emergency"),
+            states=("new", "assigned", "in_progress", "reopened"),
+            reads=(_YEARS,),
+        ),
+        Action(
+            logic.stand_down,
+            record=Report,
+            needs="report.assign",
+            title=Label("Không khẩn cấp", "Nobody is in danger"),
+            states=("new", "assigned", "in_progress", "reopened"),
+            reads=(_YEARS,),
+        ),
+        Action(
             logic.link,
             record=Report,
             needs="report.assign",
