@@ -73,13 +73,18 @@ def bare(content: bytes, orientation: int = 1) -> Bare | None:
                 return None
             kept += (whole, content[at : end.start()])
             at = end.start()
-        elif marker not in _DROPPED or (marker == _ADOBE and body[:5] == b"Adobe" and body[11:12] != b"\x01"):
-            return None
-        elif marker == _PROFILE and body.startswith(b"ICC_PROFILE\0"):
+        elif marker not in _DROPPED or _tells_colours(marker, body):
             return None
     if size is None or 0 in size:
         return None
     return Bare(b"".join((b"\xff\xd8", _head(orientation), *kept, b"\xff\xd9")), *size)
+
+
+def _tells_colours(marker: int, body: bytes) -> bool:
+    """Whether the picture's colours would be others without this segment."""
+    if marker == _ADOBE:
+        return body[:5] == b"Adobe" and body[11:12] != b"\x01"
+    return marker == _PROFILE and body.startswith(b"ICC_PROFILE\0")
 
 
 def _body(content: bytes, at: int) -> bytes | None:

@@ -178,6 +178,7 @@ class Relay:
         except (Unavailable, *LOST):
             raise
         except Exception:
+            log.exception("a notice failed, and with it those beside it: one by one")
             for row in rows:
                 await self._carry_out(NOTICES, partial(self._try_notice, connection, row), row)
         self.counters.notices += len(rows)
@@ -197,7 +198,7 @@ class Relay:
         found = await self._load(list(chains))
         turn = asyncio.Semaphore(AT_ONCE)
 
-        async def follow(key: tuple[str, str], chain: list[OutboxRow]) -> list[OutboxRow]:
+        async def follow(key: tuple[str, str], chain: list[OutboxRow]) -> Sequence[OutboxRow]:
             async with turn:
                 return await self._chain(chain, found.get(key))
 
@@ -224,7 +225,8 @@ class Relay:
     def _handlers(self, row: OutboxRow, entity: Entity | None = None) -> list[tuple[str, Act]]:
         """Who acts on an event: the rules of packs, and the alarms on a crossing. entity: if it was read already."""
         found: list[tuple[str, Act]] = [
-            (rule.name, partial(self._try_rule, pack, rule, row, entity)) for pack, rule in self._rules.get(row.name, ())
+            (rule.name, partial(self._try_rule, pack, rule, row, entity))
+            for pack, rule in self._rules.get(row.name, ())
         ]
         if row.name == CROSSED:
             found.append((ALARMS, partial(self._try_alarm, row, entity)))
@@ -309,7 +311,8 @@ class Relay:
                  "actor": row.actor, "at": row.at.isoformat(), "payload": row.payload}  # fmt: skip
         async with self._pool.acquire() as connection:
             await connection.execute(
-                "INSERT INTO failed_effect (tenant, id, handler, event, reason, attempts) VALUES ($1, $2, $3, $4, $5, $6)"
+                "INSERT INTO failed_effect (tenant, id, handler, event, reason, attempts)"
+                " VALUES ($1, $2, $3, $4, $5, $6)"
                 " ON CONFLICT (tenant, id, handler) DO UPDATE SET reason = $5, attempts = failed_effect.attempts + $6,"
                 " state = 'open', at = now()",
                 row.tenant,
@@ -334,7 +337,9 @@ class Relay:
             if found is None:
                 return
             row = read_row(found)
-            known = self._handlers(row) if row.kind == "event" else [(NOTICES, partial(self._try_notice, connection, row))]
+            known = (
+                self._handlers(row) if row.kind == "event" else [(NOTICES, partial(self._try_notice, connection, row))]
+            )
             for name, act in known:
                 if name == handler:
                     before = self.counters.parked

@@ -1,7 +1,7 @@
 """Danger in short Vietnamese texts: words that say that somebody may be dying, written with diacritics or without.
 
-A first look that had rather be wrong than miss something: it knows nothing but the words that it is given. A phrase that
-is denied, feared, quoted, long past, or part of a harmless one does not count. Pure.
+A first look that had rather be wrong than miss something: it knows nothing but the words that it is given. A phrase
+that is denied, feared, quoted, long past, or part of a harmless one does not count. Pure.
 """
 
 from __future__ import annotations

@@ -652,9 +652,7 @@ def stand_down(report: Report, *, context: Context, years: Sequence[WorkingYear]
     return [change(report, event="report.stood_down", **decided)]
 
 
-def _hurry(
-    report: Report, context: Context, years: Sequence[WorkingYear], decided: dict[str, Any]
-) -> list[Effect]:
+def _hurry(report: Report, context: Context, years: Sequence[WorkingYear], decided: dict[str, Any]) -> list[Effect]:
     """What an agency has already becomes an emergency."""
     urgent = msgspec.structs.replace(report, matter="emergency")
     clock = _clock(urgent, context, years, since=context.now)
