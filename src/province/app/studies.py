@@ -76,13 +76,16 @@ class Runner:
             problem = msgspec.json.decode(content, type=Problem)
             outcome = await solving.solve(study.kind, problem, self._hear(study.id, actor))
         except ProvinceError as error:
-            said = {"note": f"{error.field}: {error.detail}" if error.field else error.detail, "remedy": error.remedy}
+            said = {
+                "failure": f"{error.field}: {error.detail}" if error.field else error.detail,
+                "remedy": error.remedy,
+            }
             await self._end(study.id, actor, "failed", said)
             return
         except Exception:
             log.exception("a study could not be computed", extra={"study": study.id})
             said = {
-                "note": "a defect of this program; the server's log has the details.",
+                "failure": "a defect of this program; the server's log has the details.",
                 "remedy": "Tell the operator.",
             }
             await self._end(study.id, actor, "failed", said)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from province.cli.client import Client
-from province.errors import InvalidInput, NotFound, Unavailable, Unsupported
+from province.errors import InvalidInput, NotFound, ProvinceError, Unavailable, Unsupported
+from province.model.unit import lookup
 
 EXIT_PARTIAL: Final = 4
 """There is a plan, and it answers less than was asked."""
@@ -98,11 +100,13 @@ def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -
                 remedy=f'Give --price {listed.split(",")[0]}="900 triệu" …, or a budget such as "40 sites".',
             )  # fmt: skip
         study = run.begin("fiveg", title or f"5G {budget}", amount, unit, seconds)
-        for layer, path in files.items():
-            if path is not None:
-                run.attach(study, layer, path, crs)
-        for name, value, own in given:
-            run.assume(study, name, _amount(value) if own == "VND" else value, own, source)
+        with run.withdrawn_on_refusal(study):
+            for layer, path in files.items():
+                if path is not None:
+                    run.attach(study, layer, path, crs)
+            for name, value, own in given:
+                run.assume(study, name, _amount(value) if own == "VND" else value, own, source)
+            run.start(study)
         ctx.exit(run.carry(study, out))
 
     @plan.command("assumptions")
@@ -112,10 +116,10 @@ def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -
         """List what a KIND of study stands on: name, value, unit, source."""
         found = _Run(client_of(ctx), False).kind(kind, installed=False)
         for one in found["assumptions"]:
-            click.echo(f"{one['name']:<22} {one['value']!s:>8} {one['unit']:<4} {one['title']['vi']}")
-            click.echo(f"{'':<36} {one['source'].strip()} ({one['since']})")
+            click.echo(f"{one['name']:<22} {one['value']!s:>8} {_symbol(one['unit']):<6} {one['title']['vi']}")
+            click.echo(f"{'':<38} {one['source'].strip()} ({one['since']})")
         for name, label in found["prices"].items():
-            click.echo(f"{name:<22} {'-':>8} VND  {label['vi']} (no default: --price)")
+            click.echo(f"{name:<22} {'-':>8} {'đồng':<6} {label['vi']} (no default: --price)")
 
     @plan.command("show")
     @click.argument("id")
@@ -211,9 +215,23 @@ class _Run:
         inputs = {"name": name, "value": str(value), "unit": unit, "source": source}
         self._client.post("/api/actions/study.assume", {"id": study, "inputs": inputs})
 
-    def carry(self, study: str, out: Path | None) -> int:
-        """Let it be computed, wait, tell. Returns the exit code."""
+    @contextlib.contextmanager
+    def withdrawn_on_refusal(self, study: str) -> Iterator[None]:
+        """A draft whose inputs are refused does not stay in the register."""
+        try:
+            yield
+        except ProvinceError as error:
+            with contextlib.suppress(ProvinceError):
+                inputs = {"reason": str(error)[:500]}
+                self._client.post("/api/actions/study.withdraw", {"id": study, "inputs": inputs})
+            raise
+
+    def start(self, study: str) -> None:
+        """Let it be computed."""
         self._client.post(f"/api/studies/{study}/start", {})
+
+    def carry(self, study: str, out: Path | None) -> int:
+        """Wait for the plan and tell it. Returns the exit code."""
         try:
             record = self._wait(study)
         except KeyboardInterrupt:
@@ -222,7 +240,7 @@ class _Run:
             return EXIT_FAILED
         if record["status"] != "computed":
             raise InvalidInput(
-                record.get("note") or f"the study is {record['status']}.", remedy=record.get("remedy") or ""
+                record.get("failure") or f"the study is {record['status']}.", remedy=record.get("remedy") or ""
             )
         outcome = json.loads(self._client.download(f"/api/studies/{study}/files/outcome.json", {}))
         if out is not None:
@@ -289,8 +307,12 @@ class _Run:
 def _figure(value: float | None, unit: str) -> str:
     if value is None:
         return "chưa có"
-    symbol = {"C62": "", "P1": "%", "D36": " Mbit/s", "VND": " đồng", "HAR": " ha"}.get(unit, f" {unit}")
-    return f"{value:,.1f}{symbol}" if value % 1 else f"{value:,.0f}{symbol}"
+    number = f"{value:,.1f}" if value % 1 else f"{value:,.0f}"
+    return f"{number} {_symbol(unit)}".rstrip()
+
+
+def _symbol(unit: str) -> str:
+    return lookup(unit).symbol if unit else ""
 
 
 def _print_table(table: Mapping[str, Any]) -> None:

@@ -85,7 +85,7 @@ class Study(Case, frozen=True, kw_only=True):
     finishedAt: Annotated[Instant | None, Field(Label("Tính xong", "Computation ended"), indexed=True)] = None
     progress: Annotated[float | None, Field(Label("Tiến độ", "Progress"), minimum=0, maximum=100), Unit("P1")] = None
     stage: Annotated[dict[str, Any] | None, Field(Label("Bước đang làm", "Stage"))] = None
-    note: Annotated[str | None, Field(Label("Vì sao không tính được", "Why it failed"))] = None
+    failure: Annotated[str | None, Field(Label("Vì sao không tính được", "Why it failed"))] = None
     remedy: Annotated[str | None, Field(Label("Cách khắc phục", "What to do"))] = None
     objective: Annotated[
         dict[str, Any] | None, Field(Label("Kết quả", "Objective"), hint=Label("Giá trị và đơn vị", "Value and unit"))

@@ -66,9 +66,8 @@ class _Reader:
     """The batches of one file."""
 
     def __init__(self, found: Found, crs: str, columns: Mapping[str, Label], remarks: dict[str, Label]) -> None:
-        given = places.read_crs(crs, field="crs") if crs else ""
-        own = places.read_crs(found.crs, field="crs") if found.crs else ""
-        self.crs = given or own
+        self.crs = places.read_crs(found.crs, field="crs") if found.crs else ""
+        self._offered = places.read_crs(crs, field="crs") if crs else ""
         self._remarks = remarks
         self._columns = found.columns
         self._x, self._y = _column(found.columns, EASTINGS), _column(found.columns, NORTHINGS)
@@ -152,19 +151,24 @@ class _Reader:
         return places.to_wgs84(self.crs) if self.crs else None
 
     def _check(self, corner: tuple[float, float] | None) -> None:
-        """Refuse metres without a named system, and degrees that are said to be metres."""
+        """Take the offered system for metres, WGS 84 for degrees. Raises: InvalidInput for metres without a system."""
         if corner is None:
             return
         degrees = abs(corner[0]) <= 180 and abs(corner[1]) <= 90
-        if not self.crs and not degrees:
+        if not degrees and self._convert() is None:
+            self.crs = self._offered
+        elif degrees and not self.crs and self._offered not in ("", "EPSG:4326"):
+            self._remark("degrees", f"Toạ độ là độ: đọc theo WGS 84, không theo {self._offered}.",
+                         f"The positions are degrees: read as WGS 84, not as {self._offered}.")  # fmt: skip
+        if not degrees and self._convert() is None:
             raise InvalidInput(
                 f"the positions are metres ({corner[0]:.0f}, {corner[1]:.0f}) and the file names no coordinate system.",
                 field="crs", remedy="Name it, such as VN-2000 TM-3 105°45' (EPSG:9210) for Bình Dương.",
             )  # fmt: skip
-        if self._convert() is not None and degrees:
+        if degrees and self._convert() is not None:
             raise InvalidInput(
-                f"the positions are degrees ({corner[0]:.4f}, {corner[1]:.4f}), but {self.crs} has metres.",
-                field="crs", remedy="Leave the coordinate system out, or name EPSG:4326.",
+                f"the positions are degrees ({corner[0]:.4f}, {corner[1]:.4f}), but the file says {self.crs}.",
+                field="crs", remedy="Save it with the right coordinate system.",
             )  # fmt: skip
 
     def _remark(self, key: str, vi: str, en: str) -> None:
@@ -172,10 +176,10 @@ class _Reader:
 
 
 def _known(names: Sequence[str], columns: Mapping[str, Label]) -> dict[str, str]:
-    """Column of the file → name of ours, by any of its names."""
+    """Column of the file → name of ours, by any of its names, with its unit or without."""
     found: dict[str, str] = {}
     for own, label in columns.items():
-        wanted = {_plain(own), _plain(label.vi), _plain(label.en)}
+        wanted = {_plain(one) for one in (own, label.vi, label.en)} | {_with_unit(one) for one in (label.vi, label.en)}
         match = next((n for n in names if _plain(n) in wanted and n not in found), None)
         if match is not None:
             found[match] = own
@@ -186,6 +190,11 @@ def _plain(text: str) -> str:
     """Letters and digits without marks: `Diện tích (ha)`, `dien_tich` → `dien tich`."""
     without = re.sub(r"\(.*?\)", " ", text)
     return " ".join(re.findall(r"[a-z0-9]+", fold(without)))
+
+
+def _with_unit(text: str) -> str:
+    """`Diện tích (ha)` → `dien tich ha`."""
+    return _plain(text.replace("(", "").replace(")", ""))
 
 
 def _column(names: Sequence[str], wanted: Sequence[str]) -> str:

@@ -136,6 +136,11 @@ def solve(
     return Budgeted(picked, covered, spent, max(covered, bounder.best))
 
 
+def prepare() -> None:
+    """Compile the kernels, which takes seconds the first time and then is kept on disk: before time is counted."""
+    solve(sp.csc_array(np.ones((1, 1))), np.ones(1), np.ones(1), 0.5, iterations=1)
+
+
 class _Bounder:
     """Subgradient steps on the demand's prices, resumed from block to block."""
 

@@ -103,6 +103,7 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
     fixed = np.array([i * SECTORS + s for i, p in enumerate(sites) if p.kind == "existing" for s in range(SECTORS)])
     where = np.array([[p.x, p.y] for p in sites])
     site_of = np.repeat(np.arange(len(sites)), SECTORS)
+    budgeted.prepare()
     tell(Progress(share=0.15, stage=Label("Chọn vị trí", "Choosing sites")))
     steps = {"at": 0.15}
 

@@ -25,7 +25,7 @@ _REASON: Final = Label("Lý do", "Reason")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _RESULTS: Final = (
-    "startedAt", "finishedAt", "progress", "stage", "note", "remedy", "objective", "gap", "isChecked", "partial",
+    "startedAt", "finishedAt", "progress", "stage", "failure", "remedy", "objective", "gap", "isChecked", "partial",
     "outcome",
 )  # fmt: skip
 
