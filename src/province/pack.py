@@ -150,6 +150,58 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A question of a round, answered whole; its answer is passed by `name`.
+
+    query: (context, the answers so far) → the Query, or None: nothing is asked, and the answer is empty.
+    record: the type of the answers; None: entities, of whatever type.  most: beyond that the rest waits.
+    """
+
+    name: str
+    query: Callable[[Context, Mapping[str, Sequence[Any]]], Query | None]
+    record: type[Record] | None
+    most: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What no single record tells: every second, everything that waits is looked at together.
+
+    do(*, context, **answers) → groups of changes. A group is one transaction, a great one a few of them in its order;
+    one that somebody else was faster in is given up, and looked at again.
+    asks: in order. When the first has no answer, there is nothing to do.
+    settled: while the answers to so many of the first questions are as they were at a look that changed nothing, nothing
+    else is asked; 0: every second everything is.
+    """
+
+    name: str
+    do: Callable[..., Iterable[Sequence[Change]]]
+    asks: tuple[Ask, ...]
+    settled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Records that are brought to devices over MQTT, again and again until the device answers, or nobody waits for it.
+
+    A device is told on `devices/<login>/commands/<name>`, and answers on `devices/<login>/acks` with {"id": about}.
+    of: the type of the deliveries.  waiting: which of them are still to be brought.  device, about: their fields with
+    the id of the device and of what it is told.
+    tell(what it is about as an entity, or None; context) → the message as JSON, or None: it is over.
+    answered, over: (delivery, context) → its change when the device answered, and when it is over before.
+    """
+
+    name: str
+    of: type[Record]
+    waiting: tuple[Where, ...]
+    device: str
+    about: str
+    tell: Callable[[Entity | None, Context], Mapping[str, Any] | None]
+    answered: Callable[[Any, Context], Change]
+    over: Callable[[Any, Context], Change]
+
+
+@dataclass(frozen=True, slots=True)
 class Timer:
     """A field that waits: when its instant has passed, the broker empties it and raises `event`, in one transaction.
 
@@ -422,6 +474,8 @@ class Pack:
     feeds: tuple[Feed, ...] = ()
     rules: tuple[Rule, ...] = ()
     timers: tuple[Timer, ...] = ()
+    rounds: tuple[Round, ...] = ()
+    commands: tuple[Command, ...] = ()
     actions: tuple[Action, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     indicators: tuple[Indicator, ...] = ()
