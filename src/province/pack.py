@@ -170,8 +170,8 @@ class Round:
     do(*, context, **answers) → groups of changes. A group is one transaction, a great one a few of them in its order;
     one that somebody else was faster in is given up, and looked at again.
     asks: in order. When the first has no answer, there is nothing to do.
-    settled: while the answers to so many of the first questions are as they were at a look that changed nothing, nothing
-    else is asked; 0: every second everything is.
+    settled: while the answers to so many of the first questions are as they were at a look that changed nothing,
+    nothing else is asked; 0: every second everything is.
     """
 
     name: str
@@ -285,6 +285,28 @@ class Threshold:
     readings: int = 1
     lasts_s: int = 0
     mean: Mean | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Sources that should speak and do not: one alert for all of an agency in an area, over when they speak again.
+
+    name: also the event of the alert, by which incidents are grouped.  of: types of sources.
+    after_s: how long a source whose rhythm is not known may be silent.
+    rhythms, patience: names of dated constants: how many times its own rhythm, and at least how many seconds.
+    grave_count, grave_share: names of dated constants: so many sources, and that share of a group, are no trifle.
+    in_service: value of `lifecycle` of those that should speak.
+    """
+
+    name: str
+    title: Label
+    of: tuple[type[Record], ...]
+    after_s: int
+    rhythms: str = "silence_rhythms"
+    patience: str = "silence_patience"
+    grave_count: str = "silence_grave_count"
+    grave_share: str = "silence_grave_share"
+    in_service: str = "in_service"
 
 
 Measure = Literal["count", "sum", "mean", "max", "min", "over", "silent"]
@@ -478,6 +500,7 @@ class Pack:
     commands: tuple[Command, ...] = ()
     actions: tuple[Action, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
+    silences: tuple[Silence, ...] = ()
     indicators: tuple[Indicator, ...] = ()
     checks: tuple[Check, ...] = ()
     panels: tuple[Panel, ...] = ()

@@ -14,7 +14,8 @@
         - observation: {entity: "urn:…", attribute: pm25, number: 12.5}
       fails: {error: Conflict, field: status}      # instead of `expect`
 
-The groups of a round are compared one after the other, as one list. Expectations are partial: what they name must be equal. Changes, notices and jobs must be as many as expected and in
+The groups of a round are compared one after the other, as one list.
+Expectations are partial: what they name must be equal. Changes, notices and jobs must be as many as expected and in
 that order; observations must be among those read, and `readings` says how many there are.
 """
 

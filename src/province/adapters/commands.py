@@ -1,8 +1,8 @@
 """Commands to devices over MQTT: each record that a pack declares is brought to its device until that answers.
 
-Devices are told by QoS 0 and answer by a message of their own: what the gateway acknowledges is that it has the message,
-not that a device acts on it. A delivery is a record; until its device answers, or it is over, it is sent again. So a
-device that was away is told when it is back, whatever process died meanwhile.
+Devices are told by QoS 0 and answer by a message of their own: what the gateway acknowledges is that it has the
+message, not that a device acts on it. A delivery is a record; until its device answers, or it is over, it is sent
+again. So a device that was away is told when it is back, whatever process died meanwhile.
 """
 
 from __future__ import annotations

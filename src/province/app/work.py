@@ -19,6 +19,7 @@ from province.broker.quality import Quality
 from province.broker.retention import Retention
 from province.broker.rounds import Rounds
 from province.broker.sealer import Sealer
+from province.broker.silence import Silences
 from province.broker.timers import Timers
 from province.broker.transient import Reaper
 from province.broker.trends import Trends
@@ -57,6 +58,7 @@ async def main(settings: Settings) -> None:
                 packs = core.declared.packs
                 group.create_task(Commands(core.pool, core.broker, core.nats, packs, parameters_at).run(core.tenants))
                 group.create_task(Rounds(core.broker, packs, parameters_at).run(core.tenants))
+                group.create_task(Silences(core.broker, packs, parameters_at).run(core.tenants))
                 group.create_task(privacy.erasures(core).run(core.tenants))
         finally:
             await outbound.close()

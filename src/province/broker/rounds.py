@@ -109,7 +109,8 @@ class Rounds:
             return []
         found: list[Entity] = []
         for ids in [query.ids[n : n + PAGE] for n in range(0, len(query.ids), PAGE)] or [()]:
-            found += await self._whole(msgspec.structs.replace(query, ids=ids, limit=PAGE), ask.most - len(found), actor)
+            part = msgspec.structs.replace(query, ids=ids, limit=PAGE)
+            found += await self._whole(part, ask.most - len(found), actor)
         return found
 
     async def _whole(self, query: Query, most: int, actor: Actor) -> list[Entity]:

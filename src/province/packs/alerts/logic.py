@@ -21,7 +21,7 @@ from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.record import change, create, move
 from province.model.schema import Field
-from province.model.time import Instant, format_instant
+from province.model.time import Instant
 from province.model.unit import Unit
 from province.pack import Context, Effect, Notice
 from province.packs.alerts.feeds import message_id

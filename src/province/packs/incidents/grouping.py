@@ -84,9 +84,7 @@ def gathering(
     alike = {(a.alertSource, a.rule) for a in aside if a.alertSource}
     fresh = [a for a in waiting if a.id not in names and (a.alertSource, a.rule) not in alike]
     known = {i.id: i for i in incidents}
-    return gather(
-        fresh, [a for a in anchors if a.incident in known], {e.id: e for e in sources}, known, context
-    )
+    return gather(fresh, [a for a in anchors if a.incident in known], {e.id: e for e in sources}, known, context)
 
 
 def gather(
