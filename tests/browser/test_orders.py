@@ -1,4 +1,4 @@
-"""Orders about land and agencies at a real browser: drawn, previewed with both maps, decided for a later day, taken back."""
+"""Orders about land and agencies at a real browser: drawn, previewed with both maps, decided, taken back."""
 
 from __future__ import annotations
 
