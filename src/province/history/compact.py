@@ -95,9 +95,9 @@ def _choose(files: pa.Table, day: date, at_least: int) -> list[dict[str, Any]]:
 
 def _merge(lake: Lake, day: date, files: Sequence[dict[str, Any]]) -> None:
     def rows() -> Iterator[pa.Table]:
-        found = lake.dataset([file["path"] for file in files]).to_table()
-        found = found.add_column(0, LAKE.field("day"), pa.array([day] * found.num_rows, pa.date32()))
-        yield arrange(found)
+        found = lake.dataset([file["path"] for file in files], encoded=True).to_table()
+        days = pa.repeat(pa.scalar(day, pa.date32()), found.num_rows)
+        yield arrange(found.add_column(0, LAKE.field("day"), days), encoded=True)
 
     rewrite(lake, day, files, rows)
 
@@ -127,7 +127,7 @@ def rewrite(
             part = part.drop_columns([table.partition]) if table.partition in part.schema.names else part
             path = f"{table.partition}={day.isoformat()}/merged-{uuid.uuid4().hex}.zstd.parquet"
             with table.filesystem.open_output_stream(path) as out:
-                pq.write_table(part, out, compression="zstd", compression_level=3, row_group_size=MERGED_GROUP)
+                _write(part, out)
             size = table.filesystem.get_file_info(path).size
             actions.append(AddAction(path, size, values, now_ms, False, _statistics(part)))
         actions += [RemoveAction(f["path"], False, now_ms, f["size_bytes"], values) for f in files]
@@ -145,6 +145,15 @@ def rewrite(
         raise Unavailable(f"the lake cannot be merged: {str(error)[:300]}") from error
 
 
+def _write(rows: pa.Table, out: Any) -> None:
+    """As Parquet, one group of rows after the other: a dictionary would be written whole with every group."""
+    fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in rows.schema]
+    plain = pa.schema(fields)
+    with pq.ParquetWriter(out, plain, compression="zstd", compression_level=3) as writer:
+        for start in range(0, rows.num_rows, MERGED_GROUP):
+            writer.write_table(rows.slice(start, MERGED_GROUP).cast(plain), row_group_size=MERGED_GROUP)
+
+
 def _statistics(rows: pa.Table) -> str:
     """What lets a reader skip the file, in Delta's form: bounds of text and instants, counts of nulls."""
     low: dict[str, object] = {}
@@ -152,7 +161,10 @@ def _statistics(rows: pa.Table) -> str:
     for name in ("entity", "attribute", "observed_at", "start", "seq"):
         if name not in rows.schema.names:
             continue
-        bounds = pc.min_max(rows[name]).as_py()
+        column = rows[name]
+        if pa.types.is_dictionary(column.type):
+            column = pc.unique(column.combine_chunks()).cast(column.type.value_type)
+        bounds = pc.min_max(column).as_py()
         low[name], high[name] = _shown(bounds["min"]), _shown(bounds["max"])
     nulls = {name: rows[name].null_count for name in rows.schema.names}
     return msgspec.json.encode(

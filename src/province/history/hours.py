@@ -65,7 +65,7 @@ HOURS: Final = pa.schema(
 )
 HOUR: Final = timedelta(hours=1)
 HOUR_US: Final = 3_600_000_000
-MOST: Final = 20_000_000
+MOST: Final = 2_000_000
 """New readings that one commit takes in."""
 SLICE: Final = 4_000_000
 """Parts of hours merged at once, and rows of a merged file."""
