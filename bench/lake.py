@@ -5,7 +5,7 @@
 The product runs as `province run` starts it (sign-in, policy, audit, tenant, upkeep). Yesterday holds `each` readings
 of every device, the days before `each-day` (`bench.week` says what they look like); they are written by the lake's own
 `append`, half a million to a commit, merged and put in order as the upkeep of a night does it, and the questions begin
-when the product's own upkeep has taken all of them into its roll-ups. Today is what a sender brings during the
+when all of them are in the roll-ups. Today is what a sender brings during the
 measurement, `rate` readings a second in batches of 500 through HTTP, and is left as the writer leaves it. The register
 is filled by SQL. Every question goes through HTTP with a token, one at a time; beside it the bare DuckDB, and Polars
 when installed, answer the same on the same files. Medians; the sender's and the generator's cost are in the figures.
@@ -40,10 +40,10 @@ from bench.product import Product, running_product, write
 from bench.week import ATTRIBUTE, TYPE, Week, device, numbered
 from province.app.declarations import declarations
 from province.broker import stream
-from province.errors import Conflict, NotFound
+from province.errors import Conflict
 from province.history import area_hours, latest
 from province.history.compact import compact, settle
-from province.history.hours import Hours, news
+from province.history.hours import Hours, advance
 from province.history.lake import Lake, Span, arrange
 from province.model.observation import SCHEMA
 
@@ -129,14 +129,13 @@ async def fill(product: Product, lake: Lake, week: Week, size: Size) -> dict[str
             "files": files.num_rows}  # fmt: skip
 
 
-async def caught_up(lake: Lake) -> None:
-    """Wait until the roll-ups hold every reading that is there now."""
+def caught_up(lake: Lake) -> None:
+    """Bring the roll-ups in step, as upkeep does every five minutes."""
     hours = Hours(lake)
     while True:
-        with contextlib.suppress(NotFound):  # its first round begins with the whole lake
-            if not news(lake, hours.state()[0], lake.look()[0]):
+        with contextlib.suppress(Conflict):  # the product's own upkeep was faster
+            if not advance(hours, ()).readings:
                 return
-        await asyncio.sleep(5)
 
 
 def send(port: int, token: str, devices: int, rate: int, stop: Event, sent: Any) -> None:
@@ -242,7 +241,7 @@ async def measure(product: Product, size: Size) -> list[dict[str, Any]]:
         await register(product, size.devices)
         rows.append(await fill(product, lake, week, size))
         note.write_text(json.dumps({"size": wanted, "row": rows[-1]}))
-    await caught_up(lake)
+    await asyncio.to_thread(caught_up, lake)
     stop, sent = multiprocessing.Event(), multiprocessing.Value("q", 0)
     sender = multiprocessing.Process(
         target=send, args=(product.settings.port, product.token, size.devices, size.rate, stop, sent)
