@@ -268,14 +268,17 @@ def _same(a: Attribute, b: Attribute) -> bool:
 
 
 def words_of(entity: Entity, entity_type: EntityType | None) -> str | None:
-    """Folded text that the search index holds: fields marked `search`; for undeclared types names and descriptions."""
-    if entity_type is not None:
-        searched = (s for s in entity_type.fields.values() if s.field.search)
-        names = [s.name for s in searched if not (s.field.personal or s.field.concealed)]
-    else:
-        names = ["name", "title", "description", "alternateName"]
-    parts = [_plain(entity.attrs[n].value) for n in names if n in entity.attrs]
+    """Folded text that the search index holds."""
+    parts = [_plain(entity.attrs[n].value) for n in searched(entity_type) if n in entity.attrs]
     return fold(" ".join(p for p in parts if p))[:20_000] or None
+
+
+def searched(entity_type: EntityType | None) -> list[str]:
+    """Fields whose words are found: those marked `search`; for undeclared types names and descriptions."""
+    if entity_type is None:
+        return ["name", "title", "description", "alternateName"]
+    marked = (s for s in entity_type.fields.values() if s.field.search)
+    return [s.name for s in marked if not (s.field.personal or s.field.concealed)]
 
 
 def _plain(value: Any) -> str:
