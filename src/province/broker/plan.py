@@ -267,13 +267,15 @@ def _same(a: Attribute, b: Attribute) -> bool:
     )
 
 
+_SEARCHED = ("name", "title", "description", "alternateName")
+
+
 def words_of(entity: Entity, entity_type: EntityType | None) -> str | None:
     """Folded text that the search index holds: fields marked `search`; for undeclared types names and descriptions."""
     if entity_type is not None:
-        searched = (s for s in entity_type.fields.values() if s.field.search)
-        names = [s.name for s in searched if not (s.field.personal or s.field.concealed)]
+        names = entity_type.searched
     else:
-        names = ["name", "title", "description", "alternateName"]
+        names = _SEARCHED
     parts = [_plain(entity.attrs[n].value) for n in names if n in entity.attrs]
     return fold(" ".join(p for p in parts if p))[:20_000] or None
 
