@@ -183,7 +183,7 @@ class Gathered(logging.StreamHandler[TextIO]):
                 self.flush()
             elif not self._waiting.is_set():
                 self._waiting.set()
-        except Exception:
+        except Exception:  # noqa: BLE001 - no handler of the library breaks what it was to tell about
             self.handleError(record)
 
     def flush(self) -> None:

@@ -58,27 +58,32 @@ class Values:
     kinds: Mapping[str, Kind]
 
 
-_SHOWN = """
+def _shown(seq: str, attr: str) -> str:
+    """An instance that was withdrawn leaves no trace; the row that tells of a removal has no attribute of its own."""
+    return f"""
     LEFT JOIN history_correction c ON c.tenant = h.tenant AND c.entity = h.entity AND c.seq = {seq}
     WHERE h.tenant = $1 AND h.entity = $2 AND (cardinality($3::text[]) = 0 OR split_part({attr}, ' ', 1) = ANY($3))
         AND ($4::timestamptz IS NULL OR h.at >= $4) AND ($5::timestamptz IS NULL OR h.at < $5)
-        AND (c.seq IS NULL OR c.attribute IS NOT NULL)
-"""
-"""An instance that was withdrawn leaves no trace; the row that tells of a removal has no attribute of its own."""
-_OF_CHANGES = """
+        AND (c.seq IS NULL OR c.attribute IS NOT NULL)"""
+
+
+_SEQ = "h.seq * 1024 + one.ordinality - 1"
+_OF_CHANGES = f"""
     SELECT one.value ->> 0 AS attr, CASE WHEN c.seq IS NULL THEN nullif(one.value -> 1, 'null') ELSE c.attribute END
-        AS attribute, h.at, h.actor, h.version, h.seq * 1024 + one.ordinality - 1 AS seq
+        AS attribute, h.at, h.actor, h.version, {_SEQ} AS seq
     FROM change_history h CROSS JOIN LATERAL jsonb_array_elements(h.attrs) WITH ORDINALITY AS one
-""" + _SHOWN.format(seq="h.seq * 1024 + one.ordinality - 1", attr="one.value ->> 0")
-_OF_ROWS = """
+    {_shown(_SEQ, "one.value ->> 0")} AND one.value <> 'null'
+"""  # noqa: S608 - constants
+_OF_ROWS = f"""
     SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at, h.actor,
         h.version, h.seq FROM attribute_history h
-""" + _SHOWN.format(seq="h.seq", attr="h.attr")
-_INSTANCES = f"SELECT * FROM ({_OF_ROWS} UNION ALL {_OF_CHANGES} AND one.value <> 'null') AS i ORDER BY seq"  # noqa: S608
+    {_shown("h.seq", "h.attr")}
+"""  # noqa: S608 - constants
+_INSTANCES = f"SELECT * FROM ({_OF_ROWS} UNION ALL {_OF_CHANGES}) AS i ORDER BY seq"  # noqa: S608
 """As the view attribute_instance, with corrections laid over."""
 _NEWEST = (  # each by the order of its primary key, so that the newest of a long history are found without all of it
     f"SELECT * FROM (({_OF_ROWS} ORDER BY h.seq DESC LIMIT $6) UNION ALL"  # noqa: S608 - constants
-    f" ({_OF_CHANGES} AND one.value <> 'null' ORDER BY h.seq DESC, one.ordinality DESC LIMIT $6)) AS i"
+    f" ({_OF_CHANGES} ORDER BY h.seq DESC, one.ordinality DESC LIMIT $6)) AS i"
     " ORDER BY seq DESC LIMIT $6"
 )
 

@@ -272,10 +272,7 @@ _SEARCHED = ("name", "title", "description", "alternateName")
 
 def words_of(entity: Entity, entity_type: EntityType | None) -> str | None:
     """Folded text that the search index holds: fields marked `search`; for undeclared types names and descriptions."""
-    if entity_type is not None:
-        names = entity_type.searched
-    else:
-        names = _SEARCHED
+    names = entity_type.searched if entity_type is not None else _SEARCHED
     parts = [_plain(entity.attrs[n].value) for n in names if n in entity.attrs]
     return fold(" ".join(p for p in parts if p))[:20_000] or None
 

@@ -304,7 +304,7 @@ def _changes(
             told += _scopes(one, now)
             names = list(one.written)
             detail = encode({"attrs": names, "version": version, "commitments": commitments})
-            parts = [encode(told[i : i + _AT_MOST]) for i in range(0, len(told), _AT_MOST)] or [None]
+            parts: list[str | None] = [encode(told[i : i + _AT_MOST]) for i in range(0, len(told), _AT_MOST)] or [None]
             records.append((
                 actor.tenant, entity.id, entity.type, version, actor.id, salt, parts[0], one.event,
                 encode(_payload(one, names)), write.depth, write.action or one.event, detail, actor.kind, actor.purpose,
