@@ -29,7 +29,12 @@ LOST: Final = (
 """The server is away, starting or full: it is nobody's fault, and the same call may succeed later."""
 
 
-_BY_KEY: Final = {"plan_cache_mode": "force_generic_plan", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+_BY_KEY: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+}
 
 
 async def _leave_as_it_is(connection: Connection) -> None:

@@ -133,6 +133,8 @@ class EntityType:
     """Names of the fields that every entity has."""
     searched: tuple[str, ...] = ()
     """Names of the fields whose words anybody may search."""
+    concealed: frozenset[str] = frozenset()
+    """Names of the fields that only actions write."""
     guarded: frozenset[str] = frozenset()
     """Names of the fields that may be erased while the rest of the entity stays."""
 
@@ -203,9 +205,14 @@ def describe(record: type[Record]) -> EntityType:
         if spec.value not in ("number", "integer", "text", "boolean"):
             raise ConfigurationError(f"{record.__name__}.{spec.name}: {spec.value} cannot be observed.")
     searched = tuple(s.name for s in specs.values() if s.field.search and not (s.field.personal or s.field.concealed))
-    required_fields = tuple(n for n in specs if specs[n].required)
     guarded = {s.name for s in specs.values() if s.field.personal} | {n for p in info.processing for n in p.also}
-    return EntityType(info, specs, record, observed, required_fields, searched, frozenset(guarded))
+    return EntityType(
+        info, specs, record, observed,
+        required=tuple(n for n in specs if specs[n].required),
+        searched=searched,
+        concealed=frozenset(s.name for s in specs.values() if s.field.concealed),
+        guarded=frozenset(guarded),
+    )  # fmt: skip
 
 
 def _compile(record: type[Record], name: str, hint: Any) -> FieldSpec:
