@@ -4,7 +4,8 @@
 
 The product runs as `province run` starts it (sign-in, policy, audit, tenant, upkeep). Yesterday holds `each` readings
 of every device, the days before `each-day` (`bench.week` says what they look like); they are written by the lake's own
-`append`, half a million to a commit, and merged as upkeep merges them. Today is what a sender brings during the
+`append`, half a million to a commit, merged and put in order as the upkeep of a night does it, and the questions begin
+when all of them are in the roll-ups. Today is what a sender brings during the
 measurement, `rate` readings a second in batches of 500 through HTTP, and is left as the writer leaves it. The register
 is filled by SQL. Every question goes through HTTP with a token, one at a time; beside it the bare DuckDB, and Polars
 when installed, answer the same on the same files. Medians; the sender's and the generator's cost are in the figures.
@@ -41,7 +42,8 @@ from province.app.declarations import declarations
 from province.broker import stream
 from province.errors import Conflict
 from province.history import area_hours, latest
-from province.history.compact import compact
+from province.history.compact import compact, settle
+from province.history.hours import Hours, advance
 from province.history.lake import Lake, Span, arrange
 from province.model.observation import SCHEMA
 
@@ -114,7 +116,7 @@ async def fill(product: Product, lake: Lake, week: Week, size: Size) -> dict[str
         began = time.perf_counter()
         while True:
             with contextlib.suppress(Conflict):  # the product's own upkeep was faster
-                if not compact(lake, day, at_least=4):
+                if not compact(lake, day, at_least=4) and not settle(lake, day):
                     break
         written += time.perf_counter() - began
         print(f"  {day}: {readings:,} readings, generator {generated:.0f} s, lake {written:.0f} s", flush=True)
@@ -125,6 +127,15 @@ async def fill(product: Product, lake: Lake, week: Week, size: Size) -> dict[str
     return {"what": "filled", "readings": readings, "generator_s": round(generated), "lake_s": round(written),
             "bytes_per_reading": round(pc.sum(files["size_bytes"]).as_py() / readings, 2),
             "files": files.num_rows}  # fmt: skip
+
+
+def caught_up(lake: Lake) -> None:
+    """Bring the roll-ups in step, as upkeep does every five minutes."""
+    hours = Hours(lake)
+    while True:
+        with contextlib.suppress(Conflict):  # the product's own upkeep was faster
+            if not advance(hours, ()).readings:
+                return
 
 
 def send(port: int, token: str, devices: int, rate: int, stop: Event, sent: Any) -> None:
@@ -230,6 +241,7 @@ async def measure(product: Product, size: Size) -> list[dict[str, Any]]:
         await register(product, size.devices)
         rows.append(await fill(product, lake, week, size))
         note.write_text(json.dumps({"size": wanted, "row": rows[-1]}))
+    await asyncio.to_thread(caught_up, lake)
     stop, sent = multiprocessing.Event(), multiprocessing.Value("q", 0)
     sender = multiprocessing.Process(
         target=send, args=(product.settings.port, product.token, size.devices, size.rate, stop, sent)

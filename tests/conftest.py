@@ -41,6 +41,13 @@ hypothesis.settings.register_profile("ci", deadline=None, max_examples=examples(
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "province")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the whole product, of pages and of killed processes want the machine to themselves."""
+    for item in items:
+        if {"system", "browser"} & set(item.path.relative_to(Path(__file__).parent).parts) or "fault" in item.keywords:
+            item.add_marker(pytest.mark.alone)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """In CI, where everything is at hand, a skipped test is a failure."""

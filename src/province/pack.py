@@ -20,6 +20,7 @@ from province.model.goal import Judge, goals_reached
 from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.schema import Record
+from province.model.study import Outcome, Problem, Tell
 from province.model.time import Instant
 
 Parameters = Mapping[str, Any]
@@ -373,6 +374,40 @@ Panel = Map | Table | Chart | Silent | Board
 
 
 @dataclass(frozen=True, slots=True)
+class StudyLayer:
+    """A layer that a kind of study is given: entities of a type, or a file.
+
+    of: type whose entities it holds when no file is given; None: a file or nothing.  columns: of a file, besides its
+    place: name → what it holds.  required: without it there is nothing to plan.
+    """
+
+    name: str
+    title: Label
+    of: type[Record] | None = None
+    columns: Mapping[str, Label] = field(default_factory=dict)
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StudyKind:
+    """A kind of planning study, solved in a process of its own: it may keep a core busy for minutes.
+
+    layers: what it is given.  assumptions: names of dated constants of the pack that it stands on; a planner may give
+    others, with their source.  prices: assumptions that have no default: unit by name; needed for a budget in money.
+    solve(problem, tell) → outcome.  Pure; it looks at no clock but for its own end.  Raises: InvalidInput naming the
+    field of the problem.  needs: modules of the extra `planning` that must be installed.
+    """
+
+    name: str
+    title: Label
+    layers: tuple[StudyLayer, ...]
+    assumptions: Mapping[str, Label]
+    prices: Mapping[str, Label]
+    solve: Callable[[Problem, Tell], Outcome]
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Pack:
     """A row of the plan as a declaration. name: the folder.  row: the plan's line, such as `III.2e`.
 
@@ -391,4 +426,5 @@ class Pack:
     indicators: tuple[Indicator, ...] = ()
     checks: tuple[Check, ...] = ()
     panels: tuple[Panel, ...] = ()
+    studies: tuple[StudyKind, ...] = ()
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

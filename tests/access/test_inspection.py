@@ -15,6 +15,7 @@ from province.adapters.heads import HeadFolder
 from province.broker.audit_check import check
 from province.broker.sealer import Sealer
 from province.model.actor import Actor
+from tests.draining import drain
 
 from .conftest import TENANT, MakePerson, Person, Site
 
@@ -166,8 +167,7 @@ async def test_what_all_of_them_did_is_sealed_and_whole(site: Site, tmp_path: Pa
     heads = HeadFolder(tmp_path)
     sealer = Sealer(site.core.pool, site.core.keys, heads)
     async with site.core.pool.acquire() as connection:
-        while await sealer.step(connection):
-            pass
+        await drain(connection, sealer.step)
         await sealer.export(connection, at_once=True)
         found = await check(connection, heads.heads(), heads.public_keys())
     assert found.findings == []

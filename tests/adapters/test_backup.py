@@ -28,6 +28,7 @@ from province.identity.checking import Finding
 from province.identity.keys import KeyRing
 from province.settings import Settings
 from tests.conftest import free_port
+from tests.draining import drain, ended
 from tests.observations import TYPES, station
 
 from .installation import PHOTO, TENANT, Running, folder, running
@@ -134,10 +135,8 @@ async def test_a_backup_under_load_restores_to_one_consistent_cut(one: Running, 
 
 async def _seal(one: Running, heads: Path) -> int:
     sealer = Sealer(one.pool, KeyRing(one.settings.secrets / "master-key"), HeadFolder(heads), block_rows=20)
-    rows = 0
     async with one.pool.acquire() as connection:
-        while count := await sealer.step(connection):
-            rows += count
+        rows = await drain(connection, sealer.step)
         await sealer.export(connection, at_once=True)
     return rows
 
@@ -162,6 +161,8 @@ async def _check_relay_order(two: Running) -> None:
     await two.broker.apply([record.create(Station(id="urn:ngsi-ld:Station:after", name="after"))], ROOT)
     position = await two.pool.fetchrow("SELECT xid, seq FROM relay_position WHERE reader = 'relay'")
     assert position is not None
+    async with two.pool.acquire() as connection:
+        await ended(connection)
     rows = await two.pool.fetch(
         "SELECT seq FROM outbox WHERE (xid, seq) > ($1, $2)"
         " AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint ORDER BY xid, seq",

@@ -14,6 +14,7 @@ from province.adapters import backup_database
 from province.broker.database import Connection, connect
 from province.broker.migrate import migrate
 from province.errors import Conflict, Unavailable
+from tests.draining import ended
 from tests.effort import examples
 
 FAR = 5_000_000_000
@@ -31,6 +32,7 @@ async def restored(make_database: Callable[[], str]) -> AsyncIterator[Connection
 
 async def unread(connection: Connection) -> list[int]:
     """What the relay would read, in its order."""
+    await ended(connection)
     position = await connection.fetchrow("SELECT xid, seq FROM relay_position WHERE reader = 'relay'")
     xid, seq = (position["xid"], position["seq"]) if position else (0, 0)
     rows = await connection.fetch(

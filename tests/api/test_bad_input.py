@@ -45,10 +45,12 @@ BODIES: dict[str, bytes] = {
 WRITES = [
     r
     for r in ROUTES
-    if r.method in ("POST", "PUT", "PATCH") and not r.path.startswith(("/api/feeds", "/api/imports", "/open311"))
+    if r.method in ("POST", "PUT", "PATCH")
+    and not r.path.startswith(("/api/feeds", "/api/imports", "/api/studies", "/open311"))
 ]
 """Every route that takes a body of ours; what a feed reads is its pack's affair (tests/broker/test_feeds.py), what an
-import reads is any file at all (tests/exchange), and GeoReport takes forms (tests/api/test_open311.py)."""
+import or a layer reads is any file at all (tests/exchange, tests/adapters/test_features.py), and GeoReport takes forms
+(tests/api/test_open311.py)."""
 
 
 def address(path: str) -> str:

@@ -33,24 +33,28 @@ async def test_equal_rights_share_one_answer_and_others_do_not() -> None:
 
 
 async def test_an_old_answer_is_shown_while_it_is_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "KEPT_S", 0.01)
+    monkeypatch.setattr(recent, "KEPT_S", -1.0)
     count = 0
+    ready = asyncio.Event()
+    ready.set()
 
     async def ask(actor: Actor) -> int:
         nonlocal count
+        await ready.wait()
         count += 1
-        await asyncio.sleep(0.02)
         return count
 
     kept = Recent(ask)
     assert await kept(person()) == 1
-    await asyncio.sleep(0.03)
+    ready.clear()
     assert await kept(person()) == 1, "nobody waits"
-    await asyncio.sleep(0.05)
-    assert await kept(person()) == 2
-    monkeypatch.setattr(recent, "SHOWN_S", 0.0)
-    await asyncio.sleep(0.05)
-    assert await kept(person()) >= 3, "too old to be shown"
+    ready.set()
+    async with asyncio.timeout(30):
+        while await kept(person()) == 1:
+            await asyncio.sleep(0)
+    monkeypatch.setattr(recent, "SHOWN_S", -1.0)
+    before = count
+    assert await kept(person()) > before, "too old to be shown"
 
 
 async def test_a_failure_is_asked_again() -> None:

@@ -48,6 +48,8 @@ class World:
     slow_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     through: Callable[[Message], Awaitable[None]] | None = None
     """What carries messages out; None puts them into `told`."""
+    withheld: int = 0
+    """Messages that were not sent, because their owner may not know."""
 
     async def subscribe(self, actor: Actor = ROOT, uri: str = "http://a.example/n", **members: Any) -> str:
         notification = {"endpoint": {"uri": uri}, **members.pop("notification", {})}
@@ -90,6 +92,7 @@ async def world(broker: Broker, pool: Pool) -> AsyncIterator[World]:
         if kept is not None and kept.status(now()) == "active":
             message = await compose(kept, happenings.decode(one.happening), reach)
         if message is None:
+            made.withheld += 1
             return False
         await asyncio.sleep(made.slow_s[message.uri])
         if message.uri in made.fail:

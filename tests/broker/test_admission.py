@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 import duckdb
 import msgspec
@@ -15,16 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from province.broker.access import Access, Rights
-from province.broker.admission import Bound, Columns, admitted
+from province.broker.admission import Bound, admitted
 from province.broker.database import Pool
 from province.broker.measured import READINGS
-from province.broker.select import ENTITIES
+from province.broker.select import ENTITIES, compile_query
 from province.errors import ConfigurationError
 from province.history import area_hours
 from province.history.lake import Lake, Span, arrange
 from province.model.actor import Actor, Grant
 from province.model.entity import Attribute, Entity
 from province.model.label import Label
+from province.model.query import Query, Where
 from province.model.schema import EntityType, Field, Record, TypeInfo, describe
 from province.model.time import Instant, now
 from province.model.unit import Unit
@@ -69,24 +71,44 @@ class Clock(Record, frozen=True, kw_only=True):
     drift: Annotated[float | None, Field(Label("Lệch", "Drift"), observed=True, public=True), Unit("SEC")] = None
 
 
-KINDS: Final[Mapping[str, EntityType]] = {k.name: k for k in map(describe, (Meter, Gauge, Clock))}
+class Patient(Record, frozen=True, kw_only=True):
+    """What a meter, a gauge or a thing may be besides: then what others tell freely is personal, or concealed."""
+
+    TYPE: ClassVar[TypeInfo] = TypeInfo("Patient", Label("Người bệnh", "Patient"))
+
+    load: Annotated[float | None, Field(Label("Tải", "Load"), observed=True, personal=True), Unit("KWT")] = None
+    level: Annotated[float | None, Field(Label("Mực", "Level"), observed=True, concealed=True), Unit("MTR")] = None
+    name: Annotated[str, Field(Label("Tên", "Name"), personal=True)] = ""
+    ward: Annotated[str, Field(Label("Khoa", "Ward"))] = ""
+
+
+KINDS: Final[Mapping[str, EntityType]] = {k.name: k for k in map(describe, (Meter, Gauge, Clock, Patient))}
 """`Thing` is declared by nobody."""
+FURTHER: Final = ("Patient", "Clock")
+"""Every second meter, gauge and thing is one of each, too."""
 FIELDS: Final = {name: tuple(s.name for s in kind.observed) for name, kind in KINDS.items()}
 
 
 def everything() -> list[Entity]:
     """Two of every type, agency and area; of the gauges one is open."""
     return [
-        Entity(tenant=TENANT, id=f"urn:{type}:{i}{j}{twin}", types=(type,), agency=agency, area=area, version=1,
-               attrs={"open": Attribute(value=twin == 1)} if type == "Gauge" else {})
+        Entity(tenant=TENANT, id=f"urn:{type}:{i}{j}{twin}",
+               types=(type, *FURTHER) if type not in FURTHER and (i + j) % 2 else (type,), agency=agency, area=area,
+               version=1, attrs=recorded(type, twin))
         for type in (*KINDS, "Thing")
         for i, agency in enumerate(AGENCIES) for j, area in enumerate(AREAS) for twin in (0, 1)
     ]  # fmt: skip
 
 
+def recorded(type: str, twin: int) -> dict[str, Attribute]:
+    """What stands in the record: of the gauges one is open, and everything has a name and a ward."""
+    told = {"name": Attribute(value=f"n{twin}"), "ward": Attribute(value="w")}
+    return told | ({"open": Attribute(value=twin == 1)} if type == "Gauge" else {})
+
+
 ENTITY: Final = everything()
 verbs = st.sampled_from(("read", "personal", "*"))
-nouns = st.sampled_from(("*", "meter", "gauge", "clock", "entity"))
+nouns = st.sampled_from(("*", "meter", "gauge", "clock", "patient", "entity"))
 permissions = st.frozensets(st.builds("{}.{}".format, nouns, verbs) | st.just("*"), min_size=1, max_size=4)
 grants = st.builds(
     Grant,
@@ -107,10 +129,11 @@ async def stored(migrated: Pool) -> Pool:
     """All entities, in PostgreSQL."""
     async with migrated.acquire() as connection:
         await connection.executemany(
-            "INSERT INTO entity (tenant, id, type, attrs, agency, area, version, created_at, modified_at)"
-            " VALUES ($1, $2, $3, $4::jsonb, $5, $6, 1, now(), now())",
-            [(TENANT, e.id, e.type, msgspec.json.encode({k: {"value": a.value} for k, a in e.attrs.items()}).decode(),
-              e.agency, e.area) for e in ENTITY],
+            "INSERT INTO entity (tenant, id, type, types, attrs, agency, area, version, created_at, modified_at)"
+            " VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, 1, now(), now())",
+            [(TENANT, e.id, e.type, list(e.types) if len(e.types) > 1 else None,
+              msgspec.json.encode({k: {"value": a.value} for k, a in e.attrs.items()}).decode(), e.agency, e.area)
+             for e in ENTITY],
         )  # fmt: skip
     return migrated
 
@@ -137,6 +160,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 PLACED: Final = pa.table({
     "entity": [e.id for e in ENTITY], "type": [e.type for e in ENTITY],
     "agency": [e.agency or "" for e in ENTITY], "area": [e.area or "" for e in ENTITY],
+    "types": pa.array([list(e.types) if len(e.types) > 1 else None for e in ENTITY], pa.list_(pa.string())),
     "published": [
         e.type in KINDS and KINDS[e.type].info.public
         and ((w := KINDS[e.type].info.public_where) is None or e.value(w[0]) == w[1])
@@ -159,10 +183,7 @@ async def in_postgresql(pool: Pool, access: list[Access]) -> tuple[set[str], set
     given = Bound([TENANT])
     entities = admitted(access, ENTITIES, given.bind, KINDS)
     crossed = Bound([TENANT, [t for t, ns in FIELDS.items() for _ in ns], [n for ns in FIELDS.values() for n in ns]])
-    readings = admitted(access, Columns(
-        type="e.type", agency=ENTITIES.agency, area=ENTITIES.area, id=ENTITIES.id, attribute="f.name",
-        public=ENTITIES.public,
-    ), crossed.bind, KINDS)  # fmt: skip
+    readings = admitted(access, replace(ENTITIES, attribute="f.name"), crossed.bind, KINDS)
     async with pool.acquire() as connection:
         rows = await connection.fetch(f"SELECT e.id FROM entity e WHERE e.tenant = $1 AND {entities}", *given.values)
         pairs = await connection.fetch(
@@ -175,10 +196,7 @@ async def in_postgresql(pool: Pool, access: list[Access]) -> tuple[set[str], set
 def in_duckdb(lake: Lake, access: list[Access]) -> set[tuple[str, str]]:
     """Readings of the lake, asked of its files."""
     given = Bound()
-    condition = admitted(access, Columns(
-        type="p.type", agency=READINGS.agency, area=READINGS.area, id=READINGS.id, attribute=READINGS.attribute,
-        public=READINGS.public,
-    ), given.bind, KINDS)  # fmt: skip
+    condition = admitted(access, replace(READINGS, type="p.type"), given.bind, KINDS)
     source = lake.source(Span())
     with duckdb.connect(":memory:") as engine:
         engine.register("placed", PLACED)
@@ -222,6 +240,46 @@ async def test_hours_per_area_count_what_may_be_seen(lake: Lake, actor: Actor, n
         admit=lambda bind: admitted(mine, READINGS, bind, KINDS),
     )  # fmt: skip
     assert {area: count for _, area, count, _, _ in found} == expected
+
+
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actor=actors, name=st.sampled_from(("name", "ward")))
+async def test_what_is_hidden_on_a_row_finds_nothing(stored: Pool, actor: Actor, name: str) -> None:
+    """A condition finds exactly the rows on which its asker sees the field, whatever it says about the value."""
+    access = [n for a in Rights(KINDS).readable(actor, ()) if (n := a.narrowed((name,))).shows(name)]
+    if not access:
+        return
+    of = {a.type.name if a.type else "Thing": a for a in access}
+    seen = {e.id for e in ENTITY if (a := of.get(e.type)) and a.admits(e) and a.reveals(e, name)}
+    found: list[set[str]] = []
+    for where in (Where(name, "exists"), Where(name, "!=", "?"), Where(name, "absent")):
+        statement = compile_query(TENANT, Query(types=tuple(of), where=(where,), limit=1000), access, KINDS,
+                                  many_typed=True)  # fmt: skip
+        counted = statement.parameters[: statement.counted]
+        async with stored.acquire() as connection:
+            rows = await connection.fetch(statement.sql, *statement.parameters)
+            assert len(rows) == await connection.fetchval(statement.count_sql, *counted)
+        found.append({r["id"] for r in rows})
+    assert found == [seen, seen, set()]
+
+
+def test_a_further_type_keeps_its_personal_fields_and_those_of_its_own() -> None:
+    names = ("name", "ward", "load", "level", "free")
+    both = Entity(tenant=TENANT, id="urn:x", types=("Thing", "Patient"), agency="urn:a", area="1", version=1,
+                  attrs={n: Attribute(value=1) for n in names})  # fmt: skip
+
+    def shown(*permissions: str, kind: Literal["person", "system"] = "person") -> set[str]:
+        actor = Actor(tenant=TENANT, id="x", kind=kind, grants=(Grant("r", frozenset(permissions)),))
+        access = Rights(KINDS).to_read(actor, "Thing")
+        assert access is not None
+        assert access.is_personal(both)
+        assert access.personal_in(both) == {"name", "load"}
+        return set(access.show(both).attrs)
+
+    assert shown("entity.read") == {"free"}
+    assert shown("entity.read", "patient.read") == {"free", "ward"}
+    assert shown("entity.read", "patient.read", "patient.personal") == {"free", "ward", "name", "load"}
+    assert shown("*", kind="system") == set(names)
 
 
 def _later(at: Instant) -> Instant:

@@ -30,6 +30,7 @@ from province.model.workflow import Edge, Workflow
 from province.territory import replay, store
 from province.territory.atlas import Atlas
 from province.territory.example import Facts, changes_of, read_facts
+from province.territory.land import size_km2
 from province.territory.order import Article, Order, Part, Unit
 from province.vocab import TYPES
 from province.vocab.agency import Agency, agency_id
@@ -330,6 +331,10 @@ async def test_a_part_goes_over_and_both_units_go_on(land: Land) -> None:
     )  # fmt: skip
     decided = await land.orders.decide(order, ROOT)
     assert decided.touched.handed == 1
+    whole = shapely.geometry.shape((await land.all(Area))[giver].location)
+    gone = whole.intersection(shapely.geometry.shape(box)).area / whole.area
+    assert decided.touched.parts_moved == 1, "a unit that goes on keeps the rest"
+    assert decided.touched.land_km2 == pytest.approx(size_km2(shapely.geometry.mapping(whole)) * gone, rel=0.01)
     assert (await land.broker.get(lamp, ROOT)).agency == agency_id("ubnd-25741", "2024-05-01")
     assert (await land.broker.get(stays, ROOT)).agency == agency_id("ubnd-25747", "2024-05-01")
     assert (await land.all(Agency))[agency_id("ubnd-25747", "2024-05-01")].area == area_id("25747", today)

@@ -22,6 +22,7 @@ from province.identity.keys import KeyRing
 from province.model import record
 from province.model.change import Change
 from tests.broker.conftest import TENANT, lamp, lamp_id, person
+from tests.draining import drain
 
 CLERK = person("lamp.create", id="clerk")
 
@@ -48,10 +49,8 @@ async def write(pool: Pool, count: int, action: str = "thing.done") -> None:
 
 
 async def seal_all(pool: Pool, sealer: Sealer) -> int:
-    total = 0
     async with pool.acquire() as connection:
-        while count := await sealer.step(connection):
-            total += count
+        total = await drain(connection, sealer.step)
         await sealer.export(connection, at_once=True)
     return total
 

@@ -115,10 +115,10 @@ async def test_rights_are_those_of_the_moment(world: World) -> None:
     id = await world.subscribe()
     world.actor = None  # the account was disabled
     await world.write("1", a=1)
-    await asyncio.sleep(0.5)
+    await until(lambda: world.withheld == 1)
     world.actor = OTHER  # may no longer read anything
     await world.write("1", a=2)
-    await asyncio.sleep(0.5)
+    await until(lambda: world.withheld == 2)
     world.actor = ROOT
     await world.write("1", a=3)
     await until(lambda: world.values() == [3])
@@ -142,7 +142,7 @@ async def test_it_is_tried_until_it_is_taken(world: World, pool: Pool) -> None:
 
 
 async def test_a_pause_gathers_what_happens_meanwhile(world: World) -> None:
-    await world.subscribe(throttling=1.0)
+    await world.subscribe(throttling=2.0)
     for n in range(6):
         await world.write(str(n % 2), a=n)
     await until(lambda: len(world.told) >= 2)

@@ -10,9 +10,9 @@ import pytest
 
 from province.errors import Conflict
 from province.history import compact as upkeep
-from province.history.compact import compact, expire, vacuum
+from province.history.compact import compact, expire, settle, vacuum
 from province.history.lake import Lake, Span, arrange, stage
-from tests.observations import START, series, station
+from tests.observations import START, series, station, table
 
 DAY = date(2026, 3, 1)
 
@@ -93,3 +93,35 @@ def test_old_days_are_forgotten(lake: Lake) -> None:
     assert expire(lake, DAY) == 10
     assert lake.count() == 1000
     assert lake.committed("obs") == 21
+
+
+def test_a_day_that_is_over_lies_in_the_order_of_its_devices(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+
+    def put_each(n: int, devices: range) -> None:
+        batch = table([station(d) for d in devices], at=START + timedelta(minutes=n))
+        lake.append(arrange(stage([(n, batch)])), "obs", n, expected=lake.committed("obs"))
+
+    for n in range(1, 4):
+        put_each(n, range(30_000))
+    before = lake.read(Span())
+    one = Span(entities=[station(12_345)])
+    assert lake.files(one).num_rows == 3
+    assert settle(lake, DAY, rows=30_000) == 3
+    assert lake.files().num_rows == 3
+    assert min(lake.files()["num_records"].to_pylist()) > 20_000, "of about one size"
+    assert lake.files(one).num_rows == 1, "a device is in one file"
+    assert lake.read(Span()).equals(before)
+    assert settle(lake, DAY, rows=30_000) == 0
+    put_each(4, range(100))  # a few late readings
+    assert settle(lake, DAY, rows=30_000) == 0
+    assert lake.files(one).num_rows == 1
+    for n in range(5, 9):
+        put_each(n, range(30_000))
+    assert compact(lake, DAY, at_least=4) == 3
+    assert lake.files(one).num_rows == 2, "what lies in order is not merged with what does not"
+    assert settle(lake, DAY, rows=30_000) > 3
+    assert lake.files(one).num_rows == 1
+    assert lake.read(one).num_rows == 7
+    assert lake.count() == 210_100
+    assert lake.committed("obs") == 8

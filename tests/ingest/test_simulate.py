@@ -170,13 +170,16 @@ async def test_a_storm_cuts_a_whole_group_and_all_of_it_comes_back(server: Serve
     assert tally.refused == 0
 
 
-async def test_wrong_credentials_are_counted_and_tried_again_less_and_less(server: Server) -> None:
+async def test_wrong_credentials_are_counted_and_tried_again_less_and_less(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("province.ingest.simulate._RETRY_S", (0.1, 600.0))
     stop, tally = asyncio.Event(), Tally()
     devices = [device(0), device(1, secret="wrong")]
     task = asyncio.create_task(simulate(devices, host="127.0.0.1", port=server.mqtt, stop=stop, tally=tally))
-    await until(lambda: tally.refused >= 1 and tally.acknowledged >= 1)
+    await until(lambda: tally.refused >= 2 and tally.acknowledged >= 1)
     await asyncio.sleep(0.5)
-    assert tally.refused == 1
+    assert tally.refused == 2
     stop.set()
     await task
 

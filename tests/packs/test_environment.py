@@ -35,6 +35,7 @@ from province.vocab.alert import Alert
 from province.vocab.environment import AirQualityObserved, FloodMonitoring
 from tests.conformance.conftest import KINDS, parameters_at
 from tests.conformance.situation import folder
+from tests.draining import drain
 from tests.shared import shared
 
 TENANT = "binh-duong"
@@ -101,8 +102,7 @@ class Stand:
     async def settle(self) -> None:
         relay = self.relay()
         async with self.pool.acquire() as connection:
-            while await relay.step(connection):
-                pass
+            await drain(connection, relay.step)
             assert await connection.fetchval("SELECT count(*) FROM failed_effect") == 0
 
     async def alerts(self, source: str) -> list[Alert]:

@@ -24,6 +24,7 @@ from province.packs.devices.example import example
 from province.packs.reports.types import Report
 from province.territory.example import load, read_facts
 from tests.conformance.conftest import parameters_at
+from tests.draining import drain
 
 TENANT = "binh-duong"
 SYSTEM = system(TENANT, "example")
@@ -55,8 +56,7 @@ async def test_a_strangers_report_finds_its_ward_and_a_second_one_its_twin(broke
         assert [n.to for n in acted.answers] == ["caller"]
         made.append(acted.changed[0].id)
         async with pool.acquire() as connection:
-            while await relay.step(connection):
-                pass
+            await drain(connection, relay.step)
     assert relay.counters.rules >= 2
     one, two = [to_record(Report, await broker.get(id, SYSTEM)) for id in made]
     committee = "urn:ngsi-ld:Agency:ubnd-25747:2025-07-01"

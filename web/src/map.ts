@@ -1,5 +1,6 @@
-// The map: our own geometry only, no external tiles, glyphs or sprites. Three uses of one element `[data-map]`:
-// layers with live values (`data-layers`), one place (`data-place`), and a place to pick (`data-pick`).
+// The map: our own geometry only, no external tiles, glyphs or sprites. Four uses of one element `[data-map]`:
+// layers with live values (`data-layers`), one place (`data-place`), a place to pick (`data-pick`), and a boundary to
+// draw (`data-outline`).
 import { GeoJSONSource, LngLatBounds, Map as MapLibre, Marker, NavigationControl, Popup, ScaleControl, setWorkerUrl } from "maplibre-gl";
 import type { MapGeoJSONFeature as GeoJSONFeature, MapMouseEvent } from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
@@ -7,6 +8,7 @@ import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import { baseStyle, paintAreas } from "./basemap";
 import { combobox } from "./combobox";
 import { Layer, type LayerSpec, type LayerWords } from "./layer";
+import { outline } from "./outline";
 import { onThemeChange } from "./theme";
 
 setWorkerUrl(workerUrl);
@@ -242,6 +244,9 @@ function start(element: HTMLElement): void {
     if (specs) layered(map, element, specs, words);
     if (shape) place(map, shape);
     if (prefix) pick(map, prefix);
+    if (element.dataset["outline"]) outline(map, element.dataset["outline"]);
+    // A map inside what is folded had no size when it began.
+    if (bounds && element.offsetParent === null) map.once("resize", () => map.fitBounds(bounds, { padding: 16, animate: false }));
   });
   onThemeChange(() => paintAreas(map));
 }

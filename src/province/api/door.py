@@ -12,7 +12,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from province.api import actions, aggregates, annex, erasures, exports, feeds, imports, observations, open311, territory
+from province.api import (
+    actions,
+    aggregates,
+    annex,
+    erasures,
+    exports,
+    feeds,
+    imports,
+    observations,
+    open311,
+    studies,
+    territory,
+)
 from province.api.errors import http_problem, problem_response, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
 from province.api.openapi import document
@@ -64,6 +76,7 @@ ROUTES: Final[tuple[Route, ...]] = (
           (NotFound, TooLarge, RateLimited, Unavailable), signed_in=True),
     *imports.ROUTES,
     *exports.ROUTES,
+    *studies.ROUTES,
     *territory.ROUTES,
     *erasures.ROUTES,
     *open311.ROUTES,

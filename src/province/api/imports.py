@@ -37,14 +37,14 @@ def imports_of(call: Call) -> Imports:
 async def receive(call: Call) -> Response:
     """Take a file in; the answer proposes a mapping."""
     record, look = await imports_of(call).receive(
-        call.actor, call.text("name", "file"), _body(call), type=call.text("type")
+        call.actor, call.text("name", "file"), body_of(call), type=call.text("type")
     )
     return json_response({**shown(record, running=False), **(_look(look) if look else {})}, 201)
 
 
 async def guess(call: Call) -> Response:
     """Propose a mapping for a file of which nothing is kept."""
-    look = await imports_of(call).look(call.actor, call.text("name", "file"), _body(call), type=call.text("type"))
+    look = await imports_of(call).look(call.actor, call.text("name", "file"), body_of(call), type=call.text("type"))
     return json_response(_look(look))
 
 
@@ -111,7 +111,7 @@ async def areas(call: Call) -> Response:
         parent=call.text("parent"),
         trial=call.flag("trial"),
     )
-    outcome = await imports_of(call).areas.load(call.actor, call.text("name", "areas.geojson"), _body(call), wish)
+    outcome = await imports_of(call).areas.load(call.actor, call.text("name", "areas.geojson"), body_of(call), wish)
     return json_response(asdict(outcome))
 
 
@@ -130,7 +130,8 @@ def _look(look: Look) -> dict[str, Any]:
     }
 
 
-async def _body(call: Call) -> Any:
+async def body_of(call: Call) -> Any:
+    """The body as it comes. Raises: Unavailable when the client goes away."""
     try:
         async for part in call.request.stream():
             yield part

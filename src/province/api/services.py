@@ -9,6 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 from starlette.requests import Request
 
+from province.adapters.studies.service import Studies
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.api.contexts import Contexts
@@ -153,6 +154,7 @@ class Services:
     feeds: Feeds
     imports: Imports | None = None
     exports: Exports | None = None
+    studies: Studies | None = None
     observation_media: tuple[str, ...] = ("application/json",)
     max_body_bytes: int = 16 * 1024**2
     temporal_instances: int = 10_000

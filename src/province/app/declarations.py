@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -42,6 +42,7 @@ def declarations() -> Declarations:
         ("action", [a.name for p in packs for a in p.actions]),
         ("feed", [f.name for p in packs for f in p.feeds]),
         ("pack", [p.name for p in packs]),
+        ("kind of study", [s.name for p in packs for s in p.studies]),
     ):
         for name in {n for n in names if names.count(n) > 1}:
             raise ConfigurationError(f"the {what} {name!r} is declared twice.")
@@ -78,7 +79,10 @@ def constant_at(pack_name: str, name: str, at: Instant) -> parameters.Parameter 
 def _parameters(pack_name: str) -> tuple[parameters.Parameter, ...]:
     pack = next(p for p in declarations().packs if p.name == pack_name)
     # The folder of a pack is where its functions live; a pack without rules and actions has no constants to read.
-    functions = [r.do for r in pack.rules] + [a.do for a in pack.actions] + [f.decode for f in pack.feeds]
+    functions: list[Callable[..., object]] = [r.do for r in pack.rules]
+    functions += [a.do for a in pack.actions]
+    functions += [f.decode for f in pack.feeds]
+    functions += [s.solve for s in pack.studies]
     if not functions:
         return ()
     package = functions[0].__module__.rpartition(".")[0]

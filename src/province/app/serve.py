@@ -29,7 +29,18 @@ from province.api.errors import status_of
 from province.api.observe_requests import ObserveRequests
 from province.api.services import Annex as AnnexDoor
 from province.api.services import Services
-from province.app import anonymous, classifying, example, exchange, pages, privacy, subscribing, territory, wellbeing
+from province.app import (
+    anonymous,
+    classifying,
+    example,
+    exchange,
+    pages,
+    privacy,
+    studies,
+    subscribing,
+    territory,
+    wellbeing,
+)
 from province.app.address import Callers
 from province.app.annex import Annex
 from province.app.core import Core, open_core
@@ -129,6 +140,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
     annex = Annex(core)
     land = territory.build(core, authenticator.forget_all)
     erasing = privacy.erasures(core)
+    planning = studies.build(core)
     services = Services(
         broker=pages.Door(core),
         authenticate=authenticate,
@@ -142,6 +154,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),
         imports=files,
         exports=Exports(pages.Door(core), core.pool),
+        studies=planning,
         observation_media=observations.MEDIA_TYPES,
         max_body_bytes=settings.max_body_bytes,
         temporal_instances=settings.temporal_instances,

@@ -48,6 +48,11 @@ def build(core: Core, forget: Callable[[], None]) -> Land:
         ledger = core.ledgers[actor.tenant]
         return [ledger.pieces[a] for a in ledger.atoms(area, day or civil_day(now()))]
 
+    async def former(atoms: Sequence[str], day: str, actor: Actor) -> Mapping[str, str]:
+        ledger, areas = core.ledgers[actor.tenant], core.areas.get(actor.tenant, {})
+        before = {a: ledger.before(a, day or civil_day(now())) for a in atoms}
+        return {a: areas[unit].name for a, unit in before.items() if unit is not None and unit in areas}
+
     async def resolve(text: str, day: str, place: tuple[float, float] | None, actor: Actor) -> Resolved:
         ledger = core.ledgers.get(actor.tenant, Ledger((), ()))
         if actor.tenant not in kept or kept[actor.tenant][0] is not ledger:
@@ -71,6 +76,7 @@ def build(core: Core, forget: Callable[[], None]) -> Land:
         withdraw=orders.withdraw,
         recorded=recorded,
         parts=parts,
+        former=former,
         resolve=resolve,
         regroup=by_area,
         stamps=stamps,

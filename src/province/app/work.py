@@ -7,13 +7,14 @@ import asyncio
 from province.adapters import notices
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
-from province.app import messaging, privacy, territory
+from province.app import messaging, privacy, studies, territory
 from province.app.alerting import Courier
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
 from province.app.gathering import Gathering
 from province.app.readiness import announce
 from province.app.subscribing import Subscriptions
+from province.broker.jobs import HEAVY
 from province.broker.quality import Quality
 from province.broker.retention import Retention
 from province.broker.sealer import Sealer
@@ -23,11 +24,13 @@ from province.broker.trends import Trends
 from province.broker.upkeep import Upkeep
 from province.broker.watch import Watch
 from province.settings import Settings
+from province.vocab.study import RUN
 
 
 async def main(settings: Settings) -> None:
     """Work until cancelled."""
     async with open_core(settings, "work", connections=16) as core:
+        core.jobs.bind(RUN, studies.Runner(core, studies.build(core)).run, queue=HEAVY)
         await core.jobs.open()
         outbound = Outbound(settings.outbound_allow)
         retention = Retention(core.pool, core.lake_of, core.broker.types)
@@ -41,6 +44,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(Sealer(core.pool, core.keys, HeadFolder(settings.audit_heads_folder)).run())
                 group.create_task(Watch(core.pool, notices.deliver).run())
                 group.create_task(core.jobs.work())
+                group.create_task(core.jobs.work(HEAVY))
                 group.create_task(Subscriptions(core, outbound).run())
                 group.create_task(sender.run())
                 group.create_task(upkeep.run())

@@ -7,10 +7,11 @@ A type that the caller may not read at all does not appear. Fields marked `perso
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from province.broker.kept import Declared, Keeping
 from province.errors import NotAllowed
 from province.identity import policy
 from province.identity.policy import Ground, Scope
@@ -31,6 +32,7 @@ class Access:
     read, personal: where the caller may read entities, and their personal fields.
     public: the type has a public view: `public_where` must hold, and only public fields are shown.
     own: it is the product's own access, which concealed fields are open to.
+    keeping: what the further types of an entity keep from this caller.
     """
 
     type: EntityType | None
@@ -38,6 +40,7 @@ class Access:
     personal: Scope
     public: bool = False
     own: bool = False
+    keeping: Keeping | None = field(default=None, compare=False, repr=False)
 
     @property
     def everything(self) -> bool:
@@ -56,16 +59,21 @@ class Access:
         where = self.type.info.public_where if self.type else None
         return where is None or entity.value(where[0]) == where[1]
 
-    @property
-    def is_personal(self) -> bool:
-        """The type declares personal fields: whoever reads its entities is written down, one by one."""
-        return self.type is not None and any(s.field.personal for s in self.type.fields.values())
+    def is_personal(self, entity: Entity) -> bool:
+        """A type of the entity declares personal fields: whoever reads it is written down, by name of the entity."""
+        return any(s.field.personal for kind in self._kinds(entity) for s in kind.fields.values())
 
     def personal_in(self, entity: Entity) -> set[str]:
         """Names of the personal fields that an entity holds, as it is shown."""
-        fields = self.type.fields if self.type else {}
         names = {split_key(key)[0] for key in entity.attrs}
-        return {name for name in names if name in fields and fields[name].field.personal}
+        kinds = self._kinds(entity)
+        return {n for n in names if any(n in kind.fields and kind.fields[n].field.personal for kind in kinds)}
+
+    def _kinds(self, entity: Entity) -> list[EntityType]:
+        """The declared types of an entity."""
+        if len(entity.types) == 1 or self.keeping is None:
+            return [self.type] if self.type is not None else []
+        return [kind for name in entity.types if (kind := self.keeping.declared.types.get(name)) is not None]
 
     def show(self, entity: Entity) -> Entity:
         """The entity without the attributes that the caller may not see."""
@@ -74,6 +82,8 @@ class Access:
 
     def reveals(self, entity: Entity, name: str) -> bool:
         """May the caller see this attribute of this entity?"""
+        if len(entity.types) > 1 and self.keeping is not None and self.keeping.hides(entity, name, self.type):
+            return False
         if self.type is None:
             return True
         spec = self.type.fields.get(name)
@@ -98,7 +108,10 @@ class Access:
         return replace(self, public=False) if hidden else self
 
     def shows(self, name: str) -> bool:
-        """May the caller filter or sort by this attribute? Only when it may be seen on every entity in reach."""
+        """May the caller filter or sort by this attribute? Only when it may be seen on every entity in reach.
+
+        Of entities of several types that is for `admission.open_to` to look at, row by row.
+        """
         if self.type is None:
             return True
         spec = self.type.fields.get(name)
@@ -141,8 +154,9 @@ class Rights:
 
     def __init__(self, types: Mapping[str, EntityType]) -> None:
         self._types = types
+        self._declared = Declared.of(types)
 
-    def to_read(self, actor: Actor, type_name: str | None) -> Access | None:
+    def to_read(self, actor: Actor, type_name: str | None, keeping: Keeping | None = None) -> Access | None:
         """Access to a type (None: the undeclared ones), or None when the caller may read nothing of it."""
         entity_type = self._types.get(type_name) if type_name else None
         noun = entity_type.noun if entity_type else UNDECLARED
@@ -150,14 +164,17 @@ class Rights:
         public = entity_type is not None and entity_type.info.public
         if read.nothing and not public:
             return None
-        return Access(entity_type, read, policy.scope(actor, f"{noun}.personal"), public, actor.kind == "system")
+        own = actor.kind == "system"
+        personal = policy.scope(actor, f"{noun}.personal")
+        return Access(entity_type, read, personal, public, own, keeping or Keeping(actor, self._declared, own))
 
     def readable(self, actor: Actor, type_names: tuple[str, ...]) -> list[Access]:
         """Access to each of the types, or to all of them for an empty tuple. Undeclared types share one Access."""
         names: list[str | None] = list(dict.fromkeys(n if n in self._types else None for n in type_names))
         if not type_names:
             names = [*self._types, None]
-        return [access for name in names if (access := self.to_read(actor, name)) is not None]
+        keeping = Keeping(actor, self._declared, actor.kind == "system")
+        return [access for name in names if (access := self.to_read(actor, name, keeping)) is not None]
 
     def require(
         self, actor: Actor, permission: str, agencies: tuple[str | None, ...], area: str | None, entity: str | None

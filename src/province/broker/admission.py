@@ -1,17 +1,19 @@
 """Rights over rows as a condition in SQL: one tree, one text, for PostgreSQL and for DuckDB over the lake alike.
 
-The tree is what `broker.access` found: per type, where its entities may be read, where their personal fields, and its
-public view. A table of entities is asked row by row; a table of readings (a row is one attribute of one entity) also
-field by field. What `Access.admits` and `Access.reveals` say in memory, these conditions say in an engine.
+The tree is what `broker.access` found: per type, where its entities may be read, where their personal fields, its
+public view, and what the further types of an entity keep of their fields. A table of entities is asked row by row; a
+table of readings (a row is one attribute of one entity) also field by field. What `Access.admits` and `Access.reveals`
+say in memory, these conditions say in an engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from province.broker.access import Access
+from province.broker.kept import Kept
 from province.identity.policy import Scope
 from province.model.schema import EntityType
 
@@ -25,9 +27,11 @@ class Columns:
 
     type: "" when all rows are of the one type asked about.  attribute: "" for tables of entities.
     public: (type, bind) → condition that a row is in the type's public view; None: no row is.
+    types: all types of an entity that has several, else NULL.
     """
 
     type: str = ""
+    types: str = ""
     agency: str = ""
     area: str = ""
     id: str = ""
@@ -54,6 +58,8 @@ def admitted(access: Sequence[Access], columns: Columns, bind: Bind, declared: C
 
 def _of_type(access: Access, columns: Columns, bind: Bind, declared: Collection[str]) -> str:
     ways = _ways(access, columns, bind)
+    if ways and (kept := _kept_readings(access, columns, bind)):
+        ways = [_both(_any(ways), kept)]
     if ways == ["true"] and not columns.type:
         return "true"
     if not columns.type:
@@ -120,6 +126,52 @@ def within(scope: Scope, columns: Columns, bind: Bind) -> list[str]:
         joined = f"{columns.agency} || chr(31) || {columns.area}"
         ways.append(f"({columns.agency} = ANY({agencies}::text[]) AND {joined} = ANY({both}::text[]))")
     return ways
+
+
+def open_to(access: Sequence[Access], names: Iterable[str], columns: Columns, bind: Bind) -> str:
+    """The condition that no further type of a row keeps one of these fields from the caller; "" when none does.
+
+    For whatever asks for a value, sorts or ranks by it, finds by it: what is hidden on a row answers nothing.
+    """
+    keeping = access[0].keeping if access else None
+    if keeping is None or not columns.types:
+        return ""
+    terms: list[str] = []
+    for name in dict.fromkeys(names):
+        declared = [kind.name for kind in keeping.declared.fields.get(name, ())]
+        # Where every first type declares the field itself, only what is personal elsewhere is kept of it.
+        foreign = not all(a.type is not None and name in a.type.fields for a in access)
+        groups: dict[tuple[Scope, bool], list[str]] = {}
+        for kept in keeping.of(name):
+            if kept.always or foreign:
+                groups.setdefault((kept.scope, kept.always), []).append(kept.type)
+        for (scope, always), kinds in groups.items():
+            own = [] if always else [f"{columns.type} IN ({', '.join(map(literal, declared))})"]
+            terms.append(_opens(kinds, scope, own, columns, bind))
+    return f"({columns.types} IS NULL OR ({' AND '.join(terms)}))" if terms else ""
+
+
+def _opens(kinds: Sequence[str], scope: Scope, ways: Sequence[str], columns: Columns, bind: Bind) -> str:
+    """That these types keep nothing of a row of several types: it is none of them, or they say yes."""
+    none = f"NOT ({columns.types} && ARRAY[{', '.join(map(literal, kinds))}])"
+    return f"({' OR '.join([none, *ways, *within(scope, columns, bind)])})"
+
+
+def _kept_readings(access: Access, columns: Columns, bind: Bind) -> str:
+    """Of a table of readings: that no further type of the entity keeps the reading's attribute; "" when none does."""
+    keeping, kind = access.keeping, access.type
+    if not columns.attribute or not columns.types or keeping is None or kind is None:
+        return ""
+    groups: dict[Kept, list[str]] = {}
+    for name in kind.fields:
+        for kept in keeping.of(name):
+            if kept.always and kept.type != kind.name:
+                groups.setdefault(kept, []).append(name)
+    terms = []
+    for kept, names in groups.items():
+        other = f"NOT ({columns.attribute} = ANY({bind(names)}::text[]))"
+        terms.append(_opens((kept.type,), kept.scope, (other,), columns, bind))
+    return f"({columns.types} IS NULL OR ({' AND '.join(terms)}))" if terms else ""
 
 
 def literal(text: str) -> str:

@@ -72,7 +72,8 @@ class Boards:
         if access is None or not access.shows(board.field):
             return []
         query = Query(types=(kind.name,), where=board.where, limit=0, count=True)
-        statement = compile_query(actor.tenant, query, [access], self._broker.types, many_typed=False)
+        types, using = self._broker.types, (board.field,)
+        statement = compile_query(actor.tenant, query, [access], types, many_typed=False, using=using)
         chosen = statement.count_sql.replace("SELECT count(*)", "SELECT e.id", 1)
         parameters = statement.parameters[: statement.counted]
         n = len(parameters)

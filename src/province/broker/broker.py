@@ -156,20 +156,26 @@ class Broker:
             entity_type = self.types.get(before.type if before else change.type)
             noun = entity_type.noun if entity_type else UNDECLARED
             verb = "delete" if change.op == "delete" else "create" if before is None else "change"
+            agencies = (owner,) if before is None or before.agency == owner else (before.agency, owner)
+            area = before.area if before else None
             permission = f"{noun}.{verb}"
             if permission not in everywhere:
                 everywhere[permission] = self._rights.everywhere(actor, permission)
             if not everywhere[permission]:
-                agencies = dict.fromkeys((owner,) if before is None else (before.agency, owner))
-                area = before.area if before else None
-                self._rights.require(actor, permission, tuple(agencies), area, change.id)
+                self._rights.require(actor, permission, agencies, area, change.id)
             self._rights.require_open(entity_type, change.attrs)
             if entity_type is not None and entity_type.info.by_actions:
-                raise NotAllowed(
-                    f"a {entity_type.name} is written by actions alone.",
-                    field="type",
-                    remedy="GET /api/actions lists what can be done with it.",
-                )
+                raise _by_actions(entity_type)
+            further = dict.fromkeys((change.type, *change.types, *(before.types if before else ())))
+            for kind in (self.types[name] for name in further if name in self.types):
+                if kind is entity_type:
+                    continue
+                # What has become a case, too, is written as a case is; to make it one takes the right to make one.
+                self._rights.require_open(kind, change.attrs)
+                if before is None or kind.name not in before.types:
+                    if kind.info.by_actions:
+                        raise _by_actions(kind)
+                    self._rights.require(actor, f"{kind.noun}.create", agencies, area, change.id)
 
         return check
 
@@ -327,13 +333,12 @@ class Broker:
         known: dict[str, Access | None] = {}
         groups: dict[str, tuple[Access, list[Entity]]] = {}
         for entity in entities:
-            for name in entity.types:
-                if name not in known:
-                    known[name] = self._rights.to_read(actor, name)
-                access = known[name]
-                if access is not None and access.reads(entity):
-                    groups.setdefault(name, (access, []))[1].append(entity)
-                    break
+            name = entity.type
+            if name not in known:
+                known[name] = self._rights.to_read(actor, name)
+            access = known[name]
+            if access is not None and access.reads(entity):
+                groups.setdefault(name, (access, []))[1].append(entity)
         for access, found in groups.values():
             await self.reads.note(actor, access, found)
 
@@ -470,6 +475,8 @@ class Broker:
         given = Bound([tenant, name])
         # Names that stand only in what is seen in its public view are told as that view tells them: not at all.
         mine = admitted((replace(access, public=False),), ENTITIES, given.bind, self.types)
+        if access.keeping is not None and access.keeping.anything():
+            mine += " AND e.types IS NULL"  # nor what stands only where a further type may keep it
         rows = await connection.fetch(
             "SELECT DISTINCT split_part(k, ' ', 1) AS name FROM (SELECT e.attrs FROM entity e"  # noqa: S608 - placeholders
             f" WHERE e.tenant = $1 AND e.type = $2 AND {mine} ORDER BY e.modified_at DESC LIMIT 1000) s,"
@@ -477,6 +484,14 @@ class Broker:
             *given.values,
         )
         return tuple(dict.fromkeys((*declared, *sorted(r["name"] for r in rows if access.shows(r["name"])))))
+
+
+def _by_actions(entity_type: EntityType) -> NotAllowed:
+    return NotAllowed(
+        f"a {entity_type.name} is written by actions alone.",
+        field="type",
+        remedy="GET /api/actions lists what can be done with it.",
+    )
 
 
 def _scoped(actor: Actor, key: str | None) -> str | None:
@@ -489,7 +504,4 @@ def _scoped(actor: Actor, key: str | None) -> str | None:
 
 
 def _access_of(by_type: Mapping[str | None, Access], entity: Entity, types: Mapping[str, EntityType]) -> Access:
-    for name in entity.types:
-        if name in by_type:
-            return by_type[name]
     return by_type[entity.type if entity.type in types else None]

@@ -82,9 +82,10 @@ class Indicators:
     ) -> Figure:
         parts, at = [], now()
         under = await self._under(tenant, day) if indicator.by == "area" else _as_named
+        using = [n for n in (indicator.field, indicator.limit, "area" if indicator.by else "") if n]
         for name in names:
             query = Query(types=(name,), where=indicator.where, limit=0, count=True)
-            statement = compile_query(tenant, query, access, self._types, many_typed=False)
+            statement = compile_query(tenant, query, access, self._types, many_typed=False, using=using)
             async with self._pool.acquire() as connection:
                 parts.append(
                     await figure(

@@ -26,6 +26,9 @@ Handler = Callable[[str, Mapping[str, Any], str], Awaitable[None]]
 
 _TASK = "province.job"
 _AWAY = (exceptions.ConnectorException, psycopg.OperationalError, OSError)
+QUEUE = "default"
+HEAVY = "heavy"
+"""Queue of jobs that take minutes: beside the others, one at a time."""
 _STALLED_S = 60.0
 """A worker that has not been heard of for so long is dead; its jobs are done again."""
 
@@ -36,6 +39,7 @@ class Jobs:
     def __init__(self, dsn: str, handlers: Mapping[str, Handler], *, nightly: Callable[[], Awaitable[None]]) -> None:
         """nightly: housekeeping, once a night whatever the number of workers."""
         self._handlers = dict(handlers)
+        self._queues: dict[str, str] = {}
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
         retry = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=3)
         self._task = self._app.task(name=_TASK, retry=retry)(self._run)
@@ -46,6 +50,11 @@ class Jobs:
         self._app.periodic(cron="17 19 * * *", periodic_id="nightly")(  # 02:17 in Vietnam
             self._app.task(name="province.nightly", queueing_lock="nightly")(clean)
         )
+
+    def bind(self, name: str, handler: Handler, *, queue: str = QUEUE) -> None:
+        """Carry out the jobs of a name, in a queue of their own if need be. Before the first job is deferred."""
+        self._handlers[name] = handler
+        self._queues[name] = queue
 
     async def open(self) -> None:
         """Connect; create the queue's tables on the first run."""
@@ -62,7 +71,7 @@ class Jobs:
 
         Raises: Unavailable.
         """
-        options: dict[str, Any] = {"queueing_lock": str(event)}
+        options: dict[str, Any] = {"queueing_lock": str(event), "queue": self._queues.get(name, QUEUE)}
         if job.get("after"):
             options["schedule_at"] = job["after"]
         try:
@@ -74,14 +83,18 @@ class Jobs:
         except _AWAY as error:
             raise Unavailable(f"the job queue does not answer ({type(error).__name__}).") from error
 
-    async def work(self) -> None:
-        """Work until cancelled; a lost database is waited for."""
+    async def work(self, queue: str = QUEUE) -> None:
+        """Work in a queue until cancelled; a lost database is waited for."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._rescue())
+            if queue == QUEUE:
+                group.create_task(self._rescue())
             while True:
                 try:
                     await self._app.run_worker_async(
-                        install_signal_handlers=False, listen_notify=False, fetch_job_polling_interval=1.0
+                        queues=[queue],
+                        install_signal_handlers=False,
+                        listen_notify=False,
+                        fetch_job_polling_interval=1.0,
                     )
                 except _AWAY as error:
                     task = asyncio.current_task()

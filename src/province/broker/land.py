@@ -29,6 +29,8 @@ class Land:
     """(day) → the reform of that day that the facts of the example record, as an order. Raises: NotFound."""
     parts: Callable[[str, str, Actor], Awaitable[Sequence[Piece]]]
     """(area, day, actor) → the parts of land of which it consisted. Raises: NotFound."""
+    former: Callable[[Sequence[str], str, Actor], Awaitable[Mapping[str, str]]]
+    """(parts of land, day, actor) → the name of the unit to which each belonged before that of the day."""
     resolve: Callable[[str, str, tuple[float, float] | None, Actor], Awaitable[Resolved]]
     """(address, day, position, actor)."""
     regroup: Callable[[Sequence[tuple[str | None, Sequence[float]]], str, Actor], Awaitable[Sequence[Part]]]

@@ -85,7 +85,8 @@ class Layers:
             spec = None
         visible = tuple(w for w in where if access.shows(w.name))
         query = Query(types=(type_name,), where=visible, limit=0, count=True)
-        statement = compile_query(actor.tenant, query, [access], self._broker.types, many_typed=False)
+        using = [place_of(entity_type), *((spec.name,) if spec is not None else ())]
+        statement = compile_query(actor.tenant, query, [access], self._broker.types, many_typed=False, using=using)
         sql = _sql(entity_type, spec, statement.count_sql)
         parameters = statement.parameters[: statement.counted]
         key = (sql, repr(parameters))

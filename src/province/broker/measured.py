@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from province.broker.admission import Bound, Columns, admitted
+from province.broker.admission import Bind, Bound, Columns, admitted, open_to
 from province.broker.broker import Broker
 from province.broker.database import Connection
 from province.broker.history import History, read_instances, read_values
@@ -43,8 +43,9 @@ _SUMS = Columns(
     public=lambda kind, _: "true" if kind.info.public_where is None else "false",
 )  # fmt: skip
 READINGS = Columns(
-    agency="p.agency", area="p.area", id="p.entity", attribute="r.attribute", public=lambda _, __: "p.published"
-)
+    types="p.types", agency="p.agency", area="p.area", id="p.entity", attribute="r.attribute",
+    public=lambda _, __: "p.published",
+)  # fmt: skip
 """Readings in the lake, called r, beside where their entities stand, called p: for DuckDB."""
 SERIES = pa.schema(
     [("t", pa.timestamp("us", tz="UTC")), ("avg", pa.float64()), ("min", pa.float64()), ("max", pa.float64()),
@@ -297,6 +298,8 @@ class Measured:
                 raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
             raise NotFound(f"{type[:64]} has no measured attribute {attr[:64]!r}.", field="attr")
         mine = access  # as it is now, for the functions below
+        if mine.keeping is not None and mine.keeping.elsewhere(attr, entity_type):
+            stored = False  # sums hold entities together of which some may keep the attribute by a further type
 
         def admit(columns: Columns) -> area_hours.Admit:
             return lambda bind: admitted((mine,), columns, bind, self._broker.types)
@@ -320,8 +323,8 @@ class Measured:
         return [AreaHour(at, area or None, n, total, squares) for at, area, n, total, squares in found]
 
     async def _placed(self, connection: Connection, tenant: str, kind: EntityType) -> pa.Table:
-        """entity, agency and area ("" for none) of all entities of a type, and whether they are in its public view;
-        at most PLACED_AGE_S old."""
+        """entity, agency and area ("" for none) of all entities of a type, whether they are in its public view, and
+        the types of those that have several; at most PLACED_AGE_S old."""
         at, table = self._places.get((tenant, kind.name), (-PLACED_AGE_S, None))
         if table is not None and monotonic() - at < PLACED_AGE_S:
             return table
@@ -330,11 +333,14 @@ class Measured:
         published = ENTITIES.public(kind, given.bind) if ENTITIES.public is not None and kind.info.public else "false"
         row = await connection.fetchrow(
             "SELECT array_agg(e.id) AS entity, array_agg(coalesce(e.agency, '')) AS agency,"  # noqa: S608 - placeholders
-            f" array_agg(coalesce(e.area, '')) AS area, array_agg(coalesce({published}, false)) AS published"
+            f" array_agg(coalesce(e.area, '')) AS area, array_agg(coalesce({published}, false)) AS published,"
+            " array_agg(array_to_string(e.types, ' ')) AS types"
             " FROM entity e WHERE e.tenant = $1 AND e.type = $2", *given.values,
         )  # fmt: skip
         columns = {name: pa.array((row and row[name]) or [], pa.string()) for name in ("entity", "agency", "area")}
         columns["published"] = pa.array((row and row["published"]) or [], pa.bool_())
+        several = [one.split(" ") if one else None for one in (row and row["types"]) or []]
+        columns["types"] = pa.array(several, pa.list_(pa.string()))
         self._places[tenant, kind.name] = (at, pa.table(columns))
         return self._places[tenant, kind.name][1]
 
@@ -349,14 +355,21 @@ class Measured:
         if not observed:
             return []
         since = now() - timedelta(seconds=panel.after_s)
+        by = [name for name in panel.by if access.shows(name)]
+
+        def admit(bind: Bind) -> str:
+            seen = admitted((access,), ENTITIES, bind, self._broker.types)
+            shown = open_to((access,), (*by, *observed), ENTITIES, bind)
+            return f"({seen} AND {shown})" if shown else seen
+
         async with self._broker.pool.acquire() as connection:
             found = await find_silent(
                 connection,
                 actor.tenant,
                 entity_type,
                 since,
-                by=[name for name in panel.by if access.shows(name)],
-                admit=lambda bind: admitted((access,), ENTITIES, bind, self._broker.types),
+                by=by,
+                admit=admit,
                 observed=observed,
             )
         ids = tuple(one.id for one in found.oldest)

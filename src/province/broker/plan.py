@@ -271,10 +271,14 @@ _SEARCHED = ("name", "title", "description", "alternateName")
 
 
 def words_of(entity: Entity, entity_type: EntityType | None) -> str | None:
-    """Folded text that the search index holds: fields marked `search`; for undeclared types names and descriptions."""
-    names = entity_type.searched if entity_type is not None else _SEARCHED
-    parts = [_plain(entity.attrs[n].value) for n in names if n in entity.attrs]
+    """Folded text that the search index holds."""
+    parts = [_plain(entity.attrs[n].value) for n in searched(entity_type) if n in entity.attrs]
     return fold(" ".join(p for p in parts if p))[:20_000] or None
+
+
+def searched(entity_type: EntityType | None) -> tuple[str, ...]:
+    """Fields whose words are found: those marked `search`; for undeclared types names and descriptions."""
+    return _SEARCHED if entity_type is None else entity_type.searched
 
 
 def _plain(value: Any) -> str:

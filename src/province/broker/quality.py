@@ -32,10 +32,10 @@ from province.broker.database import Connection, Pool
 from province.errors import NotFound
 from province.history import correction
 from province.history.correction import Correction, amend
-from province.history.hours import slices_of
 from province.history.lake import Lake, Span
 from province.history.latest import table_name
 from province.history.quality import COLUMNS, examine, no_text
+from province.history.ranges import ranges_of
 from province.identity import policy
 from province.model.actor import Actor
 from province.model.schema import EntityType
@@ -145,7 +145,7 @@ class Quality:
     ) -> Iterator[pa.Table]:
         lake = self._lake_of(tenant)
         files = lake.files(span)
-        for chosen in slices_of(lake, files):
+        for chosen in ranges_of(lake, files):
             rows = lake.chosen(span, (*COLUMNS, "dataset"), also=chosen)
             rows = rows.filter(rows["dataset"].is_null())
             # Deleted readings do not speak about a device; those marked invalid do.

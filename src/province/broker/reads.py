@@ -97,11 +97,12 @@ class Reads:
         read = [e for e in shown if access.reads(e)]
         if not read:
             return
-        if not access.is_personal:
-            self.count(actor, access.type.name if access.type else read[0].type, len(read))
-            return
-        fields = sorted({name for e in read for name in access.personal_in(e)})
-        await self._note(actor, read, tuple(fields), READ if one else LISTED)
+        named = [e for e in read if access.is_personal(e)]
+        if len(named) < len(read):
+            self.count(actor, access.type.name if access.type else read[0].type, len(read) - len(named))
+        if named:
+            fields = sorted({name for e in named for name in access.personal_in(e)})
+            await self._note(actor, named, tuple(fields), READ if one else LISTED)
 
     def count(self, actor: Actor, type: str, entities: int) -> None:
         """Records that were shown without what is personal: a map's marks, measuring stations."""

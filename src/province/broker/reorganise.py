@@ -101,7 +101,8 @@ class Reorganiser:
         """The units before and after the order, to be drawn. Raises: as `preview`."""
         require(actor, order)
         known = await self._know(actor.tenant)
-        return draw(plan(order, known.areas.values(), known.agencies.values(), known.ledger), known.areas)
+        made = plan(order, known.areas.values(), known.agencies.values(), known.ledger)
+        return draw(made, known.areas, known.ledger)
 
     async def decide(self, order: Order, actor: Actor) -> Decided:
         """Carry the order out when its day has come, else keep it for that day. Raises: as `preview`, Unavailable."""

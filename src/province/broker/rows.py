@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -291,8 +291,7 @@ def _changes(
             if one.skipped:
                 continue
             entity, version, salt = one.entity, one.version, os.urandom(commitment.SALT_BYTES)
-            entity_type = types.get(entity.type)
-            guarded = entity_type.guarded if entity_type is not None else ()
+            guarded = _guarded(entity, types)
             told: list[Any] = [(k, a) for k, a in one.past]
             commitments: list[str] = []
             for key, attribute in one.written.items():
@@ -315,6 +314,14 @@ def _changes(
                 for part in parts[1:]
             )
     return records
+
+
+def _guarded(entity: Entity, types: Mapping[str, EntityType]) -> Collection[str]:
+    """Names of the attributes that may be erased alone, as any type of the entity says."""
+    if len(entity.types) == 1:
+        kind = types.get(entity.type)
+        return kind.guarded if kind is not None else ()
+    return frozenset().union(*(types[t].guarded for t in entity.types if t in types))
 
 
 _AT_MOST = 1_000

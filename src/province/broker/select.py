@@ -17,8 +17,9 @@ from typing import Any, Final
 import msgspec
 
 from province.broker.access import Access
-from province.broker.admission import Bind, Columns, admitted, literal
+from province.broker.admission import Bind, Columns, admitted, literal, open_to
 from province.broker.conditions import names_of
+from province.broker.plan import searched
 from province.broker.rows import COLUMNS
 from province.errors import InvalidInput, NotAllowed, Unsupported
 from province.model.geometry import Box, bounds, box_around, validate
@@ -60,11 +61,13 @@ class _Builder:
 
 
 def compile_query(
-    tenant: str, query: Query, access: Sequence[Access], types: Mapping[str, EntityType], *, many_typed: bool
-) -> Statement:
+    tenant: str, query: Query, access: Sequence[Access], types: Mapping[str, EntityType], *, many_typed: bool,
+    using: Sequence[str] = (),
+) -> Statement:  # fmt: skip
     """Compile. access: what the caller may read of the asked types; must not be empty.
 
     many_typed: whether the tenant holds entities of more than one type (they need a second look at `types`).
+    using: attributes that the caller reads beside the rows; rows of which they may not see one are left out.
     Raises: InvalidInput, NotAllowed (a hidden attribute), Unsupported.
     """
     if not 0 <= query.limit <= MAX_LIMIT:
@@ -89,10 +92,12 @@ def compile_query(
         conditions.append(_term(b, term, access, 0))
     conditions += _place(b, query)
     words = _words(b, query)
-    order, descending, cast = _order(b, query, access)
+    found_by = [*using, *(_searched(access) if words else ()), *(_places(access, query) if _is_placed(query) else ())]
+    conditions += [shown] if (shown := open_to(access, found_by, ENTITIES, b.bind)) else []
     base = _from(b, conditions, words)
     count_sql = f"SELECT count(*) FROM {base}"  # noqa: S608 - composed of constants and placeholders
     counted = len(b.parameters)
+    order, descending, cast = _order(b, query, access, many_typed)
     keyset = _keyset(b, query, order, descending, cast)
     columns = ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(","))
     if query.each:
@@ -115,13 +120,26 @@ def _placed(access: Sequence[Access], query: Query) -> Sequence[Access]:
 
     Raises: NotAllowed when a GeoProperty is named that they may see of none.
     """
-    if query.box is None and query.inside is None and query.near is None and not query.area:
+    if not _is_placed(query):
         return access
     asked = [(a, query.geoproperty or place_of(a.type)) for a in access]
     shown = [narrow for a, name in asked if (narrow := a.narrowed((name,))).shows(name)]
     if query.geoproperty and not shown:
         raise NotAllowed(f"the attribute {query.geoproperty!r} may not be used here.", field=query.geoproperty)
     return shown
+
+
+def _is_placed(query: Query) -> bool:
+    return query.box is not None or query.inside is not None or query.near is not None or bool(query.area)
+
+
+def _places(access: Sequence[Access], query: Query) -> list[str]:
+    return [query.geoproperty] if query.geoproperty else [place_of(a.type) for a in access]
+
+
+def _searched(access: Sequence[Access]) -> list[str]:
+    """The attributes whose words are found."""
+    return [name for a in access for name in searched(a.type)]
 
 
 def place_of(entity_type: EntityType | None) -> str:
@@ -161,7 +179,7 @@ def _is_published(entity_type: EntityType, bind: Bind) -> str:
     return "true" if where is None else f"{_json(where[0])} = {bind(_encode(where[1]))}::jsonb"
 
 
-ENTITIES = Columns(type="e.type", agency="e.agency", area="e.area", id="e.id", public=_is_published)
+ENTITIES = Columns(type="e.type", types="e.types", agency="e.agency", area="e.area", id="e.id", public=_is_published)
 """Rows of the table `entity`, which is called e."""
 
 
@@ -187,6 +205,12 @@ def _term(b: _Builder, term: Where | AnyOf, access: Sequence[Access], depth: int
     name, *path = split_path(term.name)
     if not all(a.shows(name) for a in access):
         raise NotAllowed(f"the attribute {name!r} may not be used here.", field=name)
+    found = _found(b, term, name, path)
+    return f"({found} AND {shown})" if (shown := open_to(access, (name,), ENTITIES, b.bind)) else found
+
+
+def _found(b: _Builder, term: Where, name: str, path: Sequence[str]) -> str:
+    """The condition itself, whoever may ask."""
     spec = b.spec(name)
     if spec is not None and spec.field.observed:
         return _observed(b, spec, term)
@@ -376,13 +400,13 @@ _PRESENT: Final = frozenset(("==", "<", "<=", ">", ">=", "in", "exists"))
 """Operators that no absent attribute meets."""
 
 
-def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bool, str]:
+def _order(b: _Builder, query: Query, access: Sequence[Access], many_typed: bool) -> tuple[str, bool, str]:
     descending = query.order.startswith("-")
     name = query.order.removeprefix("-")
     if name in ("id", "any"):
         return "e.id", descending, "text"
     if name == "name":
-        return f'{_by_name(access)} COLLATE "C"', descending, "text"
+        return f'{_by_name(b, access, many_typed)} COLLATE "C"', descending, "text"
     if name == "modified":
         return "e.modified_at", descending, "timestamptz"
     spec = b.spec(name)
@@ -395,14 +419,21 @@ def _order(b: _Builder, query: Query, access: Sequence[Access]) -> tuple[str, bo
     # Where it is never NULL, as a required field or by a term, the plain expression is that of the generated index.
     there = spec.required or any(isinstance(w, Where) and w.name == name and w.op in _PRESENT for w in query.where)
     expression = _json(name) if there else f"coalesce({_json(name)}, 'null'::jsonb)"
+    if many_typed and (shown := open_to(access, (name,), ENTITIES, b.bind)):
+        expression = f"(CASE WHEN {shown} THEN {expression} ELSE 'null'::jsonb END)"
     return expression, descending, "jsonb"
 
 
-def _by_name(access: Sequence[Access]) -> str:
+def _by_name(b: _Builder, access: Sequence[Access], many_typed: bool) -> str:
     """The order of names; entities whose name the caller may not see stand in no order of names."""
-    titled = ((a.type.name, a.shows(a.type.info.title)) for a in access if a.type is not None and a.type.info.title)
-    nameless = [literal(name) for name, shown in titled if not shown]
-    return f"(CASE WHEN e.type IN ({', '.join(nameless)}) THEN '' ELSE e.sort_key END)" if nameless else "e.sort_key"
+    titles = [(a.type.name if a.type else "", a) for a in access]
+    titled = [(name, a, a.type.info.title) for name, a in titles if a.type is not None and a.type.info.title]
+    nameless = [literal(name) for name, a, title in titled if not a.shows(title)]
+    hidden = [f"e.type IN ({', '.join(nameless)})"] if nameless else []
+    named = {title for _, _, title in titled} | {"name", "title"}
+    if many_typed and (shown := open_to(access, sorted(named), ENTITIES, b.bind)):
+        hidden.append(f"NOT coalesce({shown}, false)")
+    return f"(CASE WHEN {' OR '.join(hidden)} THEN '' ELSE e.sort_key END)" if hidden else "e.sort_key"
 
 
 def _keyset(b: _Builder, query: Query, order: str, descending: bool, cast: str) -> str:

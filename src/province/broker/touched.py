@@ -216,6 +216,8 @@ class Reading:
         count = self._connection.fetchval
         patterns = [f"%{id}%" for id in (*ended_agencies, *ended_areas)]
         stale = list(plan.divided)
+        # A unit that goes on has a new record, and keeps its land all the same.
+        gone_over = [atom for atom, (former, now) in plan.moved.items() if plan.going_on.get(former) != now]
         return Touched(
             effective=plan.day,
             begins=tuple(Named(id=a.id, name=a.name, kind=a.kind, code=a.code) for a in plan.created),
@@ -236,8 +238,8 @@ class Reading:
                 )
                 for id in plan.agencies_ended
             ),
-            land_km2=round(sum(self._size(a) for a in plan.moved), 3),
-            parts_moved=len(plan.moved),
+            land_km2=round(sum(self._size(a) for a in gone_over), 3),
+            parts_moved=len(gone_over),
             parts_divided=len(plan.divided),
             entities=tuple(
                 Counted(what=r["type"], count=r["n"], measured=bool(self._types[r["type"]].observed))

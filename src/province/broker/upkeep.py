@@ -26,6 +26,7 @@ from province.broker.retention import Retention, today_of
 from province.errors import Conflict, ProvinceError, Unavailable
 from province.history import correction
 from province.history.compact import compact, vacuum
+from province.history.compact import settle as settle_day
 from province.history.days import Days, settle
 from province.history.fold import fold
 from province.history.hours import Hours, advance, compact_hours
@@ -130,6 +131,7 @@ class Upkeep:
             ("retention", self.retain),
             ("fold", self.fold),
             ("merge", self.merge_thoroughly),
+            ("settle", self.settle),
             ("days", self.days),
             ("vacuum", self.vacuum),
             ("tidy", self.tidy),
@@ -163,6 +165,13 @@ class Upkeep:
         if fewer:
             found["hour_files_fewer"] = fewer
         return found or None
+
+    async def settle(self, tenant: str) -> Mapping[str, Any] | None:
+        """Put the readings of days that are over in the order of their devices, the newest day first."""
+        lake = self._lake_of(tenant)
+        over = [d for d in _crowded(await asyncio.to_thread(lake.files), 2) if d < now().date()]
+        done = [d.isoformat() for d in over if await asyncio.to_thread(settle_day, lake, d)]
+        return {"days": done[:40], "count": len(done)} if done else None
 
     async def hours(self, tenant: str) -> Mapping[str, Any] | None:
         """Bring the roll-ups by hour up to date; add up today's parts when there are many files of them."""

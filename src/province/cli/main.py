@@ -19,6 +19,7 @@ from province.cli.audit import add_audit
 from province.cli.client import Client
 from province.cli.erasure import add_erasure
 from province.cli.operations import Operations
+from province.cli.planning import add_plan
 from province.cli.territory import add_territory
 from province.errors import ProvinceError
 from province.vocab.area import parse_day
@@ -37,6 +38,7 @@ Examples:
   province act report.resolve ID --set note="Đã vá"   carry out an action
   province observe readings.json                      a batch of readings
   province import parks.csv --mapping parks.yaml      a file, refused rows beside it
+  province plan fiveg --budget "40 sites"               5G sites for the parks, with a certificate
   province annex verify                               one acceptance check per line of the plan
   province territory preview --file order.yaml        what a merger touches, before anything is written
   province backup /srv/backups                        one consistent cut
@@ -81,6 +83,7 @@ def build(open_operations: Callable[[], Operations]) -> click.Group:
     add_territory(province, _client)
     add_audit(province, _operations)
     add_erasure(province, _client)
+    add_plan(province, _client)
     return province
 
 

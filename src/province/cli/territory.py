@@ -12,6 +12,7 @@ import yaml
 
 from province.cli.client import Client
 from province.errors import InvalidInput
+from province.territory.boundary import unwrap
 
 EXIT_UNSETTLED = 2
 """A preview that leaves something for a person to decide."""
@@ -141,7 +142,7 @@ def _add_orders(group: click.Group, client: Callable[[click.Context], Client]) -
         if atoms:
             article["atoms"] = atoms
         if boundary is not None:
-            article["boundary"] = _geometry(_read(boundary))
+            article["boundary"] = unwrap(_read(boundary))
         _send(ctx, client(ctx), [article], **common)
 
     @group.command()
@@ -272,10 +273,3 @@ def _read(path: Path) -> Any:
         return yaml.safe_load(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}", field="file", remedy="Write YAML or JSON.") from None
-
-
-def _geometry(given: Any) -> Any:
-    """The geometry of GeoJSON, whatever it is wrapped in."""
-    if isinstance(given, dict) and given.get("type") == "FeatureCollection" and len(given.get("features", ())) == 1:
-        given = given["features"][0]
-    return given.get("geometry") if isinstance(given, dict) and given.get("type") == "Feature" else given

@@ -10,23 +10,19 @@ import yaml
 from starlette.responses import Response
 
 from province.broker.land import Land
-from province.console.display import title_of
-from province.console.filters import held_on
+from province.console import orders
 from province.console.lists import names_of
 from province.console.signin import problem
 from province.console.visit import Visit
 from province.errors import InvalidInput, NotFound, ProvinceError
-from province.model.entity import Entity
-from province.model.query import Query, Where
+from province.model.query import Query
 from province.model.time import now
 from province.territory.address import read_position
 from province.territory.order import Order, read_order
 from province.territory.sketch import HEIGHT, WIDTH
-from province.vocab.area import LOCAL, civil_day, parse_day
+from province.vocab.area import civil_day, parse_day
 
-HOME: Final = "/admin/territory"
 RIGHTS: Final = ("territory.merge", "territory.split", "territory.transfer", "territory.abolish", "agency.merge")
-KINDS: Final = ("ward", "commune", "township")
 LONGEST: Final = 1_000_000
 
 
@@ -38,12 +34,13 @@ async def overview(visit: Visit, **extra: Any) -> Response:
     )
     values = {
         "orders": page.items,
-        "units": await _units(visit),
-        "kinds": KINDS,
+        "units": await orders.units(visit),
+        "kinds": orders.KINDS,
         "today": civil_day(now()),
         "given": {},
         "chosen": (),
         "problem": None,
+        "forms": [kind for kind, form in orders.FORMS.items() if visit.services.may(visit.actor, form.needs)],
         "may_decide": any(visit.services.may(visit.actor, right) for right in RIGHTS),
         "done": visit.request.query_params.get("done", ""),
         **extra,
@@ -54,15 +51,20 @@ async def overview(visit: Visit, **extra: Any) -> Response:
 async def preview(visit: Visit) -> Response:
     """What the order would touch; nothing is written. The page holds the order for the second step."""
     land = _land(visit)
-    given = {n: visit.text(n) for n in ("code", "name", "kind", "effective", "basis", "order")}
+    form, given = visit.text("form"), await orders.given(visit)
     chosen = tuple(str(u) for u in (visit.form.getlist("units") if visit.form is not None else ()))
     try:
-        order = _from_text(given["order"]) if given["order"] else _merger(given, chosen)
+        if form:
+            order = orders.read(visit, form, given)
+        else:
+            order = _from_text(given["order"]) if given.get("order") else _merger(given, chosen)
         touched = await land.preview(order, visit.actor)
         sketch = await land.sketch(order, visit.actor)
     except ProvinceError as error:
-        status = visit.services.status(error)
-        return await overview(visit, problem=problem(visit, error), given=given, chosen=chosen, status=status)
+        told = {"problem": problem(visit, error), "status": visit.services.status(error)}
+        if form in orders.FORMS:
+            return await orders.show(visit, form, given, **told)
+        return await overview(visit, given=given, chosen=chosen, **told)
     values = {
         "touched": touched,
         "sketch": sketch,
@@ -82,13 +84,13 @@ async def preview(visit: Visit) -> Response:
 async def decide(visit: Visit) -> Response:
     """The second step: the order that was shown is carried out, or kept for its day."""
     decided = await _land(visit).decide(_from_text(visit.text("order")), visit.actor)
-    return visit.see(HOME, done=decided.status)
+    return visit.see(orders.HOME, done=decided.status)
 
 
 async def withdraw(visit: Visit) -> Response:
     """Take an order back before its day."""
     await _land(visit).withdraw(visit.request.path_params["id"], visit.text("reason"), visit.actor)
-    return visit.see(HOME, done="withdrawn")
+    return visit.see(orders.HOME, done="withdrawn")
 
 
 async def address(visit: Visit) -> Response:
@@ -110,33 +112,13 @@ async def address(visit: Visit) -> Response:
     return visit.page("address.html", values, status=400 if trouble else 200)
 
 
-async def _units(visit: Visit) -> list[tuple[str, str]]:
-    """(id, name) of the units of the lowest tier that are in force today."""
-    found: list[Entity] = []
-    after = ""
-    where = (Where("kind", "in", sorted(LOCAL)), *held_on(civil_day(now())))
-    while True:
-        query = Query(types=("Area",), where=where, order="name", limit=500, after=after, latest=False)
-        page = await visit.services.broker.query(query, visit.actor)
-        found += page.items
-        if not (after := page.next):
-            break
-    kind = visit.services.broker.types["Area"]
-    return [(e.id, f"{title_of(e, kind)} ({e.value('code')})") for e in found]
-
-
-def _merger(given: dict[str, str], units: tuple[str, ...]) -> Order:
+def _merger(given: orders.Given, units: tuple[str, ...]) -> Order:
+    into = {name: given.get(name, "") for name in ("code", "name", "kind")}
     return read_order(
         {
-            "effective": given["effective"],
-            "basis": given["basis"],
-            "articles": [
-                {
-                    "kind": "merge",
-                    "units": list(units),
-                    "into": {"code": given["code"], "name": given["name"], "kind": given["kind"]},
-                }
-            ],
+            "effective": given.get("effective", ""),
+            "basis": given.get("basis", ""),
+            "articles": [{"kind": "merge", "units": list(units), "into": into}],
         }
     )
 

@@ -213,9 +213,9 @@ def from_readings(
 ) -> list[tuple[datetime, str, int, float, float]]:  # fmt: skip
     """(start, area, readings, total, squares) per hour and area, computed from the readings of a span.
 
-    placed: columns entity, agency, area and published; other entities do not count.
+    placed: columns entity, agency, area, published and types; other entities do not count.
     corrections: all that touch the span.
-    admit: the caller's rights over rows with `p.agency`, `p.area`, `p.entity`, `p.published` and `r.attribute`.
+    admit: the caller's rights over rows with the columns of `placed` as `p`, and `r.attribute`.
     """
     given: list[object] = [type]
     admitted = admit(_binding(given))

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -24,12 +24,17 @@ from deltalake.transaction import AddAction, RemoveAction
 from province.errors import Conflict, Unavailable
 from province.history.delta import MERGED_GROUP, Delta
 from province.history.lake import LAKE, Lake, arrange
+from province.history.ranges import ROWS, ranges_of
 
 APPLICATION = "upkeep"
 LARGE_BYTES = 64 * 1024**2
 """Files from this size are left alone."""
 MOST_ROWS = 8_000_000
 """Rows merged at once: they are held in memory."""
+SETTLED: Final = "ranged"
+"""What the names of files begin with that hold a range of ids."""
+LOOSE: Final = 0.05
+"""Share of a day's readings that may lie in other files."""
 _TIER = 8
 """Files belong together when their sizes differ by no more than about this factor."""
 
@@ -44,6 +49,37 @@ def compact(lake: Lake, day: date, *, at_least: int = 16) -> int:
         fewer += len(group) - 1
         _merge(lake, day, group)
     return fewer
+
+
+def settle(lake: Lake, day: date, *, rows: int = ROWS) -> int:
+    """Rewrite a UTC day that is over so that every file holds a range of ids: a device is in one of them, not in all.
+
+    Done where more than `LOOSE` of the day's readings lie in files that hold all ids, so that a few late readings do
+    not cause it again. rows: about so many go into a file.
+    Returns how many files were written; 0 when there was nothing to do.
+    Raises: Conflict when another merge was faster (nothing was changed), Unavailable when the storage refuses.
+    """
+    files = lake.files()
+    if files.num_rows == 0:
+        return 0
+    mine = files.filter(pc.equal(files["partition.day"].cast(pa.string()), day.isoformat()))
+    ranged = [SETTLED in path for path in mine["path"].to_pylist()]
+    sizes = mine["num_records"].to_pylist()
+    loose = sum(n for n, is_ranged in zip(sizes, ranged, strict=True) if not is_ranged)
+    if mine.num_rows < 2 or loose <= LOOSE * sum(sizes):
+        return 0
+    given = mine.select(["path", "size_bytes"]).to_pylist()
+    written = 0
+
+    def parts() -> Iterator[pa.Table]:
+        nonlocal written
+        for condition in ranges_of(lake, mine, rows=rows):
+            found = lake.dataset([file["path"] for file in given], encoded=True).to_table(filter=condition)
+            written += 1 if found.num_rows else 0
+            yield _arranged(found, day)
+
+    rewrite(lake, day, given, parts, name=SETTLED)
+    return written
 
 
 def vacuum(lake: Delta, *, older_than_h: int = 1) -> int:
@@ -79,7 +115,7 @@ def _choose(files: pa.Table, day: date, at_least: int) -> list[dict[str, Any]]:
     mine = files.filter(pc.equal(files["partition.day"].cast(pa.string()), day.isoformat()))
     tiers: dict[int, list[dict[str, Any]]] = {}
     for file in mine.select(["path", "size_bytes", "num_records"]).to_pylist():
-        if file["size_bytes"] < LARGE_BYTES:
+        if file["size_bytes"] < LARGE_BYTES and SETTLED not in file["path"]:
             tiers.setdefault(max(3, file["size_bytes"].bit_length() // _TIER.bit_length()), []).append(file)
     for tier in sorted(tiers):
         group: list[dict[str, Any]] = []
@@ -95,20 +131,24 @@ def _choose(files: pa.Table, day: date, at_least: int) -> list[dict[str, Any]]:
 
 def _merge(lake: Lake, day: date, files: Sequence[dict[str, Any]]) -> None:
     def rows() -> Iterator[pa.Table]:
-        found = lake.dataset([file["path"] for file in files]).to_table()
-        found = found.add_column(0, LAKE.field("day"), pa.array([day] * found.num_rows, pa.date32()))
-        yield arrange(found)
+        yield _arranged(lake.dataset([file["path"] for file in files], encoded=True).to_table(), day)
 
     rewrite(lake, day, files, rows)
 
 
+def _arranged(found: pa.Table, day: date) -> pa.Table:
+    days = pa.repeat(pa.scalar(day, pa.date32()), found.num_rows)
+    return arrange(found.add_column(0, LAKE.field("day"), days), encoded=True)
+
+
 def rewrite(
     table: Delta, day: date, files: Sequence[dict[str, Any]], rows: Callable[[], Iterator[pa.Table]], *,
-    positions: Mapping[str, int] | None = None,
+    positions: Mapping[str, int] | None = None, name: str = "merged",
 ) -> None:  # fmt: skip
     """Put other files in the place of some of a partition, for rows that say the same: no reader takes them for news.
 
     files: path and size_bytes of each.  rows: the new rows, one table per new file; empty ones are left out.
+    name: what the names of the new files begin with.
     Raises: Conflict when another rewriting was faster (nothing was changed), Unavailable when the storage refuses.
     """
     handle = table.table()
@@ -125,9 +165,9 @@ def rewrite(
             if part.num_rows == 0:
                 continue
             part = part.drop_columns([table.partition]) if table.partition in part.schema.names else part
-            path = f"{table.partition}={day.isoformat()}/merged-{uuid.uuid4().hex}.zstd.parquet"
+            path = f"{table.partition}={day.isoformat()}/{name}-{uuid.uuid4().hex}.zstd.parquet"
             with table.filesystem.open_output_stream(path) as out:
-                pq.write_table(part, out, compression="zstd", compression_level=3, row_group_size=MERGED_GROUP)
+                _write(part, out)
             size = table.filesystem.get_file_info(path).size
             actions.append(AddAction(path, size, values, now_ms, False, _statistics(part)))
         actions += [RemoveAction(f["path"], False, now_ms, f["size_bytes"], values) for f in files]
@@ -145,6 +185,15 @@ def rewrite(
         raise Unavailable(f"the lake cannot be merged: {str(error)[:300]}") from error
 
 
+def _write(rows: pa.Table, out: Any) -> None:
+    """As Parquet, one group of rows after the other: a dictionary would be written whole with every group."""
+    fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in rows.schema]
+    plain = pa.schema(fields)
+    with pq.ParquetWriter(out, plain, compression="zstd", compression_level=3) as writer:
+        for start in range(0, rows.num_rows, MERGED_GROUP):
+            writer.write_table(rows.slice(start, MERGED_GROUP).cast(plain), row_group_size=MERGED_GROUP)
+
+
 def _statistics(rows: pa.Table) -> str:
     """What lets a reader skip the file, in Delta's form: bounds of text and instants, counts of nulls."""
     low: dict[str, object] = {}
@@ -152,7 +201,10 @@ def _statistics(rows: pa.Table) -> str:
     for name in ("entity", "attribute", "observed_at", "start", "seq"):
         if name not in rows.schema.names:
             continue
-        bounds = pc.min_max(rows[name]).as_py()
+        column = rows[name]
+        if pa.types.is_dictionary(column.type):
+            column = pc.unique(column.combine_chunks()).cast(column.type.value_type)
+        bounds = pc.min_max(column).as_py()
         low[name], high[name] = _shown(bounds["min"]), _shown(bounds["max"])
     nulls = {name: rows[name].null_count for name in rows.schema.names}
     return msgspec.json.encode(

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 from province.errors import NotFound
 from province.history.correction import Correction
 from province.history.delta import Delta
-from province.history.hours import PERIODS, Hours, limits_of, merge, news, read_hours, rows_of, slices_of
+from province.history.hours import PERIODS, Hours, limits_of, merge, news, read_hours, rows_of
 from province.history.lake import Span, filter_of, may_hold
+from province.history.ranges import ranges_of
 
 DAYS: Final = pa.schema([pa.field("civil_day", pa.date32(), nullable=False), *PERIODS])
 OFFSET: Final = timedelta(hours=7)
@@ -109,7 +110,7 @@ def _make(days: Days, files: pa.Table, day: date) -> None:
     span = Span(start=start, end=end)
     named = pa.array(sorted({start.date().isoformat(), day.isoformat()}))
     touched = files.filter(pc.is_in(files["partition.day"].cast(pa.string()), value_set=named))
-    for n, chosen in enumerate(slices_of(hours, touched)):
+    for n, chosen in enumerate(ranges_of(hours, touched)):
         rows = by_day(merge([rows_of(hours, touched, span, also=chosen)]))
         table = rows.add_column(0, DAYS.field("civil_day"), pa.array([day] * rows.num_rows, pa.date32()))
         predicate = f"civil_day = '{day.isoformat()}'" if n == 0 else None

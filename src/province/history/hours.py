@@ -16,7 +16,6 @@ came since from the lake's new files (`read_hours`): a number is both fast and f
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -32,6 +31,7 @@ from province.history.compact import rewrite
 from province.history.correction import Correction, amend
 from province.history.delta import Added, Delta
 from province.history.lake import Lake, Span, filter_of, in_order, may_hold, ranks
+from province.history.ranges import ranges_of
 
 _FIGURES: Final = [
     pa.field("readings", pa.int64(), nullable=False),
@@ -65,10 +65,8 @@ HOURS: Final = pa.schema(
 )
 HOUR: Final = timedelta(hours=1)
 HOUR_US: Final = 3_600_000_000
-MOST: Final = 20_000_000
+MOST: Final = 2_000_000
 """New readings that one commit takes in."""
-SLICE: Final = 4_000_000
-"""Parts of hours merged at once, and rows of a merged file."""
 PART: Final = 2_000_000
 """Readings summed at once: they are held in memory."""
 _POSITIONS: Final = ("lake", "stamp", "corrections", "round")
@@ -457,7 +455,7 @@ def compact_hours(hours: Hours, day: date, *, at_least: int = 2) -> int:
 
     def rows() -> Iterator[pa.Table]:
         nonlocal written
-        for slice_ in slices_of(hours, mine):
+        for slice_ in ranges_of(hours, mine):
             stored = hours.dataset([one["path"] for one in given]).to_table(filter=slice_)
             added = merge([stored])
             newest = pc.max(stored["round"]).as_py() if stored.num_rows else 0
@@ -466,21 +464,3 @@ def compact_hours(hours: Hours, day: date, *, at_least: int = 2) -> int:
 
     rewrite(hours, day, given, rows)
     return len(given) - written
-
-
-def slices_of(table: Delta, files: pa.Table) -> list[Any]:
-    """Conditions (None: all) that split the rows of some files into ranges of ids, each of which fits into memory."""
-    count = -(-int(pc.sum(files["num_records"]).as_py() or 0) // SLICE) if files.num_rows else 0
-    if count <= 1:
-        return [None]
-    sample = table.dataset(files["path"].to_pylist()).scanner(columns=["entity"]).head(2_000_000)["entity"]
-    ids = pc.unique(sample).sort()
-    cuts = [ids[len(ids) * n // count].as_py() for n in range(1, count)]
-    field = pc.field("entity")
-    bounds = [None, *cuts, None]
-    result = []
-    for low, high in itertools.pairwise(bounds):
-        above = None if low is None else field >= low
-        below = None if high is None else field < high
-        result.append(above if below is None else below if above is None else above & below)
-    return result

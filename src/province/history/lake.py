@@ -283,8 +283,10 @@ def stage(parts: Sequence[tuple[int, pa.Table]]) -> pa.Table:
     )
 
 
-def arrange(rows: pa.Table) -> pa.Table:
+def arrange(rows: pa.Table, *, encoded: bool = False) -> pa.Table:
     """Sort by (entity, attribute, observed_at, seq, row) and bring into the LAKE schema.
+
+    encoded: texts that are dictionaries stay so.
 
     A reading that stands twice in one message is kept once: a device that had no acknowledgement sends again, and both
     messages may have become one batch. Ids are ranked once per distinct text; the rows are then ordered by numbers (3
@@ -294,6 +296,8 @@ def arrange(rows: pa.Table) -> pa.Table:
     entity, attribute = ranks(rows["entity"]), ranks(rows["attribute"])
     series = entity * (int(attribute.max(initial=0)) + 1) + attribute
     taken = rows.take(pa.array(_first_of_each(rows, in_order(series, rows), series)))
+    if encoded:
+        return taken.select(LAKE.names)
     return pa.table([taken[spec.name].cast(spec.type) for spec in LAKE], schema=LAKE)
 
 

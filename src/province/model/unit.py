@@ -59,6 +59,8 @@ _TABLE = (
     UnitDefinition("AMP", "A", "current"),
     UnitDefinition("2N", "dB", "level"),
     UnitDefinition("DBM", "dBm", "power level"),
+    UnitDefinition("MHZ", "MHz", "frequency", 1e6),
+    UnitDefinition("A86", "GHz", "frequency", 1e9),
     UnitDefinition("LUX", "lx", "illuminance"),
     UnitDefinition("MQS", "m³/s", "volume flow"),
     UnitDefinition("MTQ", "m³", "volume"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import alerts, atlas, cases, devices, environment, incidents, plan, reports
+from province.packs import alerts, atlas, cases, devices, environment, fiveg, incidents, plan, reports, studies
 
 BUILT_IN: tuple[Pack, ...] = (
     alerts.PACK,
@@ -11,7 +11,9 @@ BUILT_IN: tuple[Pack, ...] = (
     cases.PACK,
     devices.PACK,
     environment.PACK,
+    fiveg.PACK,
     incidents.PACK,
     plan.PACK,
     reports.PACK,
+    studies.PACK,
 )

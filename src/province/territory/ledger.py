@@ -91,6 +91,11 @@ class Ledger:
         """The area of the lowest tier that held the atom on that day; None when the record does not say."""
         return next((r.area for r in self._of_atom.get(atom, ()) if r.local and r.on(day)), None)
 
+    def before(self, atom: str, day: str) -> str | None:
+        """The area of the lowest tier that held the atom before the one of that day; None where none is on record."""
+        earlier = [r for r in self._of_atom.get(atom, ()) if r.local and r.until is not None and r.until <= day]
+        return max(earlier, key=lambda r: r.until or "").area if earlier else None
+
     def atoms(self, area: str, day: str) -> tuple[str, ...]:
         """The undivided atoms of an area of any tier on that day, sorted."""
         held = {r.atom for r in self._of_area.get(area, ()) if r.on(day)}

@@ -7,12 +7,15 @@ a unit of which two others take a part) is one order.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import time
 from typing import Any, Literal
 
 import msgspec
 
 from province.errors import InvalidInput
 from province.model.geometry import Geometry
+from province.model.time import CIVIL_ZONE, parse_instant
+from province.vocab.area import civil_day
 
 Kind = Literal["merge", "split", "transfer", "abolish", "agency-merge"]
 
@@ -79,7 +82,7 @@ class Article(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """effective: civil day from which it holds.  basis: the document that decides it, as it is cited."""
+    """effective: civil day from 00:00 of which it holds.  basis: the document that decides it, as it is cited."""
 
     effective: str
     basis: str
@@ -89,7 +92,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def read_order(given: Mapping[str, Any]) -> Order:
-    """An order from JSON. Raises: InvalidInput naming the field."""
+    """An order from JSON. `effective` may also be the instant at which its day begins. Raises: InvalidInput."""
+    effective = given.get("effective")
+    if isinstance(effective, str) and "T" in effective:
+        given = {**given, "effective": day_of(effective)}
     try:
         return msgspec.convert(given, Order)
     except msgspec.ValidationError as error:
@@ -99,3 +105,19 @@ def read_order(given: Mapping[str, Any]) -> Order:
             field=path.rstrip("`") or "order",
             remedy="Give effective, basis and articles; see the guide for administrators.",
         ) from None
+
+
+def day_of(instant: str) -> str:
+    """The civil day that begins at an instant.
+
+    Areas, agencies and posts hold from a day to a day, as resolutions name them and as their identity (code, day) is
+    made: an order cannot begin within one. Raises: InvalidInput.
+    """
+    at = parse_instant(instant, field="effective").astimezone(CIVIL_ZONE)
+    if at.time() != time():
+        raise InvalidInput(
+            f"{instant} lies within a day: areas and agencies hold from 00:00 of a day, Vietnam time.",
+            field="effective",
+            remedy=f"Give the day that the document names, such as {civil_day(at)}.",
+        )
+    return civil_day(at)

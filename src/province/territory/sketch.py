@@ -11,6 +11,7 @@ import shapely
 import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
+from province.territory.ledger import Ledger, Piece
 from province.territory.plan import Plan
 from province.vocab.area import LOCAL, Area
 
@@ -34,36 +35,64 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """Both maps in one frame of WIDTH × HEIGHT."""
+    """Both maps in one frame of WIDTH × HEIGHT. moved: land that a unit which goes on gives away."""
 
     before: tuple[Outline, ...] = ()
     after: tuple[Outline, ...] = ()
+    moved: tuple[Outline, ...] = ()
 
 
-def draw(plan: Plan, areas: Mapping[str, Area]) -> Sketch:
+def draw(plan: Plan, areas: Mapping[str, Area], ledger: Ledger) -> Sketch:
     """The units that end and those that begin; units without a known boundary, and upper tiers, are left out."""
     before = [areas[id] for id in plan.ended if areas[id].kind in LOCAL]
     after = [a for a in plan.created if a.kind in LOCAL]
     shapes = {a.id: shapely.geometry.shape(a.location) for a in (*before, *after) if a.location is not None}
     if not shapes:
         return Sketch()
-    west, south, east, north = shapely.total_bounds(list(shapes.values()))
-    shrink = math.cos(math.radians((south + north) / 2))
-    wide, high = max((east - west) * shrink, 1e-9), max(north - south, 1e-9)
-    scale = min((WIDTH - 2 * _MARGIN) / wide, (HEIGHT - 2 * _MARGIN) / high)
-    left, top = (WIDTH - wide * scale) / 2, (HEIGHT - high * scale) / 2
-
-    def place(lon: float, lat: float) -> tuple[float, float]:
-        return left + (lon - west) * shrink * scale, top + (north - lat) * scale
-
-    def outline(area: Area) -> Outline:
-        shape = shapely.simplify(shapes[area.id], _FINE / scale)
-        x, y = place(*shape.representative_point().coords[0])
-        return Outline(area.id, area.name, _path(shape, place), round(x, 1), round(y, 1))
-
+    frame = _Frame(list(shapes.values()))
+    pieces = {**ledger.pieces, **{p.id: p for p in plan.pieces}}
     return Sketch(
-        tuple(outline(a) for a in before if a.id in shapes), tuple(outline(a) for a in after if a.id in shapes)
+        tuple(frame.outline(a.id, a.name, shapes[a.id]) for a in before if a.id in shapes),
+        tuple(frame.outline(a.id, a.name, shapes[a.id]) for a in after if a.id in shapes),
+        tuple(
+            frame.outline(atom, areas[former].name, shapely.geometry.shape(pieces[atom].land))
+            for atom, (former, now) in plan.moved.items()
+            if former in plan.going_on and now != plan.going_on[former] and atom in pieces
+        ),
     )
+
+
+def draw_parts(parts: Sequence[Piece]) -> tuple[Outline, ...]:
+    """The parts of a unit, numbered from 1 in their order."""
+    shapes = [shapely.geometry.shape(p.land) for p in parts]
+    if not shapes:
+        return ()
+    frame = _Frame(shapes)
+    return tuple(frame.outline(p.id, str(n), s) for n, (p, s) in enumerate(zip(parts, shapes, strict=True), 1))
+
+
+class _Frame:
+    """Where places of the earth stand in the drawing that holds all shapes."""
+
+    def __init__(self, shapes: Sequence[BaseGeometry]) -> None:
+        self._west, south, east, self._north = (float(v) for v in shapely.total_bounds(list(shapes)))
+        self._shrink = math.cos(math.radians((south + self._north) / 2))
+        wide, high = max((east - self._west) * self._shrink, 1e-9), max(self._north - south, 1e-9)
+        self._scale = min((WIDTH - 2 * _MARGIN) / wide, (HEIGHT - 2 * _MARGIN) / high)
+        self._left, self._top = (WIDTH - wide * self._scale) / 2, (HEIGHT - high * self._scale) / 2
+
+    def place(self, lon: float, lat: float) -> tuple[float, float]:
+        """Right and down, in units of the drawing."""
+        return (
+            self._left + (lon - self._west) * self._shrink * self._scale,
+            self._top + (self._north - lat) * self._scale,
+        )
+
+    def outline(self, id: str, name: str, shape: BaseGeometry) -> Outline:
+        """A shape as it is drawn."""
+        shape = shapely.simplify(shape, _FINE / self._scale)
+        x, y = self.place(*shape.representative_point().coords[0])
+        return Outline(id, name, _path(shape, self.place), round(x, 1), round(y, 1))
 
 
 def _path(shape: BaseGeometry, place: Callable[[float, float], tuple[float, float]]) -> str:

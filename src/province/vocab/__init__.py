@@ -28,6 +28,7 @@ from province.vocab.public_alert import PublicAlert
 from province.vocab.reorganisation import Reorganisation
 from province.vocab.road import Road
 from province.vocab.sensing import Device, Sensor
+from province.vocab.study import Study
 from province.vocab.tourism import CrowdFlowObserved
 from province.vocab.traffic import TrafficFlowObserved
 from province.vocab.transfer import DataImport
@@ -63,11 +64,12 @@ TYPES: Final[tuple[type[Record], ...]] = (
     Alert,
     PublicAlert,
     DataImport,
+    Study,
     *SENSORS,
 )
 """Every shared type; the composition root registers them before those of the packs."""
 
 __all__ = [
     "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Mandate", "Person",
-    "PublicAlert", "Reorganisation", "Road", "Task", "Waterway", "WorkingYear",
+    "PublicAlert", "Reorganisation", "Road", "Study", "Task", "Waterway", "WorkingYear",
 ]  # fmt: skip

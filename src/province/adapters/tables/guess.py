@@ -47,9 +47,9 @@ _TAILS: Final = {
     "mm": "MMT",
 }
 """Units as the last word of a name, such as `land_ha`."""
-_X: Final = ("longitude", "lon", "lng", "long", "kinh do", "x", "toa do x", "easting", "x coord")
-_Y: Final = ("latitude", "lat", "vi do", "y", "toa do y", "northing", "y coord")
-_SHAPE: Final = ("geometry", "geom", "wkt", "the geom", "hinh hoc", "ranh gioi", "shape")
+EASTINGS: Final = ("longitude", "lon", "lng", "long", "kinh do", "x", "toa do x", "easting", "x coord")
+NORTHINGS: Final = ("latitude", "lat", "vi do", "y", "toa do y", "northing", "y coord")
+SHAPES: Final = ("geometry", "geom", "wkt", "the geom", "hinh hoc", "ranh gioi", "shape")
 _TIME: Final = (
     "time", "date", "datetime", "timestamp", "observed at", "date observed", "thoi gian", "thoi diem", "ngay",
     "ngay do", "ngay gio", "ngay quan trac", "thoi gian do", "thoi gian quan trac", "measured at", "observedat",
@@ -375,11 +375,11 @@ def _take(free: dict[str, _Seen], words: Sequence[str], *kinds: str) -> str:
 def _place(free: dict[str, _Seen], entity_type: EntityType) -> Place | None:
     if not entity_type.info.place:
         return None
-    shape = _take(free, _SHAPE)
+    shape = _take(free, SHAPES)
     if shape:
         free.pop(shape)
         return Place(geometry=shape)
-    x, y = _take(free, _X, "number"), _take(free, _Y, "number")
+    x, y = _take(free, EASTINGS, "number"), _take(free, NORTHINGS, "number")
     if x and y:
         free.pop(x), free.pop(y)
         return Place(x=x, y=y)

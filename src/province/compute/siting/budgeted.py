@@ -136,6 +136,11 @@ def solve(
     return Budgeted(picked, covered, spent, max(covered, bounder.best))
 
 
+def prepare() -> None:
+    """Compile the kernels, which takes seconds the first time and then is kept on disk: before time is counted."""
+    solve(sp.csc_array(np.ones((1, 1))), np.ones(1), np.ones(1), 0.5, iterations=1)
+
+
 class _Bounder:
     """Subgradient steps on the demand's prices, resumed from block to block."""
 
@@ -363,9 +368,17 @@ def _bound(
         blend = 1.0
         money = 0.0
         if spent > budget:
-            for j in range(options):
-                if np.isfinite(cost[j]) and cost[j] > 0.0:
-                    high = max(high, worth[j] / cost[j] * 1.01)
+            # At this price of money nothing that costs is taken: neither an option, nor a site for its free options.
+            for g in range(len(shared)):
+                free = 0.0
+                for k in range(first[g], first[g + 1]):
+                    j = members[k]
+                    if cost[j] == 0.0:
+                        free += worth[j]
+                    elif np.isfinite(cost[j]):
+                        high = max(high, worth[j] / cost[j] * 1.01)
+                if shared[g] > 0.0:
+                    high = max(high, free / shared[g] * 1.01)
             for _ in range(45):
                 middle = 0.5 * (low + high)
                 profit, spent = _best_sets(worth, cost, shared, first, members, middle, pick)

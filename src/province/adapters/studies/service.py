@@ -1,0 +1,250 @@
+"""Planning studies: layers from files, the problem put together with the caller's own rights, and what came of it.
+
+The problem is kept as a file of its own when a run is asked for: what was computed can be computed again anywhere, and
+nobody's study sees more than they may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from province.adapters.files import FileStore
+from province.adapters.tables import features
+from province.broker.broker import Acted
+from province.errors import InvalidInput, NotFound, Unsupported
+from province.identity import policy
+from province.identity.audit import Pool
+from province.model.actor import Actor
+from province.model.entity import Entity, Json
+from province.model.parameters import Parameter
+from province.model.query import Page, Query
+from province.model.record import to_record
+from province.model.study import Assumed, Feature, Outcome, Problem
+from province.model.time import Instant, now
+from province.model.unit import convert
+from province.pack import StudyKind, StudyLayer
+from province.vocab.study import Study
+
+PROBLEM: Final = "application/vnd.province.problem+json"
+OUTCOME: Final = "application/vnd.province.outcome+json"
+LAYER: Final = "application/geo+json"
+"""Media types that no upload is ever found to have: these files are of our own making."""
+_PAGE: Final = 1_000
+Constant = Callable[[str, str, Instant], Parameter | None]
+"""(pack, name, when) → the dated constant that held, or None."""
+
+
+class Door(Protocol):
+    """The part of the broker that studies use. Every method checks the actor."""
+
+    async def act(
+        self,
+        name: str,
+        actor: Actor,
+        *,
+        id: str | None = None,
+        inputs: Mapping[str, Json] | None = None,
+        files: tuple[str, ...] = (),
+        key: str | None = None,
+    ) -> Acted: ...
+    async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
+    async def query(self, query: Query, actor: Actor) -> Page: ...
+
+
+def missing(kind: StudyKind) -> tuple[str, ...]:
+    """What must be installed before it can be solved."""
+    return tuple(name for name in kind.needs if importlib.util.find_spec(name) is None)
+
+
+def require_installed(kind: StudyKind) -> None:
+    """Raises: Unsupported that says what to install."""
+    absent = missing(kind)
+    if absent:
+        raise Unsupported(
+            f"planning needs {', '.join(absent)}, which this installation lacks.", field="kind",
+            remedy="Install the extra: pip install 'province[planning]', and start again.",
+        )  # fmt: skip
+
+
+class Studies:
+    """The studies of one installation."""
+
+    def __init__(
+        self, door: Door, pool: Pool, files: FileStore, kinds: Mapping[str, tuple[str, StudyKind]], constant: Constant
+    ) -> None:
+        """kinds: name → (pack, kind)."""
+        self._door = door
+        self._pool = pool
+        self._files = files
+        self.kinds = kinds
+        self._constant = constant
+
+    def kind(self, name: str) -> tuple[str, StudyKind]:
+        """(pack, kind). Raises: InvalidInput."""
+        found = self.kinds.get(name)
+        if found is None:
+            known = ", ".join(self.kinds) or "none"
+            raise InvalidInput(f"there is no kind of study {name[:40]!r}.", field="kind", remedy=f"Known: {known}.")
+        return found
+
+    async def get(self, id: str, actor: Actor) -> Study:
+        """A study that the actor may read. Raises: NotFound, NotAllowed."""
+        return to_record(Study, await self._door.get(id, actor, type="Study", latest=False))
+
+    def assumed(self, study: Study) -> dict[str, Assumed]:
+        """Every assumption as it holds for a study: the planner's own, else the dated constant of the pack.
+
+        Raises: InvalidInput for one that the kind does not know, or whose unit does not fit.
+        """
+        pack, kind = self.kind(study.kind)
+        found = self.defaults(pack, kind)
+        for name, given in (study.assumptions or {}).items():
+            if name not in kind.assumptions and name not in kind.prices:
+                raise InvalidInput(
+                    f"{study.kind} knows no assumption {name!r}.", field=f"assumptions.{name}",
+                    remedy=f"Known: {', '.join((*kind.prices, *kind.assumptions))}.",
+                )  # fmt: skip
+            unit = found[name].unit if name in found else "VND" if name in kind.prices else ""
+            found[name] = _given(name, given, unit)
+        return found
+
+    def defaults(self, pack: str, kind: StudyKind) -> dict[str, Assumed]:
+        """The dated constants that a kind of study stands on today."""
+        constants = {name: self._constant(pack, name, now()) for name in kind.assumptions}
+        return {
+            name: Assumed(name=name, value=c.value, unit=c.unit, source=c.source, since=c.valid_from.isoformat())
+            for name, c in constants.items()
+            if c is not None
+        }
+
+    async def attach(
+        self, actor: Actor, id: str, layer: str, name: str, chunks: AsyncIterator[bytes], *, crs: str = ""
+    ) -> tuple[Study, features.Layer]:
+        """Read a file, keep it in our own form, and let it stand for a layer. Raises: what reading and rights raise."""
+        study = await self.get(id, actor)
+        policy.require_somewhere(actor, "study.change")
+        declared = self._layer(study, layer)
+        async with self._files.receive(chunks) as (path, _, _):
+            read = await features.read(path, name, crs=crs, columns=declared.columns)
+        content = msgspec.json.encode(collection(read.features))
+        stored = await self._files.store(actor, _once(content), name=f"{layer}.geojson", known=LAYER)
+        inputs = {"layer": layer, "file": stored.sha256, "name": name, "rows": len(read.features)}
+        await self._door.act("study.attach", actor, id=id, inputs=inputs)
+        return await self.get(id, actor), read
+
+    async def start(self, actor: Actor, id: str) -> Study:
+        """Put the problem together with the actor's own rights and let it be computed.
+
+        Raises: Unsupported without the extra `planning`; Conflict when it runs or is computed; InvalidInput.
+        """
+        study = await self.get(id, actor)
+        _, kind = self.kind(study.kind)
+        require_installed(kind)
+        problem = await self._problem(study, kind, actor)
+        content = msgspec.json.encode(problem)
+        stored = await self._files.store(actor, _once(content), name="problem.json", known=PROBLEM)
+        await self._door.act("study.run", actor, id=id, inputs={"problem": stored.sha256})
+        return await self.get(id, actor)
+
+    async def outcome(self, actor: Actor, id: str) -> tuple[Study, Outcome]:
+        """What came of a study. Raises: NotFound when nothing did."""
+        study = await self.get(id, actor)
+        if study.outcome is None:
+            raise NotFound("the study has no plan yet.", field="status", remedy="Let it be computed first.")
+        return study, msgspec.json.decode(await self.content(actor.tenant, study.outcome, OUTCOME), type=Outcome)
+
+    async def content(self, tenant: str, sha256: str, media: str) -> bytes:
+        """The bytes of a file of our own making. Raises: NotFound, InvalidInput for a file of anybody else's."""
+        async with self._pool.acquire() as connection:
+            file = await self._files.find(connection, tenant, sha256)
+        if file.media_type != media:
+            raise InvalidInput("the file is not of a study's making.", field="file", remedy="Send it to the study.")
+        return await asyncio.to_thread(self._files.path(file).read_bytes)
+
+    async def keep(self, actor: Actor, content: bytes, name: str, media: str) -> str:
+        """Store bytes of our own making. Returns their hash."""
+        return (await self._files.store(actor, _once(content), name=name, known=media)).sha256
+
+    def _layer(self, study: Study, name: str) -> StudyLayer:
+        _, kind = self.kind(study.kind)
+        found = next((one for one in kind.layers if one.name == name), None)
+        if found is None:
+            known = ", ".join(one.name for one in kind.layers)
+            raise InvalidInput(f"{study.kind} has no layer {name[:40]!r}.", field="layer", remedy=f"Known: {known}.")
+        return found
+
+    async def _problem(self, study: Study, kind: StudyKind, actor: Actor) -> Problem:
+        layers: dict[str, tuple[Feature, ...]] = {}
+        for layer in kind.layers:
+            given = (study.layers or {}).get(layer.name)
+            if given is not None:
+                layers[layer.name] = _features(await self.content(actor.tenant, given["file"], LAYER))
+            elif layer.of is not None:
+                layers[layer.name] = await self._entities(layer, actor)
+            if layer.required and not layers.get(layer.name):
+                raise InvalidInput(
+                    f"the layer {layer.name} is empty.", field=f"layers.{layer.name}",
+                    remedy="Attach a file, or import the entities that it holds.",
+                )  # fmt: skip
+        return Problem(
+            layers=layers, assumptions=self.assumed(study), budget=float(study.budget["value"]),
+            unit=study.budget["unitCode"], seconds=study.seconds,
+        )  # fmt: skip
+
+    async def _entities(self, layer: StudyLayer, actor: Actor) -> tuple[Feature, ...]:
+        assert layer.of is not None
+        name: str = layer.of.TYPE.name  # type: ignore[attr-defined]
+        place: str = layer.of.TYPE.place  # type: ignore[attr-defined]
+        found: list[Feature] = []
+        after = ""
+        while True:
+            query = Query(types=(name,), limit=_PAGE, after=after, latest=False)
+            page = await self._door.query(query, actor)
+            found += [_feature(entity, place) for entity in page.items]
+            if len(found) > features.MOST:
+                raise InvalidInput(f"there are more than {features.MOST:,} of {name}.", field=f"layers.{layer.name}",
+                                   remedy="Attach a file with those of the area.")  # fmt: skip
+            if not (after := page.next):
+                return tuple(found)
+
+
+def _given(name: str, given: Mapping[str, Any], unit: str) -> Assumed:
+    value = given["value"]
+    own = str(given.get("unit") or "")
+    if isinstance(value, str):
+        if unit:
+            raise InvalidInput(f"{value[:40]!r} is no number.", field=f"assumptions.{name}", remedy=f"Give {unit}.")
+        return Assumed(name=name, value=value, source=str(given.get("source") or ""), given=True)
+    if unit and own != unit:
+        value = convert(float(value), own, unit, field=f"assumptions.{name}")
+    return Assumed(name=name, value=float(value), unit=unit or own, source=str(given.get("source") or ""), given=True)
+
+
+def _feature(entity: Entity, place: str) -> Feature:
+    values = {name: a.value for name, a in entity.attrs.items() if name != place and "@" not in name}
+    shape = entity.value(place) if place else None
+    return Feature(id=entity.id, geometry=shape if isinstance(shape, dict) else None, properties=values)
+
+
+def _features(content: bytes) -> tuple[Feature, ...]:
+    rows = msgspec.json.decode(content)["features"]
+    return tuple(Feature(id=r["id"], geometry=r["geometry"], properties=r["properties"]) for r in rows)
+
+
+def collection(found: Sequence[Feature]) -> dict[str, Any]:
+    """GeoJSON of features."""
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "id": f.id, "geometry": f.geometry, "properties": dict(f.properties)} for f in found
+        ],
+    }
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -1,0 +1,325 @@
+"""`province plan`: a planning study from its inputs to its files, by the running server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from province.cli.client import Client
+from province.errors import InvalidInput, NotFound, ProvinceError, Unavailable, Unsupported
+from province.model.unit import lookup
+
+EXIT_PARTIAL: Final = 4
+"""There is a plan, and it answers less than was asked."""
+EXIT_FAILED: Final = 1
+_POLL_S: Final = 0.5
+_PATIENCE_S: Final = 120.0
+_BUDGET: Final = re.compile(r"\s*([\d.,]+(?:e\d+)?)\s*(.*?)\s*", re.IGNORECASE)
+_MONEY: Final[Mapping[str, float]] = {
+    "": 1.0, "vnd": 1.0, "đ": 1.0, "đồng": 1.0, "dong": 1.0, "triệu": 1e6, "trieu": 1e6, "million": 1e6, "m": 1e6,
+    "tỷ": 1e9, "tỉ": 1e9, "ty": 1e9, "ti": 1e9, "billion": 1e9, "bn": 1e9,
+}  # fmt: skip
+_SITES: Final = ("sites", "site", "trạm", "tram")
+_DONE: Final = ("computed", "failed", "cancelled")
+
+_EXAMPLES = """
+\b
+Examples:
+  province plan fiveg --budget "40 sites"
+      with the parks of the register; no prices are needed
+  province plan fiveg --budget "60 tỷ" --price new_site="900 triệu" --price shared_site="250 triệu"
+                      --price sector="200 triệu" --source "Báo giá 12/BG-VT ngày 3/11/2026" --out plan
+  province plan fiveg --parks khu.geojson --masts cot.csv --crs "VN-2000 TM-3 105°45'" --budget "20 sites"
+  province plan fiveg --budget "40 sites" --assume building=low --assume demand_per_hectare=8
+                      --source "Đo lưu lượng tháng 10/2026"
+\b
+Exit code 0: a plan, checked; 4: a plan that answers less than was asked (it says why); 1: refused or failed;
+3: the server does not answer. Stop it with Ctrl-C: the run is cancelled.
+"""
+
+
+def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -> None:
+    """Add the commands."""
+
+    @group.group("plan")
+    def plan() -> None:
+        """Planning studies: what to build where, within a budget, with a certificate."""
+
+    @plan.command("fiveg", epilog=_EXAMPLES)
+    @click.option(
+        "--budget", required=True, help='Money such as "60 tỷ" or 60e9 (đồng), or a number of sites: "40 sites".'
+    )
+    @click.option("--parks", type=_FILE, help="Parks: GeoJSON, GeoPackage, CSV … Default: those of the register.")
+    @click.option("--masts", type=_FILE, help="Existing masts. Default: the radio sites of the register.")
+    @click.option("--candidates", type=_FILE, help="Places for new masts. Default: a grid around the parks.")
+    @click.option("--demand", type=_FILE, help="Other demand: points with a column mbps.")
+    @click.option("--crs", default="", help="Coordinate system of these files, where they do not say it.")
+    @click.option("--price", "prices", multiple=True, metavar="NAME=VND", help="new_site, shared_site or sector.")
+    @click.option("--assume", "assumptions", multiple=True, metavar="NAME=VALUE",
+                  help="Another value, in its unit; `province plan assumptions fiveg` lists them.")  # fmt: skip
+    @click.option("--source", default="", help="Where these prices and assumptions come from; kept with the study.")
+    @click.option("--title", default="", help="Title of the study.")
+    @click.option(
+        "--seconds", type=click.FloatRange(1, 600), default=20.0, show_default=True, help="Time of the search."
+    )
+    @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the files of the plan.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+    @click.pass_context
+    def fiveg(ctx: click.Context, budget: str, parks: Path | None, masts: Path | None, candidates: Path | None,
+              demand: Path | None, crs: str, prices: tuple[str, ...], assumptions: tuple[str, ...], source: str,
+              title: str, seconds: float, out: Path | None, as_json: bool) -> None:  # fmt: skip
+        """5G sites for industrial parks: which masts to share, which to build, what each park then gets."""
+        amount, unit = read_budget(budget)
+        given = [("price_" + n.removeprefix("price_"), v, "VND") for n, v in (_pair(p, "--price") for p in prices)]
+        files = {"parks": parks, "masts": masts, "candidates": candidates, "demand": demand}
+        run = _Run(client_of(ctx), as_json)
+        kind = run.kind("fiveg")
+        units = {one["name"]: one["unit"] for one in kind["assumptions"]}
+        for name, value in (_pair(a, "--assume") for a in assumptions):
+            if name not in units:
+                raise InvalidInput(f"there is no assumption {name!r}.", field="--assume",
+                                   remedy="`province plan assumptions fiveg` lists them.")  # fmt: skip
+            given.append((name, value, units[name]))
+        if given and not source:
+            raise InvalidInput("prices and assumptions need their source.", field="--source",
+                               remedy='Say where they come from, such as --source "Báo giá 12/BG-VT".')  # fmt: skip
+        unpriced = [n for n in kind["prices"] if n not in {g[0] for g in given}]
+        if (unit == "VND" and "price_new_site" in unpriced) or (unit == "VND" and "price_sector" in unpriced):
+            listed = ", ".join(n.removeprefix("price_") for n in unpriced)
+            raise InvalidInput(
+                f"a budget in đồng needs the prices of: {listed}.", field="--price",
+                remedy=f'Give --price {listed.split(",")[0]}="900 triệu" …, or a budget such as "40 sites".',
+            )  # fmt: skip
+        study = run.begin("fiveg", title or f"5G {budget}", amount, unit, seconds)
+        with run.withdrawn_on_refusal(study):
+            for layer, path in files.items():
+                if path is not None:
+                    run.attach(study, layer, path, crs)
+            for name, value, own in given:
+                run.assume(study, name, _amount(value) if own == "VND" else value, own, source)
+            run.start(study)
+        ctx.exit(run.carry(study, out))
+
+    @plan.command("assumptions")
+    @click.argument("kind")
+    @click.pass_context
+    def listed(ctx: click.Context, kind: str) -> None:
+        """List what a KIND of study stands on: name, value, unit, source."""
+        found = _Run(client_of(ctx), False).kind(kind, installed=False)
+        for one in found["assumptions"]:
+            click.echo(f"{one['name']:<22} {one['value']!s:>8} {_symbol(one['unit']):<6} {one['title']['vi']}")
+            click.echo(f"{'':<38} {one['source'].strip()} ({one['since']})")
+        for name, label in found["prices"].items():
+            click.echo(f"{name:<22} {'-':>8} {'đồng':<6} {label['vi']} (no default: --price)")
+
+    @plan.command("show")
+    @click.argument("id")
+    @click.pass_context
+    def show(ctx: click.Context, id: str) -> None:
+        """Show the study ID as JSON."""
+        click.echo(json.dumps(client_of(ctx).get(f"/api/studies/{id}"), ensure_ascii=False, indent=1))
+
+
+class _File(click.Path):
+    """A file that is there, or the error of this command line."""
+
+
+_FILE: Final = _File(exists=True, dir_okay=False, path_type=Path)
+
+
+def read_budget(text: str) -> tuple[float, str]:
+    """(amount, VND or C62) of what people write. Raises: InvalidInput."""
+    found = _BUDGET.fullmatch(text)
+    word = found[2].casefold() if found else None
+    if found is not None and word in _SITES:
+        return _digits(found[1], "--budget"), "C62"
+    return _amount(text, "--budget"), "VND"
+
+
+def _amount(text: str, field: str = "--price") -> float:
+    """Đồng of what people write: `60 tỷ`, `900 triệu`, `60e9`, `60.000.000.000`. Raises: InvalidInput."""
+    found = _BUDGET.fullmatch(text)
+    if found is None or found[2].casefold() not in _MONEY:
+        raise InvalidInput(
+            f"{text[:40]!r} is no sum of money.", field=field, remedy='Write it as "60 tỷ", "900 triệu" or 60e9.'
+        )
+    return _digits(found[1], field) * _MONEY[found[2].casefold()]
+
+
+def _digits(text: str, field: str) -> float:
+    plain = text
+    if re.fullmatch(r"\d{1,3}([.,])\d{3}(\1\d{3})+|\d{1,3}\.\d{3}\.\d{3}.*", text):
+        plain = re.sub(r"[.,]", "", text)
+    try:
+        return float(plain.replace(",", "."))
+    except ValueError:
+        raise InvalidInput(f"{text[:40]!r} is no number.", field=field, remedy="Write it as 60 or 60,5.") from None
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found or not name or not value:
+        raise InvalidInput(f"{text[:40]!r} is not NAME=VALUE.", field=option)
+    return name.strip(), value.strip()
+
+
+class _Run:
+    """One study, from its inputs to its files."""
+
+    def __init__(self, client: Client, quiet: bool) -> None:
+        self._client = client
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+
+    def kind(self, name: str, *, installed: bool = True) -> dict[str, Any]:
+        """What the server knows of a kind. Raises: NotFound; Unsupported when the extra is missing."""
+        known = self._client.get("/api/studies/kinds")
+        found = next((k for k in known if k["name"] == name), None)
+        if found is None:
+            listed = ", ".join(k["name"] for k in known)
+            raise NotFound(f"there is no kind of study {name!r}.", field="kind", remedy=f"Known: {listed}.")
+        if installed and found["missing"]:
+            raise Unsupported(
+                f"the server lacks {', '.join(found['missing'])}.", field="kind",
+                remedy="Install the extra there: pip install 'province[planning]', and start it again.",
+            )  # fmt: skip
+        return dict(found)
+
+    def begin(self, kind: str, title: str, amount: float, unit: str, seconds: float) -> str:
+        """Draft the study. Returns its id."""
+        inputs = {"title": title, "kind": kind, "budget": amount, "budget_unit": unit, "seconds": seconds}
+        done = self._client.post("/api/actions/study.draft", {"inputs": inputs})
+        id: str = done["changed"][0]["id"]
+        self._console.print(f"Study {id}")
+        return id
+
+    def attach(self, study: str, layer: str, path: Path, crs: str) -> None:
+        """Send a file for a layer."""
+        told = self._client.upload(f"/api/studies/{study}/layers/{layer}", path, {"name": path.name, "crs": crs})
+        read = told["layer"]
+        self._console.print(f"  {layer}: {read['features']} from {path.name} ({read['crs']})")
+        for one in read["remarks"]:
+            self._console.print(f"    {one['en']}")
+
+    def assume(self, study: str, name: str, value: object, unit: str, source: str) -> None:
+        """Set an assumption."""
+        inputs = {"name": name, "value": str(value), "unit": unit, "source": source}
+        self._client.post("/api/actions/study.assume", {"id": study, "inputs": inputs})
+
+    @contextlib.contextmanager
+    def withdrawn_on_refusal(self, study: str) -> Iterator[None]:
+        """A draft whose inputs are refused does not stay in the register."""
+        try:
+            yield
+        except ProvinceError as error:
+            with contextlib.suppress(ProvinceError):
+                inputs = {"reason": str(error)[:500]}
+                self._client.post("/api/actions/study.withdraw", {"id": study, "inputs": inputs})
+            raise
+
+    def start(self, study: str) -> None:
+        """Let it be computed."""
+        self._client.post(f"/api/studies/{study}/start", {})
+
+    def carry(self, study: str, out: Path | None) -> int:
+        """Wait for the plan and tell it. Returns the exit code."""
+        try:
+            record = self._wait(study)
+        except KeyboardInterrupt:
+            self._client.post("/api/actions/study.cancel", {"id": study, "inputs": {}})
+            self._console.print("Cancelled.")
+            return EXIT_FAILED
+        if record["status"] != "computed":
+            raise InvalidInput(
+                record.get("failure") or f"the study is {record['status']}.", remedy=record.get("remedy") or ""
+            )
+        outcome = json.loads(self._client.download(f"/api/studies/{study}/files/outcome.json", {}))
+        if out is not None:
+            self._keep(study, outcome, out)
+        if self._quiet:
+            click.echo(json.dumps({"id": study, **outcome}, ensure_ascii=False))
+        else:
+            self._tell(study, outcome, out)
+        return EXIT_PARTIAL if outcome.get("partial") else 0
+
+    def _wait(self, study: str) -> dict[str, Any]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True, disable=self._quiet) as progress:
+            bar = progress.add_task("Waiting", total=100)
+            last = time.monotonic()
+            while True:
+                try:
+                    record: dict[str, Any] = self._client.get(f"/api/studies/{study}")
+                    last = time.monotonic()
+                except Unavailable:
+                    if time.monotonic() - last > _PATIENCE_S:
+                        raise
+                    time.sleep(2.0)
+                    continue
+                if record["status"] in _DONE:
+                    return record
+                stage = (record.get("stage") or {}).get("en", "Waiting" if record["status"] == "queued" else "Reading")
+                progress.update(bar, description=stage, completed=record.get("progress") or 0)
+                time.sleep(_POLL_S)
+
+    def _keep(self, study: str, outcome: Mapping[str, Any], out: Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        names = ["plan.gpkg", "certificate.json", "outcome.json"]
+        names += [f"{one['name']}.geojson" for one in outcome["layers"]]
+        names += [f"{one['name']}.csv" for one in outcome["tables"]]
+        for name in names:
+            (out / name).write_bytes(self._client.download(f"/api/studies/{study}/files/{name}", {}))
+
+    def _tell(self, study: str, outcome: Mapping[str, Any], out: Path | None) -> None:
+        for one in outcome["figures"]:
+            click.echo(f"{one['label']['vi']:<28} {_figure(one['value'], one['unit'])}")
+        table = next((t for t in outcome["tables"] if t["name"] == "parks"), None)
+        if table is not None:
+            click.echo("")
+            _print_table(table)
+        certificate = outcome["certificate"]
+        gap = "" if certificate["gap"] is None else f", at most {100 * certificate['gap']:.2f}% below the best possible"
+        click.echo("")
+        click.echo(f"Certificate: {'checked' if certificate['checked'] else 'NOT CHECKED'}{gap}")
+        for one in outcome["remarks"]:
+            click.echo(f"  - {one['vi']}")
+        if outcome.get("partial"):
+            click.echo(f"PARTIAL: {outcome['partial']['vi']} ({outcome['partial']['en']})")
+        if out is not None:
+            click.echo(f"Files: {out}/")
+        click.echo(study)
+
+
+def _figure(value: float | None, unit: str) -> str:
+    if value is None:
+        return "chưa có"
+    number = f"{value:,.1f}" if value % 1 else f"{value:,.0f}"
+    return f"{number} {_symbol(unit)}".rstrip()
+
+
+def _symbol(unit: str) -> str:
+    return lookup(unit).symbol if unit else ""
+
+
+def _print_table(table: Mapping[str, Any]) -> None:
+    heads = [c["label"]["vi"] for c in table["columns"]]
+    rows = [["chưa có" if v is None else v if isinstance(v, str) else f"{v:,.1f}" for v in r] for r in table["rows"]]
+    width = [max(len(h), *(len(r[i]) for r in rows)) if rows else len(h) for i, h in enumerate(heads)]
+    text = [c["unit"] == "" for c in table["columns"]]
+    for row in (heads, *rows):
+        cells = (v.ljust(w) if t else v.rjust(w) for v, w, t in zip(row, width, text, strict=True))
+        click.echo("  ".join(cells).rstrip())

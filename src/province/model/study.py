@@ -1,0 +1,158 @@
+"""What a planning study is given and what comes of it, as plain values: they cross the border of a process as JSON.
+
+    Problem   layers of features, assumptions with unit and source, a budget          what a kind of study solves
+    Outcome   layers, tables, a bill of materials, figures, remarks, a certificate    what it answers
+
+Geometries are GeoJSON in WGS 84. Every number that a person reads has a unit (UN/CEFACT code).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from province.errors import InvalidInput
+from province.model.geometry import Geometry
+from province.model.label import Label
+
+
+class Feature(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing on a layer. id: of an entity, or of a row of a file.  geometry: None: its place is not known."""
+
+    id: str
+    geometry: Geometry | None = None
+    properties: Mapping[str, Any] = {}
+
+
+class Assumed(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that a study stands on. source: law, standard, datasheet, or who says so.  given: by the planner."""
+
+    name: str
+    value: float | str
+    unit: str = ""
+    source: str = ""
+    since: str = ""
+    given: bool = False
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What a study is to solve. unit: of the budget, VND or C62 (a number of sites).
+
+    seconds: of wall time for the search.  seed: same seed, same plan, where the search is counted and not timed.
+    """
+
+    layers: Mapping[str, tuple[Feature, ...]]
+    assumptions: Mapping[str, Assumed]
+    budget: float
+    unit: str
+    seconds: float = 20.0
+    seed: int = 0
+
+    def number(self, name: str, *, remedy: str = "") -> float:
+        """An assumption that is a number. Raises: InvalidInput naming it when it is missing."""
+        found = self.assumptions.get(name)
+        if found is None or isinstance(found.value, str):
+            raise InvalidInput(f"the assumption {name!r} has no value.", field=f"assumptions.{name}", remedy=remedy)
+        return float(found.value)
+
+    def word(self, name: str) -> str:
+        """An assumption that is a word. Raises: InvalidInput naming it when it is missing."""
+        found = self.assumptions.get(name)
+        if found is None:
+            raise InvalidInput(f"the assumption {name!r} has no value.", field=f"assumptions.{name}")
+        return str(found.value)
+
+
+class Quantity(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure of an outcome. value: None: it cannot be known."""
+
+    name: str
+    label: Label
+    value: float | None
+    unit: str
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """A column of a table. unit: of its numbers; empty: text."""
+
+    name: str
+    label: Label
+    unit: str = ""
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of plain values in the order of the columns; None: not known."""
+
+    name: str
+    title: Label
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+
+
+Mark = Literal["point", "area", "line"]
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """Features to draw and to export. colour_by: property whose words or numbers colour them."""
+
+    name: str
+    title: Label
+    features: tuple[Feature, ...]
+    colour_by: str = ""
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan claims, and what other code made of it.
+
+    objective: as recomputed by the checker.  bound: no plan within the budget does better; bound_source: why.
+    gap: (bound − objective) / objective.  checked: the checker found every condition to hold.
+    verdict: in its words.  versions: of what computed it.  inputs: SHA-256 of the problem.
+    """
+
+    objective: float
+    objective_unit: str
+    objective_label: Label
+    bound: float | None
+    bound_source: Label
+    gap: float | None
+    spent: float
+    budget: float
+    budget_unit: str
+    checked: bool
+    verdict: Label
+    seed: int
+    versions: Mapping[str, str] = {}
+    inputs: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a study. partial: why it answers less than was asked; None: it answers all of it."""
+
+    figures: tuple[Quantity, ...]
+    tables: tuple[Table, ...]
+    layers: tuple[Layer, ...]
+    certificate: Certificate
+    remarks: tuple[Label, ...] = ()
+    partial: Label | None = None
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name."""
+        return next((t for t in self.tables if t.name == name), None)
+
+    def layer(self, name: str) -> Layer | None:
+        """The layer of that name."""
+        return next((one for one in self.layers if one.name == name), None)
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run is. share: 0 to 1.  objective, bound: of the best plan so far."""
+
+    share: float
+    stage: Label
+    objective: float | None = None
+    bound: float | None = None
+
+
+Tell = Callable[[Progress], None]

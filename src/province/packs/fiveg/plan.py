@@ -1,0 +1,294 @@
+"""5G sites for industrial parks within a budget: demand, places, radio field, choice, check, and what the plan gives.
+
+A row of demand counts as covered when one sector serves it with the required rate at the required probability, against
+noise and a margin for interference. The chosen sectors then disturb each other for real: rates, loads and what each
+park gets are computed from their signals, so the figures of a park may be lower than its coverage says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from province.errors import InvalidInput
+from province.model.label import Label
+from province.model.study import Certificate, Outcome, Problem, Progress, Tell
+from province.packs.fiveg import demand as demands
+from province.packs.fiveg import places, telling
+from province.packs.fiveg.demand import Demand
+from province.packs.fiveg.places import SECTORS, Place
+
+if TYPE_CHECKING:
+    from province.compute.radio.field import Field, Sender
+    from province.compute.radio.link import Carrier
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+PRICES: Final[Mapping[str, Label]] = {
+    "price_new_site": Label("Dựng một cột mới, có nguồn và truyền dẫn", "A new mast with power and backhaul"),
+    "price_shared_site": Label("Lắp thêm trên cột dùng chung", "Mounting on a shared mast"),
+    "price_sector": Label("Thiết bị vô tuyến của một cánh sóng", "Radio equipment of one sector"),
+}
+ASSUMPTIONS: Final[Mapping[str, Label]] = {
+    "carrier_frequency": Label("Tần số", "Carrier frequency"),
+    "carrier_bandwidth": Label("Độ rộng băng tần", "Bandwidth"),
+    "environment": Label("Mô hình truyền sóng", "Propagation model"),
+    "terminal_height": Label("Độ cao thiết bị đầu cuối", "Height of the terminal"),
+    "mast_height": Label("Độ cao ăng ten", "Height of the antennas"),
+    "sector_power": Label("Công suất một cánh sóng", "Power of a sector"),
+    "antenna_elements": Label("Số phần tử ăng ten theo chiều dọc", "Elements in a column"),
+    "mechanical_tilt": Label("Góc cụp cơ", "Mechanical tilt"),
+    "electrical_tilt": Label("Góc cụp điện", "Electrical tilt"),
+    "streams": Label("Số luồng không gian", "Layers to one terminal"),
+    "down_share": Label("Tỷ lệ thời gian đường xuống", "Share of time downwards"),
+    "attenuation": Label("Hệ số so với giới hạn Shannon", "Share of Shannon's bound"),
+    "noise_figure": Label("Hệ số tạp âm của đầu cuối", "Noise figure of the terminal"),
+    "interference_margin": Label("Dự trữ nhiễu khi chọn vị trí", "Margin for interference"),
+    "location_probability": Label("Xác suất phủ tại một điểm", "Probability of service at a place"),
+    "required_rate": Label("Tốc độ tối thiểu", "Required rate"),
+    "demand_per_hectare": Label("Nhu cầu giờ cao điểm mỗi hecta", "Demand per hectare in the busy hour"),
+    "indoor_share": Label("Tỷ lệ nhu cầu trong nhà", "Share of demand indoors"),
+    "building": Label("Loại tường nhà xưởng", "Kind of wall"),
+    "indoor_depth": Label("Độ sâu trong nhà", "Depth inside"),
+    "other_weight": Label("Trọng số nhu cầu ngoài khu", "Weight of demand outside parks"),
+    "pixel": Label("Cạnh ô tính", "Side of a square"),
+    "grid": Label("Bước lưới vị trí", "Grid of places"),
+    "margin": Label("Dải quanh khu được dựng cột", "Margin around a park"),
+    "site_range": Label("Bán kính xét của một trạm", "Range of a site"),
+}
+MONEY: Final = "VND"
+_FAR_M: Final = 5_000.0
+"""Farther the model does not go, and a sector disturbs nobody."""
+_ROUNDS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """site: (sites,), paid once.  option: (sites × sectors,)."""
+
+    site: Floats
+    option: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What rows get from the plan. rate: of one terminal alone in its sector.  got: Mbit/s of the row's demand.
+
+    best: index of the sector among the plan's, −1 for none.
+    """
+
+    rate: Floats
+    got: Floats
+    best: Integers
+    load: Floats
+
+
+def solve(problem: Problem, tell: Tell) -> Outcome:
+    """The plan. Raises: InvalidInput, TooLarge naming the layer or assumption."""
+    from province.compute.radio import field
+    from province.compute.siting import budgeted, check
+
+    need = demands.read(problem)
+    sites, said = places.read(problem, need)
+    cost = costs(problem, sites)
+    tell(Progress(share=0.05, stage=Label("Tính vùng phủ", "Computing coverage")))
+    sender, carrier = _sender(problem), _carrier(problem)
+    heard, needed = _field(problem, need, sites, sender, carrier, problem.number("site_range"))
+    covers = _covers(heard, len(need.mbps), len(sites), _probability(problem))
+    weight = need.mbps * need.weight
+    fixed = np.array([i * SECTORS + s for i, p in enumerate(sites) if p.kind == "existing" for s in range(SECTORS)])
+    where = np.array([[p.x, p.y] for p in sites])
+    site_of = np.repeat(np.arange(len(sites)), SECTORS)
+    budgeted.prepare()
+    tell(Progress(share=0.15, stage=Label("Chọn vị trí", "Choosing sites")))
+    steps = {"at": 0.15}
+
+    def on(covered: float, bound: float) -> None:
+        steps["at"] = min(0.85, steps["at"] + 0.7 / 20)
+        tell(
+            Progress(
+                share=steps["at"],
+                stage=Label("Chọn vị trí", "Choosing sites"),
+                objective=float(covered),
+                bound=float(bound),
+            )
+        )
+
+    found = budgeted.solve(
+        covers, weight, cost.option, problem.budget, site=site_of, site_cost=cost.site, place=where,
+        fixed=fixed.astype(np.int64) if len(fixed) else None, seconds=problem.seconds, seed=problem.seed, progress=on,
+    )  # fmt: skip
+    tell(Progress(share=0.88, stage=Label("Kiểm chứng và tính từng khu", "Checking, and computing each park")))
+    checked = check.budgeted(
+        covers, weight, cost.option, problem.budget, found.chosen.tolist(), found.covered, found.bound,
+        site=site_of.tolist(), site_cost=cost.site, fixed=fixed.tolist(),
+    )  # fmt: skip
+    opened = np.unique(site_of[found.chosen])
+    active = np.zeros((len(opened), SECTORS))
+    for option in found.chosen:
+        active[np.searchsorted(opened, option // SECTORS), option % SECTORS] = 1.0
+    picked = [sites[i] for i in opened]
+    served = _serve(field, need, picked, active, sender, carrier, problem)
+    covered = np.asarray(covers[:, found.chosen].sum(axis=1)).ravel() > 0
+    certificate = Certificate(
+        objective=float(checked.objective),
+        objective_unit="D36",
+        objective_label=Label("Nhu cầu được phủ, có trọng số", "Covered demand, weighted"),
+        bound=float(checked.bound),
+        bound_source=Label(
+            "Nới lỏng Lagrange của ràng buộc phủ và ngân sách", "Lagrangian relaxation of coverage and budget"
+        ),
+        gap=float(checked.gap),
+        spent=float(found.spent),
+        budget=problem.budget,
+        budget_unit=problem.unit,
+        checked=True,
+        verdict=Label(
+            "Mã kiểm chứng độc lập đã tính lại chi phí và vùng phủ từ dữ liệu và xác nhận",
+            "Independent code recomputed cost and coverage from the data and confirmed both",
+        ),
+        seed=problem.seed,
+    )
+    spent_new = [p for p in picked if p.kind != "existing"]
+    return telling.outcome(
+        problem, need, picked, active, cost_of(cost, opened, active, picked), covered, served, certificate,
+        (*need.remarks, *said, *telling.standing(need, needed)), None if spent_new else _nothing(problem, sites, cost),
+    )  # fmt: skip
+
+
+def costs(problem: Problem, sites: tuple[Place, ...]) -> Costs:
+    """What sites and sectors cost, in the unit of the budget. Raises: InvalidInput naming the missing price."""
+    if problem.unit != MONEY:
+        return Costs(np.ones(len(sites)), np.zeros(len(sites) * SECTORS))
+    prices = {}
+    for name, label in PRICES.items():
+        if name == "price_shared_site" and not any(p.kind == "shared" for p in sites):
+            continue
+        prices[name] = problem.number(
+            name, remedy=f"Give the price ({label.en.lower()}) in đồng with its source, or a budget in sites."
+        )
+        if not 0 <= prices[name] < 1e15:
+            raise InvalidInput(f"a price of {prices[name]}.", field=f"assumptions.{name}", remedy="0 đồng or more.")
+    each = {"new": prices["price_new_site"], "shared": prices.get("price_shared_site", 0.0), "existing": 0.0}
+    return Costs(np.array([each[p.kind] for p in sites]), np.full(len(sites) * SECTORS, prices["price_sector"]))
+
+
+def cost_of(cost: Costs, opened: Integers, active: Floats, picked: list[Place]) -> Floats:
+    """What each opened site costs with its sectors; what exists costs nothing."""
+    paid = np.array([p.kind != "existing" for p in picked], np.float64)
+    return np.asarray(paid * (cost.site[opened] + active.sum(axis=1) * cost.option.reshape(-1, SECTORS)[opened, 0]))
+
+
+def _nothing(problem: Problem, sites: tuple[Place, ...], cost: Costs) -> Label:
+    """Why no site was chosen."""
+    open_ = [i for i, p in enumerate(sites) if p.kind != "existing"]
+    if not open_:
+        return Label("Không có vị trí nào để lắp thêm.", "There is no place where anything could be added.")
+    least = float((cost.site + cost.option.reshape(-1, SECTORS)[:, 0])[open_].min())
+    if least <= problem.budget:
+        return Label("Không vị trí nào phủ thêm nhu cầu.", "No place covers further demand.")
+    unit = ("đồng", "đồng") if problem.unit == MONEY else ("trạm", "sites")
+    return Label(
+        f"Ngân sách {problem.budget:,.0f} {unit[0]} không đủ cho một trạm: rẻ nhất {least:,.0f} {unit[0]}.",
+        f"A budget of {problem.budget:,.0f} {unit[1]} does not pay for one site: the cheapest costs {least:,.0f}.",
+    )
+
+
+def _sender(problem: Problem) -> Sender:
+    from province.compute.radio.field import Sender
+
+    return Sender(
+        environment=cast(Any, problem.word("environment")),
+        ghz=problem.number("carrier_frequency"),
+        terminal_m=problem.number("terminal_height"),
+        power_dbm=problem.number("sector_power"),
+        mechanical_deg=problem.number("mechanical_tilt"),
+        electrical_deg=problem.number("electrical_tilt"),
+        elements=int(problem.number("antenna_elements")),
+    )
+
+
+def _carrier(problem: Problem) -> Carrier:
+    from province.compute.radio.link import Carrier
+
+    return Carrier(
+        bandwidth_mhz=problem.number("carrier_bandwidth"),
+        down_share=problem.number("down_share") / 100.0,
+        streams=problem.number("streams"),
+        attenuation=problem.number("attenuation") / 100.0,
+        noise_figure_db=problem.number("noise_figure"),
+    )
+
+
+def _probability(problem: Problem) -> float:
+    found = problem.number("location_probability") / 100.0
+    if not 0 < found < 1:
+        raise InvalidInput(
+            f"a probability of {found:.0%}.", field="assumptions.location_probability", remedy="Above 0, below 100%."
+        )
+    return found
+
+
+def _field(
+    problem: Problem, need: Demand, sites: tuple[Place, ...] | list[Place], sender: Sender, carrier: Carrier,
+    range_m: float,
+) -> tuple[Field, float]:  # fmt: skip
+    from province.compute.radio import entry, field
+
+    needed = (
+        carrier.noise_dbm + problem.number("interference_margin") + carrier.needed_db(problem.number("required_rate"))
+    )
+    loss, sigma = entry.entry_db(cast(Any, problem.word("building")), sender.ghz, problem.number("indoor_depth"))
+    found = field.reach(
+        sender, np.array([[p.x, p.y] for p in sites]).reshape(-1, 2), np.array([p.height_m for p in sites]),
+        np.array([p.azimuths for p in sites]).reshape(-1, SECTORS), need.place, np.where(need.inside, loss, 0.0),
+        np.where(need.inside, sigma, 0.0), needed, range_m=range_m,
+    )  # fmt: skip
+    return found, needed
+
+
+def _covers(heard: Field, rows: int, sites: int, probability: float) -> Any:
+    """(rows, options) of what a sector covers."""
+    import scipy.sparse as sp
+
+    pair, sector = np.nonzero(heard.likely >= probability)
+    owner = np.repeat(np.arange(sites), np.diff(heard.start))
+    options = owner[pair] * SECTORS + sector
+    return sp.csc_array((np.ones(len(pair)), (heard.place[pair], options)), shape=(rows, sites * SECTORS))
+
+
+def _serve(
+    field: Any, need: Demand, picked: list[Place], active: Floats, sender: Sender, carrier: Carrier, problem: Problem
+) -> Served:
+    """Rates and loads of the plan, with its sectors disturbing each other as much as they are used.
+
+    Fixed point of load and interference, from full load downwards; each step lowers the loads or leaves them, so it
+    converges to the busiest consistent state.
+    """
+    rows = len(need.mbps)
+    if not picked:
+        return Served(np.zeros(rows), np.zeros(rows), np.full(rows, -1), np.zeros(0))
+    heard, _ = _field(problem, need, picked, sender, carrier, _FAR_M)
+    silent = np.repeat(active, np.diff(heard.start), axis=0) == 0
+    heard.signal_dbm[silent] = -400.0
+    load = active.copy()
+    noise = 10.0 ** (carrier.noise_dbm / 10.0)
+    best = np.full(rows, -1)
+    rate = np.zeros(rows)
+    for _ in range(_ROUNDS):
+        best, top, rest = field.best_and_rest(heard, rows, load)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sinr = top - 10.0 * np.log10(noise + 10.0 ** (rest / 10.0))
+        rate = carrier.rate_mbps(np.where(np.isfinite(sinr), sinr, -np.inf))
+        best = np.where(rate > 0, best, -1)
+        used = np.zeros(active.size)
+        linked = best >= 0
+        np.add.at(used, best[linked], need.mbps[linked] / rate[linked])
+        load = np.minimum(used, 1.0).reshape(active.shape) * active
+    asked = np.maximum(used, 1.0)
+    got = np.where(best >= 0, need.mbps / asked[np.maximum(best, 0)], 0.0)
+    return Served(rate, got, best, used)

@@ -1,0 +1,1 @@
+"""The type of this pack, `Study`, is shared vocabulary: see `vocab/study.py`."""

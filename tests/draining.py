@@ -1,0 +1,34 @@
+"""Driving a reader of the outbox or the audit by hand until it has seen all that is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from province.broker.database import Connection
+
+WAIT_S = 30.0
+
+
+async def ended(connection: Connection) -> None:
+    """Wait until every transaction that has begun so far has ended. Raises: AssertionError after `WAIT_S`."""
+    deadline = time.monotonic() + WAIT_S
+    horizon = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+    while await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint") < horizon:
+        assert time.monotonic() < deadline, "a transaction does not end"
+        await asyncio.sleep(0.005)
+
+
+async def drain(connection: Connection, step: Callable[[Connection], Awaitable[int]]) -> int:
+    """Take steps until nothing is left. Returns how many rows were read.
+
+    A reader sees only rows below the oldest transaction that still runs, and autovacuum runs some: a step that found
+    nothing says little unless whatever began before it has ended.
+    """
+    total = 0
+    while True:
+        await ended(connection)
+        if not (count := await step(connection)):
+            return total
+        total += count
