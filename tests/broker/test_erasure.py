@@ -103,7 +103,7 @@ async def places(pool: Pool, text: str) -> list[str]:
 
 async def test_nothing_is_left_and_the_audit_is_whole(broker: Broker, pool: Pool, site: Site) -> None:
     await write(broker)
-    assert {"entity", "attribute_history", "outbox", "notice", "failed_effect"} <= set(await places(pool, CANARY))
+    assert {"entity", "change_history", "outbox", "notice", "failed_effect"} <= set(await places(pool, CANARY))
     seen = await site.erasures.preview(ROOT, lamp_id(1))
     assert seen.parts[0].fields == ("owner_phone",)
     assert (seen.effect.state, seen.effect.history, seen.effect.outbox, seen.effect.messages) == (1, 3, 2, 1)

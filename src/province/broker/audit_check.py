@@ -28,7 +28,7 @@ SELECT c.seq, c.entity, c.version, c.attr, c.commitment, h.salts, h.texts FROM (
     WHERE a.detail ? 'commitments' AND a.entity IS NOT NULL) c,
     LATERAL (SELECT coalesce(array_agg(h.salt), '{}') AS salts,
                     coalesce(array_agg(coalesce(h.attribute::text, 'null')), '{}') AS texts
-             FROM attribute_history h
+             FROM attribute_instance h
              WHERE h.tenant = c.tenant AND h.entity = c.entity AND h.version = c.version AND h.attr = c.attr) h
 ORDER BY c.seq"""
 """An id may live again after a deletion with the same versions: any of the values that fits is enough."""

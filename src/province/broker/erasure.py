@@ -241,7 +241,7 @@ class Erasures:
             row = await connection.fetchrow(
                 "SELECT (SELECT count(*) FROM entity e, jsonb_object_keys(e.attrs) k WHERE e.tenant = $1 AND e.id = $2"
                 "  AND k = ANY($3::text[])) AS state,"
-                " (SELECT count(*) FROM attribute_history WHERE tenant = $1 AND entity = $2 AND attr = ANY($3)"
+                " (SELECT count(*) FROM attribute_instance WHERE tenant = $1 AND entity = $2 AND attr = ANY($3)"
                 "  AND attribute IS NOT NULL) AS history,"
                 " (SELECT count(*) FROM outbox WHERE tenant = $1 AND entity = $2 AND (kind <> 'event'"
                 "  OR payload -> 'was' ?| $3::text[])) AS outbox,"
@@ -418,11 +418,25 @@ class Erasures:
 async def _keys(connection: Connection, tenant: str, part: Part) -> list[str]:
     """The keys under which the fields of a part ever stood: an attribute may have several instances."""
     rows = await connection.fetch(
-        "SELECT DISTINCT attr FROM attribute_history WHERE tenant = $1 AND entity = $2"
+        "SELECT DISTINCT attr FROM attribute_instance WHERE tenant = $1 AND entity = $2"
         " AND split_part(attr, ' ', 1) = ANY($3::text[])",
         tenant, part.entity, list(part.fields),
     )  # fmt: skip
     return list(dict.fromkeys((*part.fields, *(r["attr"] for r in rows))))
+
+
+_ERASE_INSTANCES = """
+UPDATE change_history c SET attrs = n.attrs FROM (
+    SELECT h.seq, jsonb_agg(CASE WHEN one.value ->> 0 = ANY($3::text[]) THEN 'null' ELSE one.value END
+                            ORDER BY one.ordinality) AS attrs,
+           count(*) FILTER (WHERE one.value ->> 0 = ANY($3)) AS erased,
+           count(*) FILTER (WHERE one.value <> 'null' AND NOT one.value ->> 0 = ANY($3)) AS kept
+    FROM change_history h, jsonb_array_elements(h.attrs) WITH ORDINALITY AS one
+    WHERE h.tenant = $1 AND h.entity = $2 GROUP BY h.seq) n
+WHERE c.tenant = $1 AND c.entity = $2 AND c.seq = n.seq AND n.erased > 0
+RETURNING c.seq, n.erased, n.kept
+"""
+"""The others of a change keep their places; a change of which nothing is left goes with its salt."""
 
 
 async def _scrub(connection: Connection, tenant: str, part: Part, keys: Sequence[str]) -> Mapping[str, int]:
@@ -432,13 +446,17 @@ async def _scrub(connection: Connection, tenant: str, part: Part, keys: Sequence
         return int((await connection.execute(sql, tenant, part.entity, *more)).split()[-1])
 
     await count(
-        "DELETE FROM history_correction c USING attribute_history h WHERE c.tenant = $1 AND c.entity = $2"
+        "DELETE FROM history_correction c USING attribute_instance h WHERE c.tenant = $1 AND c.entity = $2"
         " AND h.tenant = c.tenant AND h.entity = c.entity AND h.seq = c.seq AND h.attr = ANY($3::text[])",
         keys,
     )  # fmt: skip
     history = await count(
         "DELETE FROM attribute_history WHERE tenant = $1 AND entity = $2 AND attr = ANY($3::text[])", keys
     )
+    erased = await connection.fetch(_ERASE_INSTANCES, tenant, part.entity, keys)
+    history += sum(row["erased"] for row in erased)
+    await count("DELETE FROM change_history WHERE tenant = $1 AND entity = $2 AND seq = ANY($3::bigint[])",
+                [row["seq"] for row in erased if not row["kept"]])  # fmt: skip
     outbox = await count(
         "UPDATE outbox SET payload = jsonb_set(payload, '{was}', (payload -> 'was') - $3::text[])"
         " WHERE tenant = $1 AND entity = $2 AND kind = 'event' AND payload -> 'was' ?| $3::text[]",
