@@ -7,7 +7,7 @@ import sys
 
 MODULES = (
     "bench.records", "bench.ngsild", "bench.audit", "bench.rights", "bench.doors", "bench.observe", "bench.mqtt",
-    "bench.streaming", "bench.lake", "bench.pages", "bench.planning",
+    "bench.streaming", "bench.lake", "bench.pages", "bench.cases", "bench.classify", "bench.planning",
 )  # fmt: skip
 SHORT, LONG = "4", "20"
 

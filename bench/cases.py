@@ -1,6 +1,8 @@
 """Cases: pages of queues among a million, and how many reports a second are durable with and without photos.
 
-    python -m bench.cases [--cases 1000000] [--seconds 10] [--rounds 30]
+    python -m bench.cases [--cases 1000000] [--seconds 10] [--rounds 30] [--home FOLDER] [--only pages|intake]
+
+--home: the installation and its cases stay there, and are found again.
 
 The cases are written by SQL, as the product would store them, without history: 3% are open and belong to 100
 agencies. Reports come in through Open311 with a token; those with a photo of 2 MB through the form for residents, each
@@ -17,11 +19,12 @@ import re
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
 from PIL import Image
-from tests.product import form_token
+from tests.product import count, form_token
 
 from bench.client import load
 from bench.product import Product, running_product, write
@@ -50,8 +53,8 @@ FROM generate_series($3::int, $4::int) n
 """
 
 
-async def seed(product: Product, cases: int) -> None:
-    """Write the cases."""
+async def seed(product: Product, cases: int, there: int = 0) -> None:
+    """Write the cases. there: so many were written before."""
 
     async def insert(connection: Connection) -> None:
         for kind in ("text", "boolean"):
@@ -65,7 +68,7 @@ async def seed(product: Product, cases: int) -> None:
             ' \'YYYY-MM-DD"T"HH24:MI:SS"Z"\'))$$'
         )
         statement = re.sub(r"(?<![\w.])([pi])\(", r"pg_temp.\1(", _SEED)
-        for start in range(1, cases + 1, 20_000):
+        for start in range(there + 1, cases + 1, 20_000):
             await connection.execute(
                 statement, product.settings.tenant, AGENCIES, start, min(start + 19_999, cases), timeout=600
             )
@@ -176,16 +179,23 @@ def with_photos(product: Product, cookies: httpx.Cookies, seconds: float, worker
     ]
 
 
-def main(cases: int, seconds: float, rounds: int) -> None:
+def main(cases: int, seconds: float, rounds: int, home: Path | None, only: str) -> None:
     """Fill, measure, print."""
-    with running_product("--no-simulate", "--example") as product, product.signed_in() as client:
-        rows = with_photos(product, client.cookies, seconds)
-        rows += asyncio.run(incoming(product, seconds))
-        print(rows, flush=True)
-        began = time.perf_counter()
-        asyncio.run(seed(product, cases))
-        print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
-        rows += [{"cases": cases, **row} for row in pages(client, rounds)]
+    rows: list[dict[str, object]] = []
+    with running_product("--no-simulate", "--example", kept_in=home) as product, product.signed_in() as client:
+        if only != "pages":
+            rows += with_photos(product, client.cookies, seconds)
+            rows += asyncio.run(incoming(product, seconds))
+            print(rows, flush=True)
+        if only != "intake":
+            there = asyncio.run(
+                count(product, "SELECT count(*) FROM entity WHERE id LIKE 'urn:ngsi-ld:Report:bench-%'")
+            )
+            if there < cases:
+                began = time.perf_counter()
+                asyncio.run(seed(product, cases, there))
+                print(f"{cases - there} cases filled in {time.perf_counter() - began:.0f} s", flush=True)
+            rows += [{"cases": cases, **row} for row in pages(client, rounds)]
     write("cases", rows)
 
 
@@ -194,5 +204,7 @@ if __name__ == "__main__":
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--only", choices=("pages", "intake"), default="")
     given = parser.parse_args()
-    main(given.cases, given.seconds, given.rounds)
+    main(given.cases, given.seconds, given.rounds, given.home, given.only)

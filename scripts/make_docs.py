@@ -89,6 +89,10 @@ def pack_page(pack: Pack) -> str:
         rows.append("")
     if pack.rules:
         rows += ["## Rules\n", *(f"- on `{r.on}`: `{r.name}`" for r in pack.rules), ""]
+    if pack.rounds or pack.commands:
+        rows += ["## Every second\n", *(f"- {r.name}: {_first_line(r.do)}" for r in pack.rounds)]
+        rows += [f"- command `{c.name}` to devices: {_first_line(c.tell)}" for c in pack.commands]
+        rows.append("")
     if pack.thresholds:
         rows += [
             "## Limits that are watched\n",
@@ -117,6 +121,10 @@ def pack_page(pack: Pack) -> str:
             rows.append(f"| `{p.name}` | {value} | {unit} | {p.valid_from} | {p.source} |")
         rows.append("")
     return "\n".join(rows)
+
+
+def _first_line(function: Callable[..., object]) -> str:
+    return (function.__doc__ or "").strip().partition("\n")[0]
 
 
 def _type(entity_type: EntityType) -> list[str]:

@@ -124,13 +124,14 @@ class Read:
     """A query that a rule or an action needs answered before it is called; passed by `name`.
 
     query: from the event's or action's entity to a Query.  age_s: the answer may be so old, where it is about what
-    changes a few times a year and every entity asks for the same.
+    changes a few times a year and every entity asks for the same.  narrow: what the dated constants leave of the query.
     """
 
     name: str
     query: Callable[[Entity], Query]
     record: type[Record]
     age_s: float = 0.0
+    narrow: Callable[[Query, Parameters], Query] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,58 @@ class Rule:
     def name(self) -> str:
         """Stable name: the function's module and name."""
         return f"{self.do.__module__.removeprefix('province.packs.')}.{self.do.__name__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question of a round, answered whole; its answer is passed by `name`.
+
+    query: (context, the answers so far) → the Query, or None: nothing is asked, and the answer is empty.
+    record: the type of the answers; None: entities, of whatever type.  most: beyond that the rest waits.
+    """
+
+    name: str
+    query: Callable[[Context, Mapping[str, Sequence[Any]]], Query | None]
+    record: type[Record] | None
+    most: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What no single record tells: every second, everything that waits is looked at together.
+
+    do(*, context, **answers) → groups of changes. A group is one transaction, a great one a few of them in its order;
+    one that somebody else was faster in is given up, and looked at again.
+    asks: in order. When the first has no answer, there is nothing to do.
+    settled: while the answers to so many of the first questions are as they were at a look that changed nothing,
+    nothing else is asked; 0: every second everything is.
+    """
+
+    name: str
+    do: Callable[..., Iterable[Sequence[Change]]]
+    asks: tuple[Ask, ...]
+    settled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Records that are brought to devices over MQTT, again and again until the device answers, or nobody waits for it.
+
+    A device is told on `devices/<login>/commands/<name>`, and answers on `devices/<login>/acks` with {"id": about}.
+    of: the type of the deliveries.  waiting: which of them are still to be brought.  device, about: their fields with
+    the id of the device and of what it is told.
+    tell(what it is about as an entity, or None; context) → the message as JSON, or None: it is over.
+    answered, over: (delivery, context) → its change when the device answered, and when it is over before.
+    """
+
+    name: str
+    of: type[Record]
+    waiting: tuple[Where, ...]
+    device: str
+    about: str
+    tell: Callable[[Entity | None, Context], Mapping[str, Any] | None]
+    answered: Callable[[Any, Context], Change]
+    over: Callable[[Any, Context], Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +285,28 @@ class Threshold:
     readings: int = 1
     lasts_s: int = 0
     mean: Mean | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Sources that should speak and do not: one alert for all of an agency in an area, over when they speak again.
+
+    name: also the event of the alert, by which incidents are grouped.  of: types of sources.
+    after_s: how long a source whose rhythm is not known may be silent.
+    rhythms, patience: names of dated constants: how many times its own rhythm, and at least how many seconds.
+    grave_count, grave_share: names of dated constants: so many sources, and that share of a group, are no trifle.
+    in_service: value of `lifecycle` of those that should speak.
+    """
+
+    name: str
+    title: Label
+    of: tuple[type[Record], ...]
+    after_s: int
+    rhythms: str = "silence_rhythms"
+    patience: str = "silence_patience"
+    grave_count: str = "silence_grave_count"
+    grave_share: str = "silence_grave_share"
+    in_service: str = "in_service"
 
 
 Measure = Literal["count", "sum", "mean", "max", "min", "over", "silent"]
@@ -421,8 +496,11 @@ class Pack:
     feeds: tuple[Feed, ...] = ()
     rules: tuple[Rule, ...] = ()
     timers: tuple[Timer, ...] = ()
+    rounds: tuple[Round, ...] = ()
+    commands: tuple[Command, ...] = ()
     actions: tuple[Action, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
+    silences: tuple[Silence, ...] = ()
     indicators: tuple[Indicator, ...] = ()
     checks: tuple[Check, ...] = ()
     panels: tuple[Panel, ...] = ()

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
-from province.adapters import media, photo
+from province.adapters import jpeg, media, photo
 from province.adapters.files import FileStore
 from province.errors import InvalidInput
 from province.identity.audit import Connection, Pool
@@ -28,12 +28,14 @@ def test_nothing_but_pixels_passes(file: Path) -> None:
     assert GPS_MARK in sent
     assert b"SECRET-COMMENT" in sent
     file.write_bytes(sent)
-    cleaned = photo.clean(file)
-    for out in (cleaned.full, cleaned.thumbnail):
+    small = photo.preview(file)
+    for out in (photo.clean(file).full, small, _anew(sent)):
         assert b"SECRET" not in out
         with Image.open(io.BytesIO(out)) as image:
-            assert not image.getexif()
+            assert set(image.getexif()) <= {0x0112}, "how it is turned, and nothing else"
             assert set(image.info) <= {
+                "dpi",  # 72, which Pillow takes where nothing says so
+                "exif",
                 "jfif",
                 "jfif_version",
                 "jfif_unit",
@@ -43,16 +45,69 @@ def test_nothing_but_pixels_passes(file: Path) -> None:
             }
 
 
-def test_photos_stand_upright_and_shrink(file: Path) -> None:
+def _anew(content: bytes) -> bytes:
+    """The same photo as one that is not copied: progressive."""
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as image:
+        image.save(out, "JPEG", progressive=True, exif=image.getexif(), comment=b"SECRET-COMMENT")
+    with Image.open(io.BytesIO(out.getvalue())) as image:
+        return photo._anew(image).full
+
+
+def test_a_telephones_photo_is_copied_pixel_by_pixel_and_says_how_it_is_turned(file: Path) -> None:
+    sent = phone_photo(size=(400, 300), orientation=6)
+    file.write_bytes(sent)
+    cleaned = photo.clean(file)
+    assert (cleaned.width, cleaned.height) == (300, 400)
+    with Image.open(io.BytesIO(sent)) as before, Image.open(io.BytesIO(cleaned.full)) as after:
+        assert before.tobytes() == after.tobytes()
+        assert after.getexif()[0x0112] == 6
+
+
+@pytest.mark.parametrize(("attribute", "limit"), [("COPIED_PIXELS", 1000), ("COPIED_BYTES", 1000)])
+def test_photos_that_are_too_large_stand_upright_and_shrink(
+    file: Path, monkeypatch: pytest.MonkeyPatch, attribute: str, limit: int
+) -> None:
+    monkeypatch.setattr(photo, attribute, limit)
     file.write_bytes(phone_photo(size=(4000, 3000), orientation=6))
     cleaned = photo.clean(file)
     assert (cleaned.width, cleaned.height) == (1500, 2000)
     with Image.open(io.BytesIO(cleaned.full)) as image:
         assert image.size == (1500, 2000)
+        assert not image.getexif()
         # The gradient runs from dark (top) to bright; turned by 90° it runs from right to left.
         assert image.convert("L").getpixel((1480, 1000)) < image.convert("L").getpixel((20, 1000))
-    with Image.open(io.BytesIO(cleaned.thumbnail)) as image:
-        assert image.size == (240, 320)
+
+
+def test_a_preview_is_small_and_upright(file: Path) -> None:
+    file.write_bytes(phone_photo(size=(4000, 3000), orientation=6))
+    with Image.open(io.BytesIO(photo.preview(file))) as image:
+        assert image.size == (480, 640)
+        assert image.convert("L").getpixel((470, 320)) < image.convert("L").getpixel((5, 320))
+
+
+def test_what_follows_the_picture_is_left_out(file: Path) -> None:
+    """A telephone adds a second picture, or a film; a stranger might add a page."""
+    file.write_bytes(picture(size=(60, 40)) + b"<script>SECRET</script>" + phone_photo(size=(60, 40)))
+    with Image.open(io.BytesIO(photo.clean(file).full)) as image:
+        assert image.size == (60, 40)
+        assert b"SECRET" not in photo.clean(file).full
+
+
+def test_a_colour_profile_is_turned_into_colours(file: Path) -> None:
+    """Its colours would be others without the profile: it is encoded anew."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    file.write_bytes(picture(size=(60, 40), icc_profile=profile))
+    assert jpeg.bare(file.read_bytes()) is None
+    with Image.open(io.BytesIO(photo.clean(file).full)) as image:
+        assert "icc_profile" not in image.info
+
+
+@pytest.mark.parametrize("cut", [2, 4, 20, 30, 200, -3])
+def test_a_jpeg_that_ends_too_early_is_not_copied(cut: int) -> None:
+    whole = picture(size=(60, 40))
+    assert jpeg.bare(whole) is not None
+    assert jpeg.bare(whole[:cut]) is None
 
 
 def test_small_photos_are_not_blown_up(file: Path) -> None:
@@ -83,7 +138,7 @@ def test_every_colour_model_becomes_a_plain_photo(file: Path, format: str, mode:
     cleaned = photo.clean(file)
     with Image.open(io.BytesIO(cleaned.full)) as image:
         assert image.format == "JPEG"
-        assert image.mode == "RGB"
+        assert image.mode == ("L" if (format, mode) == ("JPEG", "L") else "RGB"), "grey stays grey"
         if mode == "I;16":
             assert abs(image.getpixel((20, 20))[0] - 128) < 4
 
@@ -159,8 +214,12 @@ async def test_a_photo_is_stored_clean(pool: Pool, tmp_path: Path, tenant: str, 
     sent = phone_photo(size=(1200, 900))
     kept = await photo.Photos().store(store, anonymous(tenant), stream(sent), name="IMG_1.HEIC.jpg", public=True)
     assert kept.full.name == "IMG_1.HEIC.jpg"
-    assert kept.thumbnail.name == "IMG_1.HEIC-320.jpg"
     assert (kept.width, kept.height) == (900, 1200)
-    everything = b"".join(p.read_bytes() for p in (tmp_path / "files").rglob("*") if p.is_file())
-    assert b"SECRET" not in everything
-    assert await conn.fetchval("SELECT count(*) FROM file WHERE tenant = $1", tenant) == 2
+    small = await photo.Photos().preview(store, kept.full)
+    assert await photo.Photos().preview(store, kept.full) == small
+    everything = [p for p in (tmp_path / "files").rglob("*") if p.is_file()]
+    assert len(everything) == 2
+    assert not any(b"SECRET" in p.read_bytes() for p in everything)
+    assert await conn.fetchval("SELECT count(*) FROM file WHERE tenant = $1", tenant) == 1
+    assert await store.remove(tenant, [kept.full.sha256]) == 1
+    assert not any(p.is_file() for p in (tmp_path / "files").rglob("*"))

@@ -2,7 +2,7 @@
 
     - case: A pothole goes to the People's Committee of its ward
       now: 2026-11-24T01:00:00Z
-      rule: report.created            # or  action: report.resolve   or  feed: open311
+      rule: report.created            # or  action: report.resolve   or  feed: open311   or  round: gathering
       record: {type: Report, id: "urn:…", title: …}
       reads: {areas: [{type: Area, …}], agencies: []}
       inputs: {note: …}               # of an action
@@ -14,6 +14,7 @@
         - observation: {entity: "urn:…", attribute: pm25, number: 12.5}
       fails: {error: Conflict, field: status}      # instead of `expect`
 
+The groups of a round are compared one after the other, as one list.
 Expectations are partial: what they name must be equal. Changes, notices and jobs must be as many as expected and in
 that order; observations must be among those read, and `readings` says how many there are.
 """
@@ -34,6 +35,8 @@ import yaml
 from province import errors
 from province.model import parameters
 from province.model.change import Change
+from province.model.entity import Entity
+from province.model.record import attributes
 from province.model.schema import Record, describe
 from province.pack import Action, Context, Decoded, Notice, Pack
 from province.vocab import TYPES
@@ -47,6 +50,7 @@ class Situation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     rule: str = ""
     action: str = ""
     feed: str = ""
+    round: str = ""
     record: dict[str, Any] | None = None
     reads: dict[str, list[dict[str, Any]]] = {}
     inputs: dict[str, Any] = {}
@@ -98,6 +102,11 @@ def read_record(pack: Pack, given: Mapping[str, Any]) -> Record:
     return msgspec.convert(values, kinds[values.pop("type")])
 
 
+def entity_of(record: Record) -> Entity:
+    """The record as an entity, as a round that asks for any type is given it."""
+    return Entity(tenant="t", id=record.id, types=(describe(type(record)).name,), attrs=attributes(record))
+
+
 def find_action(pack: Pack, name: str) -> Action:
     """The action of that name."""
     return next(a for a in pack.actions if a.name == name)
@@ -110,7 +119,14 @@ def play(pack: Pack, situation: Situation) -> tuple[list[Any], list[dict[str, An
         feed = next(f for f in pack.feeds if f.name == situation.feed)
         decoded: Decoded = feed.decode(payload(pack, situation.payload), context=context)
         return list(decoded.changes), readings(decoded.observations)
+    reads: dict[str, tuple[Any, ...]]
     reads = {name: tuple(read_record(pack, r) for r in rows) for name, rows in situation.reads.items()}
+    if situation.round:
+        one = next(r for r in pack.rounds if r.name == situation.round)
+        for ask in one.asks:
+            found = reads.get(ask.name, ())
+            reads[ask.name] = found if ask.record is not None else tuple(entity_of(r) for r in found)
+        return [change for group in one.do(context=context, **reads) for change in group], []
     record = () if situation.record is None else (read_record(pack, situation.record),)
     if situation.action:
         action = find_action(pack, situation.action)

@@ -70,8 +70,15 @@ def case_of(pack: Pack, action: Action) -> Situation:
 
 @every_case
 def test_case_ends_as_written(pack: Pack, situation: Situation) -> None:
-    assert [bool(situation.rule), bool(situation.action), bool(situation.feed)].count(True) == 1
+    named = (situation.rule, situation.action, situation.feed, situation.round)
+    assert [bool(name) for name in named].count(True) == 1
     check(pack, situation)
+
+
+@every_pack
+def test_every_round_is_exercised_by_a_case(pack: Pack) -> None:
+    cases = {s.round for s in situations(pack)}
+    assert {one.name for one in pack.rounds} <= cases
 
 
 @every_pack

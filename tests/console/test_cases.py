@@ -37,6 +37,7 @@ def office() -> World:
         task(4, None),
         task(5, now() - 2 * HOUR, status="done"),
         task(6, now() - 3 * HOUR, pausedSince=now()),
+        task(7, now() + 200 * HOUR, suspected=True),
     ):
         made.broker.entities[one.id] = entity_of(one)
     return made
@@ -55,6 +56,7 @@ async def test_my_work_is_sorted_by_what_presses(browse: Open, office: World) ->
     assert "Việc số 3" in sections["Nobody took it yet"]
     assert "Việc số 2" not in sections["Nobody took it yet"]
     assert "Việc số 4" in sections["Waiting to be given out"]
+    assert "Việc số 7" in sections["May be an emergency"]
     assert "Việc số 5" not in page, "what is done is nobody's work"
 
 

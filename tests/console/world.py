@@ -295,7 +295,7 @@ async def _roles(actor: Actor) -> Sequence[RoleRow]:
     )
 
 
-async def _read_file(hash: str) -> tuple[bytes, str]:
+async def _read_file(hash: str, small: bool) -> tuple[bytes, str]:
     return PIXEL, "image/png"
 
 

@@ -24,6 +24,7 @@ from province.pack import CALLER, Context, Notice
 from province.packs.reports import PACK, logic
 from province.packs.reports.feeds import MAX_REQUESTS, categorise, from_open311
 from province.packs.reports.types import WORKFLOW, Report
+from province.vocab.agency import Agency
 from tests.shared import shared
 
 NOW = datetime(2026, 11, 24, 1, tzinfo=UTC)
@@ -31,6 +32,7 @@ PARAMS = {
     "photos_at_most": 5, "resolution_term": {"amount": 7, "unit": "working_days"}, "escalation": [], "dispute_days": 10,
     "desk": "one-stop",
     "sure_above": {"category": 0.7, "complaint": 0.5, "denunciation": 0.2, "emergency": 0.2},
+    "suspected_above": 0.05, "danger_words": {"alone": ["cháy nhà"], "denied_by": ["không"]},
     "duplicate_days": 7, "duplicate_distance": 100, "duplicate_likeness": 0.6, "routes": {},
 }  # fmt: skip
 REPORT = Report(id="urn:r", version=3, title="t", category="road", location=point(106.6, 11.0), reportedAt=NOW)
@@ -81,6 +83,7 @@ def sent(proposal: dict[str, object], **inputs: object) -> dict[str, object]:
     changes = [e for e in effects if isinstance(e, Change)]
     stored = {k: a.value for k, a in changes[0].attrs.items() if a}
     stored["apart"] = [c.type for c in changes[1:]]
+    stored["warned"] = any(isinstance(e, Notice) and "114" in e.body.vi for e in effects)
     return stored
 
 
@@ -102,6 +105,38 @@ def test_what_may_be_an_emergency_or_a_denunciation_is_treated_so() -> None:
     assert accusing["apart"] == ["ProtectedIdentity"]
     assert not {"reporterName", "reporterPhone", "author"} & accusing.keys()
     assert sent(said("other", 0.3, denunciation=0.25))["apart"] == [], "of somebody unknown there is nothing to keep"
+
+
+def test_what_may_be_an_emergency_is_suspected_and_its_sender_is_told_whom_to_call() -> None:
+    for text, chance, expected in (
+        ("Cháy nhà ở hẻm 12", 0.0, True),
+        ("chay nha o hem 12", 0.0, True),
+        ("Đèn tắt", 0.05, True),
+        ("Đèn tắt", 0.04, False),
+        ("Không cháy nhà nào, đèn tắt", 0.0, False),
+    ):
+        stored = sent(said("other", 0.3, emergency=chance), title=text)
+        assert stored.get("suspected", False) is expected, text
+        assert stored["matter"] == "report", "a suspicion is no decision"
+        assert stored["warned"] is expected
+    assert sent(said("other", 0.3, emergency=0.2))["suspected"] is True
+    without = logic.submit(context=context("0" * 32), title="Cháy nhà", location=point(106.6, 11.0))
+    assert any(isinstance(e, Notice) and "114" in e.body.vi for e in without), "it needs no trained model"
+
+
+def test_what_a_feed_brings_is_looked_at_too() -> None:
+    foreign = Report(
+        id="urn:f", version=1, title="Cháy nhà", category="other", channel="system", externalCode="1",
+        location=point(106.6, 11.0), reportedAt=NOW,
+    )  # fmt: skip
+    desk = Agency(
+        id="urn:desk", identifier="desk", name="Một cửa", kind="centre", validFrom="2025-07-01",
+        competences=("one-stop",),
+    )  # fmt: skip
+    effects = logic.route(foreign, context=context(), areas=(), agencies=(desk,), around=(), years=())
+    changes = [e for e in effects if isinstance(e, Change)]
+    assert changes[0].attrs["suspected"].value is True  # type: ignore[union-attr]
+    assert [(e.to, e.subject.vi) for e in effects if isinstance(e, Notice)] == [("urn:desk", "Nghi khẩn cấp: 1")]
 
 
 def test_submission_needs_a_fresh_nonce() -> None:
@@ -137,7 +172,13 @@ def test_search_for_duplicates_is_never_narrower_than_the_shipped_parameters() -
     asked = logic.reports_around(Entity(tenant="t", id="urn:r", types=("Report",), attrs=attributes(REPORT)))
     assert asked.near is not None
     assert asked.near.position == (106.6, 11.0)
-    assert [w.value for w in asked.where if isinstance(w, Where)] == ["2026-10-25T01:00:00Z"]
+    times = [w.value for w in asked.where if isinstance(w, Where) and w.name == "reportedAt"]
+    assert times == ["2026-11-24T01:00:00Z", "2026-10-25T01:00:00Z"]
+    narrowed = logic.within_limits(asked, shipped)
+    assert narrowed.near is not None
+    assert narrowed.near.max_m == shipped["duplicate_distance"]
+    times = [w.value for w in narrowed.where if isinstance(w, Where) and w.name == "reportedAt"]
+    assert times == ["2026-11-24T01:00:00Z", "2026-11-17T01:00:00Z"]
 
 
 def test_a_chain_of_duplicates_points_at_its_beginning() -> None:

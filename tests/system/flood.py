@@ -1,7 +1,7 @@
 """A flood from the sensor to the closed incident, on a real product over MQTT: for the test and for `make demo-flood`.
 
-A gauge on the river rises over its alarm levels; the alert becomes an incident; a board in the ward shows what people
-are told. Everything the duty officer does is done in a browser, and every press counts.
+A gauge on the river rises over its alarm levels, and the alert becomes an incident. Everything the duty officer does
+from there to the report is done in a browser, and every press counts.
 """
 
 from __future__ import annotations

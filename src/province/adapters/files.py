@@ -93,17 +93,19 @@ class FileStore:
                 return await self._keep(conn, actor, file, path)
 
     @asynccontextmanager
-    async def receive(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Path, int, str]]:
+    async def receive(
+        self, chunks: AsyncIterator[bytes], *, durable: bool = True
+    ) -> AsyncIterator[tuple[Path, int, str]]:
         """Write a stream to a temporary file: (path, bytes, SHA-256). The file is gone when the block ends.
 
-        Raises: TooLarge as soon as the limit is passed.
+        durable: it is on disk for good, to be moved to its place.  Raises: TooLarge as soon as the limit is passed.
         """
         with _refusing_when_full():
-            async with self._receive(chunks) as received:
+            async with self._receive(chunks, durable) as received:
                 yield received
 
     @asynccontextmanager
-    async def _receive(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Path, int, str]]:
+    async def _receive(self, chunks: AsyncIterator[bytes], durable: bool) -> AsyncIterator[tuple[Path, int, str]]:
         waiting = self._folder / "incoming"
         await asyncio.to_thread(waiting.mkdir, mode=0o700, parents=True, exist_ok=True)
         path = waiting / secrets.token_hex(16)
@@ -120,7 +122,8 @@ class FileStore:
                             remedy=f"Send at most {self._largest // 1024**2} MiB.",
                         )
                     await asyncio.to_thread(_write, handle, chunk, digest)
-                await asyncio.to_thread(os.fsync, handle)
+                if durable:
+                    await asyncio.to_thread(os.fsync, handle)
             finally:
                 os.close(handle)
             yield path, size, digest.hexdigest()
@@ -146,6 +149,25 @@ class FileStore:
                 remedy="Restore the folder of files from a backup.",
             )
         return found
+
+    def preview_path(self, file: StoredFile) -> Path:
+        """Where a smaller copy of a picture stands, if there is one: whoever takes the picture away takes it along."""
+        return self._place(file.sha256).with_suffix(".preview")
+
+    async def keep_preview(self, file: StoredFile, small: bytes) -> None:
+        """Keep a smaller copy of a picture. It counts for no quota: it can be made again at any time."""
+
+        def write() -> None:
+            place = self.preview_path(file)
+            made = place.with_suffix(f".{secrets.token_hex(8)}")
+            made.write_bytes(small)
+            if self._place(file.sha256).exists():
+                made.replace(place)
+            else:  # the picture was erased meanwhile
+                made.unlink()
+
+        with _refusing_when_full():
+            await asyncio.to_thread(write)
 
     async def retain(self, conn: Connection, tenant: str, sha256: str, *, by: int = 1) -> None:
         """Count entities that name the file; -1 when one lets go. In the caller's transaction. Raises: NotFound."""
@@ -255,9 +277,9 @@ class FileStore:
         removed = 0
         newest = _now_of(self._folder) - older_than_s
         for path in self._folder.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
-            if path.name not in kept and path.stat().st_mtime <= newest:
+            if path.stem not in kept and path.stat().st_mtime <= newest:
                 path.unlink()
-                removed += 1
+                removed += path.suffix == ""
         for path in self._folder.glob("incoming/*"):
             # Left behind by a killed process; an upload never takes as long as an hour.
             if path.stat().st_mtime <= newest - 3600:
@@ -320,6 +342,7 @@ def _digest(sha256: str) -> bytes:
 
 
 def _unlink(path: Path) -> bool:
+    path.with_suffix(".preview").unlink(missing_ok=True)
     if not path.exists():
         return False
     path.unlink(missing_ok=True)

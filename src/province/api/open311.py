@@ -312,7 +312,8 @@ async def _submit(call: Call, actor: Actor, given: Mapping[str, str]) -> Rows:
     )
     entered = acted.changed[0]
     number = entered.filled.get("code") or entered.id.rpartition(":")[2]
-    return [{"service_request_id": number, "service_notice": None, "account_id": None}]
+    told = next((a.body.vi for a in acted.answers if not a.value), None)  # whom to call when somebody is in danger
+    return [{"service_request_id": number, "service_notice": told, "account_id": None}]
 
 
 def _degrees(given: Mapping[str, str], name: str) -> float:

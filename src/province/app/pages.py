@@ -302,10 +302,12 @@ def _store_file(desk: Desk) -> Callable[[bytes, str, Actor], Awaitable[str]]:
     return store_file
 
 
-def _read_file(desk: Desk) -> Callable[[str], Awaitable[tuple[bytes, str]]]:
-    async def read_file(sha256: str) -> tuple[bytes, str]:
+def _read_file(desk: Desk) -> Callable[[str, bool], Awaitable[tuple[bytes, str]]]:
+    async def read_file(sha256: str, small: bool) -> tuple[bytes, str]:
         async with desk.core.pool.acquire() as connection:
             file = await desk.files.find(connection, desk.core.settings.tenant, sha256)
+        if small and file.media_type.startswith("image/"):
+            return await desk.photos.preview(desk.files, file), "image/jpeg"
         return await asyncio.to_thread(desk.files.path(file).read_bytes), file.media_type
 
     return read_file
@@ -320,7 +322,8 @@ def _submit(desk: Desk) -> Callable[[Mapping[str, Any], tuple[str, ...], Actor, 
         made = await desk.core.broker.get(acted.changed[0].id, system(actor.tenant, "receipt"), latest=False)
         matter = str(made.value("matter") or "")
         secret = next((a.value for a in acted.answers if a.value), "")
-        return console.Receipt(code, secret, "" if matter == "report" else matter)
+        danger = matter == "emergency" or bool(made.value("suspected"))
+        return console.Receipt(code, secret, "" if matter == "report" else matter, danger)
 
     return submit
 

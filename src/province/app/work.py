@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 
 from province.adapters import notices
+from province.adapters.commands import Commands
 from province.adapters.heads import HeadFolder
 from province.adapters.outbound import Outbound
 from province.app import messaging, privacy, studies, territory
-from province.app.alerting import Courier
 from province.app.annex import Annex, keep_always
 from province.app.core import open_core
-from province.app.gathering import Gathering
+from province.app.declarations import parameters_at
 from province.app.readiness import announce
 from province.app.subscribing import Subscriptions
 from province.broker.jobs import HEAVY
 from province.broker.quality import Quality
 from province.broker.retention import Retention
+from province.broker.rounds import Rounds
 from province.broker.sealer import Sealer
+from province.broker.silence import Silences
 from province.broker.timers import Timers
 from province.broker.transient import Reaper
 from province.broker.trends import Trends
@@ -53,8 +55,10 @@ async def main(settings: Settings) -> None:
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
                 group.create_task(territory.keep(core))
-                group.create_task(Courier(core).run())
-                group.create_task(Gathering(core).run())
+                packs = core.declared.packs
+                group.create_task(Commands(core.pool, core.broker, core.nats, packs, parameters_at).run(core.tenants))
+                group.create_task(Rounds(core.broker, packs, parameters_at).run(core.tenants))
+                group.create_task(Silences(core.broker, packs, parameters_at).run(core.tenants))
                 group.create_task(privacy.erasures(core).run(core.tenants))
         finally:
             await outbound.close()

@@ -87,7 +87,7 @@ class Broker:
         self.reads = reads if reads is not None else Reads(pool)
         self._rights = Rights(types)
         self._many_typed: dict[str, tuple[float, bool]] = {}
-        self._settled: dict[tuple[str, type[Any], bytes], tuple[float, tuple[Any, ...]]] = {}
+        self._settled: dict[tuple[str, type[Any], bytes], tuple[float, asyncio.Task[tuple[Any, ...]]]] = {}
         computed = Indicators(pool, types, self._rights)
         self._indicators = computed.all
         self.figure = computed.figure
@@ -217,7 +217,7 @@ class Broker:
         if entity is None:
             effects = run(action.do, context=context, **values)
         else:
-            asked = await self.answer_reads(action.reads, entity)
+            asked = await self.answer_reads(action.reads, entity, context.params)
             effects = run(action.do, to_record(action.record, entity), context=context, **values, **asked)
 
         def check(change: Change, before: Entity | None, owner: str | None) -> None:
@@ -261,23 +261,30 @@ class Broker:
         write = Write(tuple(changes), actor, lambda *_: None, key=key, messages=tuple(messages), depth=depth)
         await self._committer.submit(write)
 
-    async def answer_reads(self, reads: Sequence[Read], entity: Entity) -> dict[str, Any]:
+    async def answer_reads(self, reads: Sequence[Read], entity: Entity, params: Parameters) -> dict[str, Any]:
         """The queries that a rule or an action declared, answered as typed records, with the product's own rights."""
-        answers = await asyncio.gather(*(self._answer(read, entity) for read in reads))
+        answers = await asyncio.gather(*(self._answer(read, entity, params) for read in reads))
         return {read.name: answer for read, answer in zip(reads, answers, strict=True)}
 
-    async def _answer(self, read: Read, entity: Entity) -> tuple[Any, ...]:
+    async def _answer(self, read: Read, entity: Entity, params: Parameters) -> tuple[Any, ...]:
         query, clock = read.query(entity), asyncio.get_running_loop().time()
-        key = (entity.tenant, read.record, msgspec.json.encode(query)) if read.age_s else None
-        if key is not None and key in self._settled and clock - self._settled[key][0] < read.age_s:
-            return self._settled[key][1]
-        page = await self.query(query, system(entity.tenant, "logic"))
-        records = tuple(to_record(read.record, e) for e in page.items)
-        if key is not None:
+        if read.narrow is not None:
+            query = read.narrow(query, params)
+        if not read.age_s:
+            return await self._records(read, query, entity.tenant)
+        key = (entity.tenant, read.record, msgspec.json.encode(query))
+        asked, answer = self._settled.get(key, (-read.age_s, None))
+        if answer is None or clock - asked >= read.age_s or (answer.done() and not _told(answer)):
             if len(self._settled) >= _MOST_SETTLED:
                 self._settled.clear()
-            self._settled[key] = (clock, records)
-        return records
+            # One question for all who ask at the same time; it goes on when the one who asked first goes away.
+            answer = asyncio.create_task(self._records(read, query, entity.tenant), name=f"read {read.name}")
+            self._settled[key] = (clock, answer)
+        return await asyncio.shield(answer)
+
+    async def _records(self, read: Read, query: Query, tenant: str) -> tuple[Any, ...]:
+        page = await self.query(query, system(tenant, "logic"))
+        return tuple(to_record(read.record, e) for e in page.items)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -501,6 +508,11 @@ def _scoped(actor: Actor, key: str | None) -> str | None:
     if not 0 < len(key) <= 220:
         raise InvalidInput("an Idempotency-Key has 1 to 200 characters.", field="Idempotency-Key")
     return f"{actor.id} {actor.address if actor.kind == 'anonymous' else ''} {key}"
+
+
+def _told(answer: asyncio.Task[tuple[Any, ...]]) -> bool:
+    """Whether a finished question was answered."""
+    return not answer.cancelled() and answer.exception() is None
 
 
 def _access_of(by_type: Mapping[str | None, Access], entity: Entity, types: Mapping[str, EntityType]) -> Access:

@@ -13,7 +13,7 @@ from province.console import forms, warnings
 from province.console.boards import alert_line
 from province.console.display import entity_href, show, title_of, unit_symbol
 from province.console.entity import actions_of, choices, steps_of
-from province.console.lists import titles_of
+from province.console.lists import names_of, titles_of
 from province.console.services import Boards, Reading
 from province.console.visit import Visit
 from province.errors import NotFound, NotSignedIn, ProvinceError
@@ -100,6 +100,7 @@ async def alert(visit: Visit) -> Response:
         "since": _instant(why.get("since")),
         "at": _instant(why.get("at")),
         "readings": readings[-SHOWN:],
+        "silent": await _silent(visit, why),
         "source": source,
         "source_href": entity_href(source.id) if source else "",
         "field": _field(visit, source, why),
@@ -135,6 +136,13 @@ async def _readings(visit: Visit, desk: Boards | None, found: Entity, why: Mappi
         return await desk.readings(source, attribute, since - AROUND, at + timedelta(seconds=1), visit.actor)
     except ProvinceError:
         return ()
+
+
+async def _silent(visit: Visit, why: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and page of the silent sources that the reader may see."""
+    ids = [one for one in why.get("sources") or () if isinstance(one, str)]
+    names = await names_of(visit, set(ids))
+    return [(names[id], entity_href(id)) for id in ids if id in names]
 
 
 def _limits(visit: Visit, desk: Boards | None, found: Entity, why: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -405,7 +405,7 @@ async def file(visit: Visit) -> Response:
     wanted = visit.request.path_params["hash"]
     if wanted not in file_hashes(found, visit.services.file_fields):
         raise NotFound("this entity has no such file.", field="hash")
-    data, media_type = await visit.services.read_file(wanted)
+    data, media_type = await visit.services.read_file(wanted, visit.request.query_params.get("small") == "1")
     # Nothing that a stranger sent is ever shown as a page of this site.
     inline = media_type in ("image/jpeg", "image/png", "image/webp")
     headers: dict[str, Any] = {

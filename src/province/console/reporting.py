@@ -115,6 +115,7 @@ async def _progress(visit: Visit, secret: str, wrong: Problem | None, status: in
         "facts": _facts(visit, followed.entity.attrs, entity_type),
         "steps": [(names.get(state, state), at, note) for state, at, note in followed.steps],
         "shared": [(names.get(state, state), at) for state, at in followed.shared],
+        "danger": bool(found.value("suspected")) or (found.value("matter") == "emergency" and not followed.disputable),
         "disputable": followed.disputable,
         "rateable": followed.rateable,
         "rating": found.value("rating"),
@@ -137,13 +138,13 @@ def _facts(visit: Visit, attrs: Mapping[str, Attribute], entity_type: EntityType
 
 
 async def photo(visit: Visit) -> Response:
-    """A photo that the author of a report sent, by its position."""
+    """A photo that the author of a report sent, by its position, small."""
     followed = await visit.services.follow(visit.request.path_params["secret"], visit.actor)
     hashes = file_hashes(followed.entity, visit.services.file_fields[:1])
     index = visit.request.path_params["index"]
     if not 0 <= index < len(hashes):
         raise NotFound("this report has no such photo.", field="photo")
-    data, media_type = await visit.services.read_file(hashes[index])
+    data, media_type = await visit.services.read_file(hashes[index], True)
     if media_type not in ("image/jpeg", "image/png", "image/webp"):
         raise NotFound("this file is no picture.", field="photo")
     return Response(data, media_type=media_type, headers={"content-security-policy": "default-src 'none'; sandbox"})

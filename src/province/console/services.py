@@ -266,11 +266,13 @@ class Receipt:
     """What the sender of a report gets, once. code: public number.  secret: opens the report's progress page.
 
     matter: what the text may be in law, such as an emergency or a denunciation; "" for a plain report.
+    danger: somebody may be in danger by what it says.
     """
 
     code: str
     secret: str
     matter: str = ""
+    danger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,8 +341,11 @@ class Services:
     mark_read: Callable[[Actor, str], Awaitable[None]]
     store_file: Callable[[bytes, str, Actor], Awaitable[str]]
     """(bytes, name given by the sender, actor) → hash. Raises: InvalidInput for a type or picture it does not take."""
-    read_file: Callable[[str], Awaitable[tuple[bytes, str]]]
-    """(hash) → (bytes, media type). The console asks only for hashes that the actor may read in an entity."""
+    read_file: Callable[[str, bool], Awaitable[tuple[bytes, str]]]
+    """(hash, whether a picture is wanted small) → (bytes, media type).
+
+    The console asks only for hashes that the actor may read in an entity.
+    """
     submit: Callable[[Mapping[str, Any], tuple[str, ...], Actor, str], Awaitable[Receipt]]
     """(inputs of the report action, hashes of photos, actor, idempotency key). Raises: InvalidInput, RateLimited."""
     follow: Callable[[str, Actor], Awaitable[Followed]]

@@ -16,7 +16,7 @@ from province.console.language import mark
 from province.console.navigation import readable
 from province.console.visit import Visit
 from province.model.entity import Entity
-from province.model.query import AnyOf, Query, Where
+from province.model.query import Page, Query, Where
 from province.model.schema import EntityType
 from province.model.time import Instant, format_instant, now, parse_instant
 from province.vocab.case import Case
@@ -28,7 +28,7 @@ SHOWN: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A case on the page. late: past its limit.  paused: its clock stands still."""
+    """A case on the page. late: past its limit.  paused: its clock stands still.  danger: it may be an emergency."""
 
     href: str
     code: str
@@ -39,6 +39,7 @@ class Line:
     due: Instant | None
     late: bool
     paused: bool
+    danger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,20 @@ class Section:
     more: tuple[tuple[str, str], ...]
 
 
+_BEGINNING: Final = Where("", "==")
+"""Stands for the first state of each kind's workflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sort:
+    """What a section asks for. ways: conditions, one set of which a case meets; each is a question of its own."""
+
+    title: str
+    text: str
+    ways: tuple[tuple[Where, ...], ...]
+    agencies: tuple[str, ...] = ()
+
+
 async def work(visit: Visit) -> Response:
     """The page."""
     kinds = [
@@ -58,30 +73,41 @@ async def work(visit: Visit) -> Response:
     ]
     soon, at = format_instant(now() + SOON), format_instant(now())
     agencies = tuple(dict.fromkeys(g.agency for g in visit.actor.grants if g.agency))
-    untaken = Where("assignee", "absent")
+    waiting = Where("assignedTo", "absent")
     asked = (
-        (mark("Mine"), mark("What you are in charge of."), (Where("assignee", "==", visit.actor.id),), ()),
-        (mark("Overdue"), mark("Past the time limit, the longest first."), (Where("openDueAt", "<", at),), agencies),
-        (
+        _Sort(
+            mark("May be an emergency"),
+            mark("Somebody may be in danger by what it says. Look at these first, and say whether it is so."),
+            ((Where("suspected", "==", True),),),
+        ),
+        _Sort(mark("Mine"), mark("What you are in charge of."), ((Where("assignee", "==", visit.actor.id),),)),
+        _Sort(
+            mark("Overdue"),
+            mark("Past the time limit, the longest first."),
+            ((Where("openDueAt", "<", at),),),
+            agencies,
+        ),
+        _Sort(
             mark("Due within two days"),
             mark("Still in time."),
-            (Where("openDueAt", ">=", at), Where("openDueAt", "<=", soon)),
+            ((Where("openDueAt", ">=", at), Where("openDueAt", "<=", soon)),),
             agencies,
         ),
-        (
+        _Sort(
             mark("Nobody took it yet"),
             mark("Given to the agency, and in nobody's hands."),
-            (Where("openDueAt", "exists"), untaken),
+            ((Where("openDueAt", "exists"), Where("assignee", "absent")),),
             agencies,
         ),
-        (
+        # Not `openDueAt` absent: what ended has none either, and the database would walk through all of that.
+        _Sort(
             mark("Waiting to be given out"),
             mark("No agency has it yet, or it has no time limit."),
-            (Where("openDueAt", "absent"), untaken),
+            ((waiting, _BEGINNING), (Where("clockProblem", "exists"),)),
             agencies,
         ),
     )
-    sections = await asyncio.gather(*(_section(visit, kinds, *one) for one in asked))
+    sections = await asyncio.gather(*(_section(visit, kinds, one) for one in asked))
     return visit.page("work.html", {"sections": sections, "everywhere": not agencies, "kinds": kinds})
 
 
@@ -97,48 +123,36 @@ def open_states(entity_type: EntityType) -> tuple[str, ...]:
     return tuple(s for s in workflow.states if s not in workflow.final and s not in ("resolved", "linked"))
 
 
-async def _section(
-    visit: Visit,
-    kinds: Sequence[EntityType],
-    title: str,
-    text: str,
-    where: tuple[Where | AnyOf, ...],
-    agencies: tuple[str, ...],
-) -> Section:
-    pages = await asyncio.gather(*(_asked(visit, kind, where, agencies) for kind in kinds))
-    owners = {str(e.value("assignedTo")) for items, _ in pages for e in items if e.value("assignedTo")}
+async def _section(visit: Visit, kinds: Sequence[EntityType], one: _Sort) -> Section:
+    questions = [(kind, way) for kind in kinds for way in one.ways]
+    pages = await asyncio.gather(*(_asked(visit, kind, way, one.agencies) for kind, way in questions))
+    owners = {str(e.value("assignedTo")) for page in pages for e in page.items if e.value("assignedTo")}
     names: dict[str, str] = {}
     if owners:
         found = await visit.services.broker.query(Query(ids=tuple(owners), limit=200, latest=False), visit.actor)
         names = {e.id: title_of(e, visit.services.broker.types.get(e.type)) for e in found.items}
-    lines = [
-        _line(visit, kind, entity, names) for kind, (items, _) in zip(kinds, pages, strict=True) for entity in items
-    ]
-    lines.sort(key=lambda line: (line.due is None, line.due or now(), line.title))
-    more = tuple(
-        (visit.words.label(kind.info.label), _register(kind))
-        for kind, (_, further) in zip(kinds, pages, strict=True)
-        if further
-    )
-    return Section(visit.words(title), visit.words(text), tuple(lines[: SHOWN * 2]), more)
+    asked = list(zip(questions, pages, strict=True))
+    lines = {e.id: _line(visit, kind, e, names) for (kind, _), page in asked for e in page.items}
+    ordered = sorted(lines.values(), key=lambda line: (line.due is None, line.due or now(), line.title))
+    further = dict.fromkeys(kind.name for (kind, _), page in asked if page.next)
+    more = tuple((visit.words.label(k.info.label), _register(k)) for k in kinds if k.name in further)
+    return Section(visit.words(one.title), visit.words(one.text), tuple(ordered[: SHOWN * 2]), more)
 
 
-async def _asked(
-    visit: Visit, kind: EntityType, where: tuple[Where | AnyOf, ...], agencies: tuple[str, ...]
-) -> tuple[Sequence[Entity], bool]:
+async def _asked(visit: Visit, kind: EntityType, way: tuple[Where, ...], agencies: tuple[str, ...]) -> Page:
     workflow = kind.info.workflow
     assert workflow is not None
-    terms = [w for w in where if isinstance(w, Where)]
+    first = Where(workflow.attribute, "==", workflow.initial)
+    still = () if any(w is _BEGINNING for w in way) else (Where(workflow.attribute, "in", list(open_states(kind))),)
     query = Query(
         types=(kind.name,),
-        where=(Where(workflow.attribute, "in", list(open_states(kind))), *where),
+        where=(*still, *(first if w is _BEGINNING else w for w in way)),
         agency=agencies,
-        order="openDueAt" if any(w.name == "openDueAt" and w.op != "absent" for w in terms) else "-modified",
+        order="openDueAt" if any(w.name == "openDueAt" for w in way) else "-modified",
         limit=SHOWN,
         latest=False,
     )
-    page = await visit.services.broker.query(query, visit.actor)
-    return page.items, bool(page.next)
+    return await visit.services.broker.query(query, visit.actor)
 
 
 def _register(kind: EntityType) -> str:
@@ -161,4 +175,5 @@ def _line(visit: Visit, kind: EntityType, entity: Entity, names: dict[str, str])
         due=at,
         late=at is not None and at < now() and not paused,
         paused=paused,
+        danger=entity.value("suspected") is True,
     )

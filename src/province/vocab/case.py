@@ -90,6 +90,14 @@ class Case(Record, frozen=True, kw_only=True):
             hint=Label("Thiếu lịch làm việc của năm", "The working calendar of the year is missing"),
         ),
     ] = None
+    suspected: Annotated[
+        bool | None,
+        Field(
+            Label("Nghi khẩn cấp", "May be an emergency"),
+            indexed=True,
+            hint=Label("Cho đến khi có người xem", "Until a person has looked at it"),
+        ),
+    ] = None
     evidence: Annotated[
         tuple[str, ...] | None,
         Field(Label("Tệp chứng cứ", "Evidence"), hint=Label("Dấu SHA-256 của tệp", "SHA-256 of each file")),

@@ -21,7 +21,7 @@ from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.record import change, create, move
 from province.model.schema import Field
-from province.model.time import Instant, format_instant
+from province.model.time import Instant
 from province.model.unit import Unit
 from province.pack import Context, Effect, Notice
 from province.packs.alerts.feeds import message_id
@@ -622,14 +622,3 @@ def _described(circles: tuple[Circle, ...], rings: tuple[tuple[cap.Position, ...
         one = circles[0]
         return f"Bán kính {one.radius_km:g} km quanh {one.latitude:.5f}, {one.longitude:.5f}"
     return f"Vùng {len(rings[0]) - 1} điểm trên bản đồ"
-
-
-def due(at: Instant) -> Query:
-    """Messages whose time is over and that still say otherwise."""
-    where = (Where("status", "in", ["prepared", "waiting", "in_force"]), Where("endsAt", "<=", format_instant(at)))
-    return Query(types=("PublicAlert",), where=where, limit=200, latest=False)
-
-
-def expire(alert: PublicAlert, at: Instant) -> Change:
-    """The end of a message by its own word."""
-    return move(alert, "expired", at=at)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from province.model.label import Label
 from province.model.query import Where
-from province.pack import Action, Feed, Indicator, Map, Pack, Read, Rule, Table
-from province.packs.alerts import feeds, logic
+from province.pack import Action, Ask, Command, Feed, Indicator, Map, Pack, Read, Round, Rule, Table
+from province.packs.alerts import carrying, feeds, logic
 from province.packs.alerts.types import AlertBoard, AlertDelivery, AlertSubscriber, TrustedSender
 from province.vocab.area import Area
 from province.vocab.public_alert import PublicAlert
@@ -49,6 +49,30 @@ PACK = Pack(
             do=logic.mail,
             record=PublicAlert,
             reads=(Read("subscribed", logic.subscribers, AlertSubscriber),),
+        ),
+    ),
+    rounds=(
+        Round("ending of alerts", carrying.end, (Ask("over", carrying.over, PublicAlert),)),
+        Round(
+            "telling of boards",
+            carrying.begin,
+            (
+                Ask("alerts", carrying.in_force, PublicAlert),
+                Ask("boards", carrying.boards, None),
+                Ask("begun", carrying.begun, AlertDelivery),
+            ),
+        ),
+    ),
+    commands=(
+        Command(
+            "alert",
+            of=AlertDelivery,
+            waiting=(Where("status", "==", "sending"),),
+            device="board",
+            about="alert",
+            tell=carrying.tell,
+            answered=carrying.answered,
+            over=carrying.give_up,
         ),
     ),
     actions=(

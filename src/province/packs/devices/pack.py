@@ -8,7 +8,7 @@ from typing import Final
 from province.model.label import Label
 from province.model.query import Where
 from province.model.schema import describe
-from province.pack import Action, Chart, Check, Feed, Indicator, Map, Pack, Panel, Silent, Table
+from province.pack import Action, Chart, Check, Feed, Indicator, Map, Pack, Panel, Silence, Silent, Table
 from province.packs.devices import feeds, logic
 from province.packs.devices.boards import BOARDS
 from province.packs.devices.types import SENSORS, Streetlight
@@ -117,6 +117,15 @@ PACK = Pack(
             creates=True,
         ),
         *(action for sensor in SENSORS for action in _actions(sensor)),
+    ),
+    silences=(
+        Silence(
+            "silent",
+            Label("Thiết bị mất tín hiệu", "Silent devices"),
+            of=tuple(s for s in SENSORS if s is not Streetlight),
+            after_s=SILENT_AFTER_S,
+        ),
+        Silence("dark", Label("Đèn đường mất tín hiệu", "Silent street lights"), of=(Streetlight,), after_s=6 * 3600),
     ),
     indicators=(
         Indicator(

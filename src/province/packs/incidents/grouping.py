@@ -1,5 +1,7 @@
 """Alerts → incidents: which alerts have one cause, which incident they belong to, and what a new one looks like. Pure.
 
+In one place for all alerts, and not as a rule per alert: a storm is many alerts at once, and a rule sees one.
+
 What an alert hangs on depends on what it tells: silence hangs on the gateway, darkness on the feeder, a flood on the
 river. The table `grouping` says so, with how far and how long apart alerts of a kind can be and still be one matter.
 """
@@ -19,15 +21,70 @@ from province.compute.grouping import group
 from province.model.change import Change, Counter
 from province.model.entity import Entity
 from province.model.geometry import bounds, point
+from province.model.query import Query, Where
 from province.model.record import change, create
-from province.model.time import CIVIL_ZONE, Instant
+from province.model.time import CIVIL_ZONE, Instant, format_instant
 from province.pack import Context
 from province.packs.incidents.types import Incident
-from province.vocab.alert import SEVERITIES, Alert
+from province.vocab.alert import OPEN, SEVERITIES, Alert
 
 RANK: Final = {name: n for n, (name, _) in enumerate(SEVERITIES)}
 """0 is the gravest."""
 DEFAULT: Final = "default"
+Answers = Mapping[str, Sequence[Any]]
+
+
+def alerts_waiting(context: Context, found: Answers) -> Query:
+    """Open alerts that belong to no incident, those that were raised first before the others."""
+    where = (
+        Where("status", "in", list(OPEN)),
+        Where("incident", "absent"),
+        Where("raisedAt", ">=", format_instant(context.now - reach(context))),
+    )
+    return Query(types=("Alert",), where=where, order="raisedAt", latest=False)
+
+
+def alerts_aside(context: Context, found: Answers) -> Query:
+    """Alerts that somebody set aside."""
+    where = (Where("shelvedUntil", ">", format_instant(context.now)),)
+    return Query(types=("Alert",), where=where, latest=False)
+
+
+def incidents_open(context: Context, found: Answers) -> Query:
+    """Incidents that are not over."""
+    return Query(types=("Incident",), where=(Where("status", "in", ["new", "handling", "resolved"]),), latest=False)
+
+
+def alerts_gathered(context: Context, found: Answers) -> Query | None:
+    """Alerts of incidents that may draw others to them."""
+    if not found["incidents"]:
+        return None
+    since = format_instant(context.now - reach(context))
+    where = (Where("incident", "exists"), Where("raisedAt", ">=", since))
+    return Query(types=("Alert",), where=where, order="-raisedAt", latest=False)
+
+
+def sources_of(context: Context, found: Answers) -> Query | None:
+    """What those alerts are about."""
+    ids = sorted({a.alertSource for name in ("waiting", "anchors") for a in found[name] if a.alertSource})
+    return Query(ids=tuple(ids), latest=False) if ids else None
+
+
+def gathering(
+    *,
+    context: Context,
+    waiting: Sequence[Alert],
+    aside: Sequence[Alert],
+    incidents: Sequence[Incident],
+    anchors: Sequence[Alert],
+    sources: Sequence[Entity],
+) -> list[list[Change]]:
+    """One round: alerts that are set aside, and those of the same rule and source, stay where they are."""
+    names = {a.id for a in aside}
+    alike = {(a.alertSource, a.rule) for a in aside if a.alertSource}
+    fresh = [a for a in waiting if a.id not in names and (a.alertSource, a.rule) not in alike]
+    known = {i.id: i for i in incidents}
+    return gather(fresh, [a for a in anchors if a.incident in known], {e.id: e for e in sources}, known, context)
 
 
 def gather(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from province.model.label import Label
 from province.model.query import Where
-from province.pack import Action, Check, Indicator, Map, Pack, Read, Rule, Table, Timer
-from province.packs.incidents import judging, logic
+from province.pack import Action, Ask, Check, Indicator, Map, Pack, Read, Round, Rule, Table, Timer
+from province.packs.incidents import grouping, judging, logic
 from province.packs.incidents.types import (
     DutyShift,
     EmergencyResource,
@@ -32,6 +32,20 @@ PACK = Pack(
         Rule(on="alert.escalated", do=logic.worsen, record=Alert, reads=(Read("incidents", logic.whose, Incident),)),
         Rule(on="incident.step_reached", do=logic.waits, record=Incident, reads=(_AGENCIES,)),
         Rule(on="incidenttask.step_reached", do=logic.late, record=IncidentTask),
+    ),
+    rounds=(
+        Round(
+            "gathering",
+            grouping.gathering,
+            (
+                Ask("waiting", grouping.alerts_waiting, Alert),
+                Ask("aside", grouping.alerts_aside, Alert),
+                Ask("incidents", grouping.incidents_open, Incident),
+                Ask("anchors", grouping.alerts_gathered, Alert),
+                Ask("sources", grouping.sources_of, None),
+            ),
+            settled=2,
+        ),
     ),
     timers=(
         Timer(Incident, "nextStepAt", "incident.step_reached"),

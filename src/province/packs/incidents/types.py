@@ -89,6 +89,15 @@ ON_THE_SPOT: Final[tuple[tuple[str, Label], ...]] = (
 _SEVERITY: Final = tuple(name for name, _ in SEVERITIES)
 
 
+PROCEDURES: Final = (
+    ("flood", Label("Ngập, lũ, triều cường", "Flood")),
+    ("outage", Label("Mất tín hiệu, mất điện", "Lost devices or power")),
+    ("pollution", Label("Ô nhiễm môi trường", "Pollution")),
+    ("general", Label("Quy trình chung", "General")),
+)
+"""Names on screen of the shipped procedures; an installation's own one is shown by its name in `params.yaml`."""
+
+
 class Incident(Case, frozen=True, kw_only=True):
     """One cause that people deal with, whatever number of alerts told of it. An exercise never counts."""
 
@@ -128,7 +137,7 @@ class Incident(Case, frozen=True, kw_only=True):
     ] = None
     openedAt: Annotated[Instant, Field(Label("Bắt đầu", "Began"), indexed=True)]
     lastAlertAt: Annotated[Instant | None, Field(Label("Cảnh báo cuối", "Last alert"), indexed=True)] = None
-    procedure: Annotated[str | None, Field(Label("Quy trình", "Procedure"), indexed=True)] = None
+    procedure: Annotated[str | None, Field(Label("Quy trình", "Procedure"), indexed=True, names=PROCEDURES)] = None
     acceptedAt: Annotated[Instant | None, Field(Label("Tiếp nhận lúc", "Taken on at"), indexed=True)] = None
     acceptedBy: Annotated[str | None, Field(Label("Người tiếp nhận", "Taken on by"))] = None
     resolvedAt: Annotated[Instant | None, Field(Label("Khống chế lúc", "Under control at"), indexed=True)] = None

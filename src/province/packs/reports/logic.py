@@ -26,7 +26,8 @@ from province.model.record import attributes, change, create, move
 from province.model.schema import Field, describe
 from province.model.time import CIVIL_ZONE, Instant, format_instant, parse_instant
 from province.model.unit import Unit
-from province.pack import CALLER, HISTORY_WITHDRAW, Context, Effect, Job, Notice
+from province.pack import CALLER, HISTORY_WITHDRAW, Context, Effect, Job, Notice, Parameters
+from province.packs.reports import urgency
 from province.packs.reports.types import (
     CATEGORIES,
     CATEGORY_NAMES,
@@ -38,7 +39,7 @@ from province.packs.reports.types import (
     foreign_id,
 )
 from province.vocab.agency import Agency
-from province.vocab.area import Area, civil_day, in_force, local_area
+from province.vocab.area import LOCAL, Area, civil_day, in_force, local_area
 from province.vocab.calendar import WorkingYear, calendar_of
 from province.vocab.case import (
     CHANNELS,
@@ -60,6 +61,8 @@ LOOK_AROUND_M: Final = 1000.0
 """Ceiling of the search for duplicates; the parameter `duplicate_distance` narrows it."""
 LOOK_BACK_DAYS: Final = 30
 """Ceiling of the search for duplicates; the parameter `duplicate_days` narrows it."""
+LOOK_AT: Final = 200
+"""Reports that are compared: of a storm of them any few name the first one."""
 ANONYMOUS: Final = anonymous("").id
 """Actor of a call by somebody who did not sign in."""
 WARD: Final = "ward"
@@ -108,6 +111,7 @@ def submit(
     return [
         create(report, counters=(_number(report),)),
         *identity,
+        *urgency.warn(report),
         Notice(
             to=CALLER,
             subject=Label("Đã nhận phản ánh", "Report received"),
@@ -162,10 +166,11 @@ def receive(
             report, id=foreign_id(context.actor, external_code), externalCode=external_code, secretHash=None
         )
         upsert = Change(op="upsert", id=known.id, type=describe(Report).name, style="fill", attrs=attributes(known))
-        return [upsert, *identity]
+        return [upsert, *identity, *urgency.warn(report)]
     return [
         create(report, counters=(_number(report),)),
         *identity,
+        *urgency.warn(report),
         Notice(
             to=CALLER,
             subject=Label("Đã ghi nhận", "Entered"),
@@ -224,13 +229,14 @@ def _classified(report: Report, context: Context, category: str | None, matter: 
     """
     model = context.models.get(MODEL)
     if model is None:
-        return report
+        return report if matter else urgency.suspected(report, context, None)
     said = model(f"{report.title}. {report.description}")
     sure = context.params["sure_above"]
     if matter is None:
         # Whether it may be, not whether it most likely is: to miss an emergency costs more than to look at it in vain.
         found = [m for m in ("emergency", *LEGAL) if said["chances"].get(m, 0.0) >= sure[m]]
         report = msgspec.structs.replace(report, matter=found[0] if found else "report")
+        report = urgency.suspected(report, context, said)
     if category is None and said["confidence"] >= sure["category"]:
         report = msgspec.structs.replace(report, category=said["category"], categoryBy="machine")
     return msgspec.structs.replace(
@@ -292,8 +298,13 @@ def _protect(report: Report) -> list[Effect]:
 
 
 def areas_here(report: Entity) -> Query:
-    """Areas whose boundary may hold the report's place."""
-    return Query(types=("Area",), box=box_around(_position(report.value("location")), 1.0), limit=100)
+    """Local areas, of whatever day, whose boundary may hold the report's place."""
+    return Query(
+        types=("Area",),
+        where=(Where("kind", "in", sorted(LOCAL)),),
+        box=box_around(_position(report.value("location")), 1.0),
+        limit=100,
+    )
 
 
 def agencies_now(report: Entity) -> Query:
@@ -307,13 +318,31 @@ def mandates_now(report: Entity) -> Query:
 
 
 def reports_around(report: Entity) -> Query:
-    """Reports near and recent, within the ceilings."""
-    since = parse_instant(report.value("reportedAt")) - timedelta(days=LOOK_BACK_DAYS)
+    """Reports near, not later and not over, within the ceilings; `within_limits` narrows them."""
+    at = parse_instant(report.value("reportedAt"))
     return Query(
         types=("Report",),
-        where=(Where("reportedAt", ">=", format_instant(since)),),
+        where=(
+            Where("reportedAt", "<=", format_instant(at)),
+            Where("reportedAt", ">=", format_instant(at - timedelta(days=LOOK_BACK_DAYS))),
+            Where("status", "in", [*OPEN, "resolved"]),
+        ),
         near=Near(_position(report.value("location")), LOOK_AROUND_M),
-        limit=200,
+        order="any",
+        limit=LOOK_AT,
+        latest=False,
+    )
+
+
+def within_limits(query: Query, params: Parameters) -> Query:
+    """The search for duplicates, as near and as recent as the constants say."""
+    assert query.near is not None
+    until, since, *rest = (one for one in query.where if isinstance(one, Where))
+    earliest = parse_instant(until.value) - timedelta(days=params["duplicate_days"])
+    return msgspec.structs.replace(
+        query,
+        where=(until, msgspec.structs.replace(since, value=format_instant(earliest)), *rest),
+        near=msgspec.structs.replace(query.near, max_m=float(params["duplicate_distance"])),
     )
 
 
@@ -343,13 +372,18 @@ def route(
         known["area"] = area.id
     if twin is not None:
         known["duplicateOf"] = twin
+    if report.proposedMatter is None and report.channel == "system" and not report.suspected:
+        report = urgency.suspected(report, context, None)  # a feed has no classifier at hand
+        if report.suspected:
+            known |= {"suspected": True, "dangerWords": report.dangerWords}
+    desk = competent(context.params["desk"], agencies, day)
+    seen_first = urgency.tell_desk(report, desk.id if desk else None)
     agency = find_agency(report.category, area, agencies, context, mandates)
     urgent = report.matter == "emergency"
     if agency is not None and report.matter not in LEGAL and (report.categoryBy != "nobody" or urgent):
-        return _assign(report, agency.id, context, years, known)
-    desk = competent(context.params["desk"], agencies, day)
+        return [*seen_first, *_assign(report, agency.id, context, years, known)]
     waiting = change(report, event="report.unrouted", agency=desk.id if desk else None, **known)
-    told = [] if desk is None else [_tell_desk(report, desk.id)]
+    told = [] if desk is None else seen_first or [_tell_desk(report, desk.id)]
     return [msgspec.structs.replace(waiting, counters=_missing_number(report)), *told]
 
 
@@ -404,9 +438,9 @@ def find_duplicate(report: Report, around: Sequence[Report], context: Context) -
     near = [
         r
         for r in around
-        if r.id != report.id
-        and r.status not in ("closed", "rejected", "referred")
-        and since <= r.reportedAt <= report.reportedAt
+        if r.status not in ("closed", "rejected", "referred")
+        and since <= r.reportedAt
+        and (r.reportedAt, r.id) < (report.reportedAt, report.id)
         and distance_m(here, _position(r.location)) <= context.params["duplicate_distance"]
         and (r.category == report.category or _alike(report, r) >= context.params["duplicate_likeness"])
     ]
@@ -585,13 +619,45 @@ def classify(
 ) -> list[Effect]:
     """Decide the category and the matter, as a person: the machine learns from it, and a report that waited for the
     category goes to the agency in charge."""
-    decided = {"category": category, "matter": matter, "categoryBy": "person"}
+    decided = {"category": category, "matter": matter, "categoryBy": "person", "suspected": None}
+    if matter == "emergency" and report.matter != "emergency" and report.status in _GIVEN:
+        return _hurry(report, context, years, decided)
     if report.status == "new" and matter not in LEGAL:
         area = local_area(areas, _position(report.location), civil_day(context.now))
         agency = find_agency(category, area, agencies, context, mandates)
         if agency is not None:
             return _assign(report, agency.id, context, years, decided)
     return [change(report, event="report.classified", **decided)]
+
+
+_GIVEN: Final = ("assigned", "in_progress", "reopened")
+
+
+def alarm(report: Report, *, context: Context, years: Sequence[WorkingYear]) -> list[Effect]:
+    """Say that it is an emergency: its limit is that of emergencies, and the agency is told by every way."""
+    decided = {"matter": "emergency", "suspected": None}
+    if report.status in _GIVEN:
+        return _hurry(report, context, years, decided)
+    return [change(report, event="report.alarmed", **decided)]
+
+
+def stand_down(report: Report, *, context: Context, years: Sequence[WorkingYear]) -> list[Effect]:
+    """Say that nobody is in danger: it is a report like any other, and has the limit of one."""
+    decided: dict[str, Any] = {"suspected": None}
+    if report.matter == "emergency":
+        decided["matter"] = "report"
+        if report.status in _GIVEN:
+            calm = msgspec.structs.replace(report, matter="report")
+            decided |= _clock(calm, context, years, since=context.now)
+    return [change(report, event="report.stood_down", **decided)]
+
+
+def _hurry(report: Report, context: Context, years: Sequence[WorkingYear], decided: dict[str, Any]) -> list[Effect]:
+    """What an agency has already becomes an emergency."""
+    urgent = msgspec.structs.replace(report, matter="emergency")
+    clock = _clock(urgent, context, years, since=context.now)
+    told = [_tell_agency(urgent, report.assignedTo)] if report.assignedTo else []
+    return [change(report, event="report.alarmed", **decided, **clock), *told]
 
 
 def link(
@@ -625,11 +691,11 @@ def unlink(report: Report, *, context: Context, years: Sequence[WorkingYear]) ->
 
 
 def linked_to(report: Entity) -> Query:
-    """Reports that wait for the outcome of the same matter."""
+    """Reports that wait for the outcome of the same matter: linked to the first one, or to this one itself."""
     first = report.value("duplicateOf") or report.id
     return Query(
         types=("Report",),
-        where=(Where("duplicateOf", "==", first), Where("status", "==", "linked")),
+        where=(Where("duplicateOf", "in", sorted({first, report.id})), Where("status", "==", "linked")),
         limit=_TOGETHER,
     )
 
@@ -770,19 +836,23 @@ def _assign(
 ) -> list[Effect]:
     clock = {"dueAt": report.dueAt} if report.dueAt else _clock(report, context, years, since=context.now)
     moved = move(report, "assigned", at=context.now, note=reason, assignedTo=agency, assignee=None, **clock, **known)
-    label = report.code or report.externalCode or report.title
-    urgent = report.matter == "emergency"
-    first = Label("KHẨN CẤP", "EMERGENCY") if urgent else Label("Phản ánh mới", "New report")
     return [
         msgspec.structs.replace(moved, agency=agency, counters=_missing_number(report)),
-        Notice(
-            to=agency,
-            subject=Label(f"{first.vi}: {label}"[:200], f"{first.en}: {label}"[:200]),
-            body=Label(report.title, report.title),
-            about=report.id,
-            channels=("mail", "sms") if urgent else (),
-        ),
+        _tell_agency(report, agency),
     ]
+
+
+def _tell_agency(report: Report, agency: str) -> Notice:
+    label = report.code or report.externalCode or report.title
+    urgent = report.matter == "emergency"
+    first = urgency.URGENT if urgent else Label("Phản ánh mới", "New report")
+    return Notice(
+        to=agency,
+        subject=Label(f"{first.vi}: {label}"[:200], f"{first.en}: {label}"[:200]),
+        body=Label(report.title, report.title),
+        about=report.id,
+        channels=("mail", "sms") if urgent else (),
+    )
 
 
 def _clock(report: Report, context: Context, years: Sequence[WorkingYear], *, since: Instant) -> dict[str, Any]:

@@ -42,7 +42,7 @@ PACK = Pack(
             on="report.created",
             do=logic.route,
             record=Report,
-            reads=(*_PLACE, Read("around", logic.reports_around, Report), _YEARS),
+            reads=(*_PLACE, Read("around", logic.reports_around, Report, narrow=logic.within_limits), _YEARS),
         ),
         Rule(
             on="report.step_reached",
@@ -115,6 +115,22 @@ PACK = Pack(
             title=Label("Xác định lĩnh vực", "Classify"),
             states=("new", "assigned", "in_progress", "reopened"),
             reads=(*_PLACE, _YEARS),
+        ),
+        Action(
+            logic.alarm,
+            record=Report,
+            needs="report.assign",
+            title=Label("Xác nhận khẩn cấp", "It is an emergency"),
+            states=("new", "assigned", "in_progress", "reopened"),
+            reads=(_YEARS,),
+        ),
+        Action(
+            logic.stand_down,
+            record=Report,
+            needs="report.assign",
+            title=Label("Không khẩn cấp", "Nobody is in danger"),
+            states=("new", "assigned", "in_progress", "reopened"),
+            reads=(_YEARS,),
         ),
         Action(
             logic.link,

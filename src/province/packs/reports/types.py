@@ -190,6 +190,7 @@ class Report(Case, frozen=True, kw_only=True):
     matterWords: Annotated[
         tuple[str, ...] | None, Field(Label("Từ quyết định loại việc", "Words that decided the matter"))
     ] = None
+    dangerWords: Annotated[tuple[str, ...] | None, Field(Label("Từ báo nguy hiểm", "Words that tell of danger"))] = None
     answer: Annotated[str | None, Field(Label("Kết quả", "Answer"), search=True, public=True)] = None
     duplicateOf: Annotated[
         str | None, Field(Label("Có thể trùng với", "Possible duplicate of"), indexed=True, ref="Report")
