@@ -78,7 +78,8 @@ async def test_rows_of_an_open_transaction_wait_and_are_not_skipped(
         await transaction.start()
         await audit.record(slow, CLERK, "slow.began")
         await write(pool, 9)
-        assert await seal_all(pool, sealer) == 0  # all of them are younger than the open one
+        async with pool.acquire() as connection:
+            assert await sealer.step(connection) == 0  # all of them are younger than the open one
         await audit.record(slow, CLERK, "slow.ended")
         await transaction.commit()
     assert await seal_all(pool, sealer) == 11
