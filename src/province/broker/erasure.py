@@ -471,9 +471,10 @@ async def _scrub(connection: Connection, tenant: str, part: Part, keys: Sequence
         )  # fmt: skip
         repairs += 1
     corrected = await count(
-        "UPDATE correction SET was = '[]', number = CASE kind WHEN 'value' THEN number END,"
-        " text = CASE kind WHEN 'value' THEN text END WHERE tenant = $1 AND entity = $2"
-        " AND attribute = ANY($3::text[]) AND was <> '[]'",
+        # The readings are deleted by a later correction: what stood in their place need not be known any more.
+        "UPDATE correction SET was = '[]', number = NULL, text = NULL, salt = NULL,"
+        " kind = CASE kind WHEN 'value' THEN 'delete' ELSE kind END WHERE tenant = $1 AND entity = $2"
+        " AND attribute = ANY($3::text[]) AND (was <> '[]' OR number IS NOT NULL OR text IS NOT NULL)",
         list(part.fields),
     )
     return {"history": history, "outbox": outbox, "messages": messages, "repairs": repairs + corrected}
