@@ -51,7 +51,9 @@ async def main(settings: Settings) -> None:
                 group.create_task(territory.keep(core))
                 group.create_task(Courier(core).run())
                 group.create_task(Gathering(core).run())
-                group.create_task(privacy.erasures(core).run(core.tenants))
+                erasures = privacy.erasures(core)
+                group.create_task(erasures.run(core.tenants))
+                group.create_task(privacy.withdrawals(core, erasures).run())
         finally:
             await outbound.close()
             await core.jobs.close()
