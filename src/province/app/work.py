@@ -59,7 +59,9 @@ async def main(settings: Settings) -> None:
                 group.create_task(Commands(core.pool, core.broker, core.nats, packs, parameters_at).run(core.tenants))
                 group.create_task(Rounds(core.broker, packs, parameters_at).run(core.tenants))
                 group.create_task(Silences(core.broker, packs, parameters_at).run(core.tenants))
-                group.create_task(privacy.erasures(core).run(core.tenants))
+                erasures = privacy.erasures(core)
+                group.create_task(erasures.run(core.tenants))
+                group.create_task(privacy.withdrawals(core, erasures).run())
         finally:
             await outbound.close()
             await core.jobs.close()

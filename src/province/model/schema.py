@@ -198,6 +198,12 @@ def describe(record: type[Record]) -> EntityType:
             raise ConfigurationError(f"{record.__name__}: {missing!r} is no field.")
         if (processing.keep_days is None) != (not processing.after):
             raise ConfigurationError(f"{record.__name__}: a period needs `keep_days` and the field it counts from.")
+        for spec in specs.values():
+            held = spec.field.personal or spec.name in processing.also
+            if processing.ground == "consent" and spec.required and held:
+                raise ConfigurationError(
+                    f"{record.__name__}.{spec.name} rests on consent: a record must be able to be without it."
+                )
     observed = tuple(s for s in specs.values() if s.field.observed)
     for spec in observed:
         if spec.required:
