@@ -233,7 +233,8 @@ async def _quiet(
         WITH heard AS (
             SELECT e.id, e.agency, coalesce(e.attrs -> 'area' ->> 'value', e.area) AS area, ({invented}) AS invented,
                    e.attrs -> 'gateway' ->> 'value' AS gateway, center(e.bounds) AS place, {newest} AS at,
-                   greatest($4::float8, coalesce($5::float8 * (q.inputs ->> 'period_s')::float8, $6::float8)) AS patience
+                   greatest($4::float8,
+                            coalesce($5::float8 * (q.inputs ->> 'period_s')::float8, $6::float8)) AS patience
             FROM {table_name(entity_type)} l JOIN entity e ON e.tenant = l.tenant AND e.id = l.entity
             LEFT JOIN quality q ON q.tenant = l.tenant AND q.kind = 'device' AND q.source = l.entity
             WHERE l.tenant = $1 AND e.type = $2 AND coalesce(e.attrs -> 'lifecycle' ->> 'value', $7) = $7
