@@ -50,6 +50,10 @@ class Settings:
     """PROVINCE_SMS: URL of an SMS gateway, or `simulator`: then SMS are written down and never leave."""
     sms_token: str = field(default="", repr=False)
     """PROVINCE_SMS_TOKEN: what the gateway knows us by."""
+    zalo_app: str = ""
+    """PROVINCE_ZALO_APP: app id at Zalo; with it and the secret, what people write to the Official Account comes in."""
+    zalo_secret: str = field(default="", repr=False)
+    """PROVINCE_ZALO_SECRET: secret key of the Official Account, by which its webhooks are signed."""
     audit_heads: str = ""
     """PROVINCE_AUDIT_HEADS: folder of signed heads of the audit, best on another machine; empty: `home/audit/heads`."""
     contexts: str = ""

@@ -24,6 +24,7 @@ from province.api import (
     open311,
     studies,
     territory,
+    zalo,
 )
 from province.api.errors import http_problem, problem_response, unexpected_response
 from province.api.ngsild.table import ROUTES as NGSI_LD
@@ -80,6 +81,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *territory.ROUTES,
     *erasures.ROUTES,
     *open311.ROUTES,
+    *zalo.ROUTES,
     Route("GET", "/api/annex", "annex.plan", "The plan as it stands on a day, line by line.", annex.plan, "Plan",
           (_DAY,), answers={200: ("The plan.", {"type": "object"})}, errors=(NotFound,)),
     Route("GET", "/api/annex/checks", "annex.checks", "One acceptance check per line, judged now.", annex.checks,

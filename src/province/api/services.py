@@ -160,6 +160,8 @@ class Services:
     temporal_instances: int = 10_000
     public_url: str = ""
     source_id: str = "urn:ngsi-ld:ContextSource:province"
+    zalo: Callable[[bytes, str, Actor], Actor] | None = None
+    """(body, signature, stranger) → who acts for Zalo. Raises: NotAllowed, InvalidInput. None: not connected."""
     annex: Annex | None = None
     """None: the plan is not installed."""
     erasures: Erasures | None = None

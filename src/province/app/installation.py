@@ -134,6 +134,33 @@ class Installation:
         configure(self.settings, "simulate")
         _run(simulation.main(self.settings, simulation.Plan(**asked)))
 
+    def simulate_zalo(self, text: str, place: tuple[float, float] | None, sender: str) -> int:
+        """Send an invented message as Zalo would. Raises: ConfigurationError when Zalo is not connected."""
+        import secrets
+        import time
+
+        from province.adapters import zalo as adapter
+        from province.app import zalo
+
+        account = zalo.account(self.settings)
+        if account is None:
+            raise ConfigurationError(
+                "Zalo is not connected.", field="PROVINCE_ZALO_APP", remedy="Set it and PROVINCE_ZALO_SECRET."
+            )
+        message: dict[str, Any] = {"text": text}
+        if place is not None:
+            coordinates = {"longitude": str(place[0]), "latitude": str(place[1])}
+            message["attachments"] = [{"type": "location", "payload": {"coordinates": coordinates}}]
+        made = adapter.event(
+            "user_send_location" if place is not None else "user_send_text",
+            sender,
+            message,
+            app=self.settings.zalo_app,
+            id=f"simulated-{secrets.token_hex(8)}",
+            at_ms=round(time.time() * 1000),
+        )
+        return asyncio.run(adapter.simulate(account, self.settings.url or self.address, made))
+
     def status(self) -> dict[str, Any]:
         """What the supervisor last wrote, and whether that supervisor lives."""
         path = self.settings.home / "run" / "status.json"

@@ -40,6 +40,7 @@ from province.app import (
     subscribing,
     territory,
     wellbeing,
+    zalo,
 )
 from province.app.address import Callers
 from province.app.annex import Annex
@@ -159,6 +160,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         max_body_bytes=settings.max_body_bytes,
         temporal_instances=settings.temporal_instances,
         public_url=settings.public_url,
+        zalo=zalo.door(settings),
         annex=AnnexDoor(annex.view, annex.report, annex.print),
         territory=land,
         erasures=erasing,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,23 @@ def _add_server(group: click.Group) -> None:
         _operations(ctx).simulate(
             devices=devices, domains=domains, speed=speed, seed=seed, faults=faults, scenario=scenario or ""
         )
+
+    @group.command("simulate-zalo")
+    @click.argument("text")
+    @click.option("--at", "place", metavar="LAT,LON", help="A place sent along.")
+    @click.option("--sender", default="simulated-resident", show_default=True)
+    @click.pass_context
+    def simulate_zalo(ctx: click.Context, text: str, place: str | None, sender: str) -> None:
+        """Send TEXT to the server as Zalo would, signed the same way. It is invented, and is shown as simulated."""
+        lat, _, lon = (place or "").partition(",")
+        try:
+            where = (float(lon), float(lat)) if place else None
+        except ValueError:
+            raise click.BadParameter(f"{place!r} is not LAT,LON.", param_hint="--at") from None
+        answer = _operations(ctx).simulate_zalo(text, where, sender)
+        click.echo(f"simulated message sent; the server answered {answer}")
+        if answer >= HTTPStatus.BAD_REQUEST:
+            ctx.exit(EXIT_REFUSED)
 
     @group.command()
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -26,6 +26,10 @@ class Operations(Protocol):
         """Send invented readings over MQTT until a signal."""
         ...
 
+    def simulate_zalo(self, text: str, place: tuple[float, float] | None, sender: str) -> int:
+        """Send an invented message as Zalo would; returns the HTTP status. place: (longitude, latitude)."""
+        ...
+
     def status(self) -> dict[str, Any]:
         """{healthy, address, children: {name: {state, pid, restarts, …}}}."""
         ...

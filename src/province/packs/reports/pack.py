@@ -5,8 +5,8 @@ from __future__ import annotations
 from province.model.label import Label
 from province.model.query import Where
 from province.pack import Action, Check, Feed, Indicator, Map, Pack, Read, Rule, Table, Timer
-from province.packs.reports import feeds, judging, logic
-from province.packs.reports.types import OPEN, ProtectedIdentity, Report
+from province.packs.reports import feeds, judging, logic, messages
+from province.packs.reports.types import OPEN, DeskMessage, ProtectedIdentity, Report
 from province.vocab.agency import Agency
 from province.vocab.area import Area
 from province.vocab.calendar import WorkingYear, every_year
@@ -28,12 +28,18 @@ PACK = Pack(
     name="reports",
     title=Label("Phản ánh, kiến nghị", "Citizen reports"),
     row="III.2e",
-    types=(Report, ProtectedIdentity),
+    types=(Report, DeskMessage, ProtectedIdentity),
     feeds=(
         Feed(
             "open311",
             decode=feeds.from_open311,
             title=Label("Phản ánh theo Open311 GeoReport v2", "Open311 GeoReport v2 requests"),
+            needs="report.feed",
+        ),
+        Feed(
+            "zalo",
+            decode=messages.from_zalo,
+            title=Label("Tin nhắn gửi trang Zalo (webhook của Zalo OA)", "Messages to the Zalo account (its webhook)"),
             needs="report.feed",
         ),
     ),
@@ -43,6 +49,12 @@ PACK = Pack(
             do=logic.route,
             record=Report,
             reads=(*_PLACE, Read("around", logic.reports_around, Report, narrow=logic.within_limits), _YEARS),
+        ),
+        Rule(
+            on="deskmessage.created",
+            do=messages.arrive,
+            record=DeskMessage,
+            reads=(Read("agencies", messages.agencies_now, Agency, age_s=_SETTLED_S),),
         ),
         Rule(
             on="report.step_reached",
@@ -222,6 +234,20 @@ PACK = Pack(
             title=Label("Đóng", "Close"),
             states=("resolved", "disputed"),
         ),
+        Action(
+            messages.enter,
+            record=DeskMessage,
+            needs="report.receive",
+            title=Label("Nhập thành phản ánh", "Enter as a report"),
+            states=("waiting",),
+        ),
+        Action(
+            messages.dismiss,
+            record=DeskMessage,
+            needs="report.receive",
+            title=Label("Không phải phản ánh", "Not a report"),
+            states=("waiting",),
+        ),
         Action(logic.publish, record=Report, needs="report.publish", title=Label("Công khai", "Publish")),
         Action(logic.withdraw, record=Report, needs="report.publish", title=Label("Gỡ công khai", "Withdraw")),
     ),
@@ -293,6 +319,12 @@ PACK = Pack(
             columns=("code", "title", "category", "area", "assignedTo", "dueAt"),
             group="status",
         ),
+        Table(
+            DeskMessage,
+            Label("Tin nhắn gửi 1022", "Messages to the desk"),
+            columns=("title", "channel", "receivedAt", "report"),
+            group="status",
+        ),
     ),
     roles={
         "operator": (
@@ -306,6 +338,8 @@ PACK = Pack(
             "report.personal",
             "report.receive",
             "report.pause",
+            "deskmessage.read",
+            "deskmessage.personal",
         ),
         "integrator": ("report.feed", "report.receive"),
     },

@@ -218,6 +218,58 @@ def foreign_id(sender: str, code: str) -> str:
     return f"urn:ngsi-ld:Report:{key}"
 
 
+MESSAGE: Final = Workflow(
+    attribute="status",
+    initial="waiting",
+    final=frozenset(("entered", "dismissed")),
+    edges=(
+        Edge("waiting", "entered", "deskmessage.entered", Label("Đã nhập thành phản ánh", "Entered as a report")),
+        Edge("waiting", "dismissed", "deskmessage.dismissed", Label("Không phải phản ánh", "Not a report")),
+    ),
+    names=(
+        ("waiting", Label("Chờ đọc", "To be read")),
+        ("entered", Label("Đã nhập", "Entered")),
+        ("dismissed", Label("Đã bỏ qua", "Dismissed")),
+    ),
+)
+
+
+class DeskMessage(Case, frozen=True, kw_only=True):
+    """What somebody wrote to the desk by Zalo, as it came. Whom it is from and what it says are personal."""
+
+    TYPE: ClassVar[TypeInfo] = TypeInfo(
+        "DeskMessage", Label("Tin nhắn gửi 1022", "Message to the desk"), place="location", title="title",
+        workflow=MESSAGE, icon="mail", by_actions=True,
+        processing=(
+            Processing(
+                purpose=Label("Tiếp nhận phản ánh qua Zalo, hỏi lại người gửi",
+                              "To take in reports by Zalo, and to ask their senders back"),
+                ground="task", source=LAW_91, since="2026-01-01",
+                keep_days=90, after="receivedAt", keep_source=OWN_PERIOD, also=("title", "links"),
+            ),
+        ),
+    )  # fmt: skip
+
+    title: Annotated[str, Field(Label("Nội dung", "What"))]
+    text: Annotated[str, Field(Label("Tin nhắn", "Message"), personal=True)] = ""
+    channel: Annotated[
+        str,
+        Field(Label("Kênh", "Channel"), indexed=True, values=tuple(name for name, _ in CHANNELS), names=CHANNELS),
+    ] = "zalo"
+    sender: Annotated[str, Field(Label("Mã người gửi trên Zalo", "Sender's id at Zalo"), personal=True)]
+    location: Annotated[Geometry | None, Field(Label("Vị trí gửi kèm", "Place sent along"))] = None
+    links: Annotated[
+        tuple[str, ...],
+        Field(
+            Label("Ảnh ở Zalo", "Pictures at Zalo"),
+            hint=Label("Đường dẫn, không tải về", "Addresses; they are not fetched"),
+        ),
+    ] = ()
+    receivedAt: Annotated[Instant, Field(Label("Nhận lúc", "Received at"), indexed=True)]
+    status: Annotated[str, Field(Label("Tình trạng", "Status"), indexed=True, values=MESSAGE.states)] = MESSAGE.initial
+    report: Annotated[str | None, Field(Label("Phản ánh", "Report"), indexed=True, ref="Report")] = None
+
+
 class ProtectedIdentity(Record, frozen=True, kw_only=True):
     """Who sent a denunciation: kept apart from it, for whoever verifies it by law and for nobody else.
 

@@ -27,7 +27,7 @@ SUSPECTED: Final = Label("Nghi khẩn cấp", "May be an emergency")
 
 def suspected(report: Report, context: Context, said: Mapping[str, Any] | None) -> Report:
     """The report, marked when its text tells of danger. said: what the classifier says of it, if there is one."""
-    words = dangers(f"{report.title}. {report.description}", _lexicon(context))
+    words = danger_in(f"{report.title}. {report.description}", context)
     likely = said is not None and said["chances"].get("emergency", 0.0) >= context.params["suspected_above"]
     if not words and not likely and report.matter != "emergency":
         return report
@@ -59,8 +59,9 @@ def tell_desk(report: Report, desk: str | None) -> list[Notice]:
     ]
 
 
-def _lexicon(context: Context) -> Lexicon:
-    return _read(_frozen(context.params["danger_words"]))
+def danger_in(text: str, context: Context) -> tuple[str, ...]:
+    """The words of danger of a text."""
+    return dangers(text, _read(_frozen(context.params["danger_words"])))
 
 
 _Lists = tuple[tuple[str, tuple[str, ...]], ...]
