@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from province.adapters import notices
-from province.adapters.heads import HeadFolder
+from province.adapters.heads import open_heads
 from province.adapters.outbound import Outbound
 from province.app import messaging, privacy, territory
 from province.app.alerting import Courier
@@ -38,7 +38,7 @@ async def main(settings: Settings) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
-                group.create_task(Sealer(core.pool, core.keys, HeadFolder(settings.audit_heads_folder)).run())
+                group.create_task(Sealer(core.pool, core.keys, open_heads(settings.audit_heads_location)).run())
                 group.create_task(Watch(core.pool, notices.deliver).run())
                 group.create_task(core.jobs.work())
                 group.create_task(Subscriptions(core, outbound).run())
