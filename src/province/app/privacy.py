@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Literal, cast
 
 from province.adapters.files import FileStore
-from province.adapters.ledger import ErasureLedger
+from province.adapters.ledger import open_ledger
 from province.adapters.tables.copies import FileCopies
 from province.adapters.tables.folder import Shelf
 from province.app.core import Core
@@ -46,7 +46,7 @@ def erasures(core: Core) -> Erasures:
 
     return Erasures(
         core.broker, core.committer, remove_files=files.remove, erase_readings=erase_readings,
-        ledger=ErasureLedger(settings.audit_heads_folder),
+        ledger=open_ledger(settings.audit_heads_location),
         copies=FileCopies(core.pool, Shelf(settings.home / "imports")),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import asyncio
 
 from province.adapters import notices
 from province.adapters.commands import Commands
-from province.adapters.heads import HeadFolder
+from province.adapters.heads import open_heads
 from province.adapters.outbound import Outbound
 from province.app import messaging, privacy, studies, territory
 from province.app.annex import Annex, keep_always
@@ -43,7 +43,7 @@ async def main(settings: Settings) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
-                group.create_task(Sealer(core.pool, core.keys, HeadFolder(settings.audit_heads_folder)).run())
+                group.create_task(Sealer(core.pool, core.keys, open_heads(settings.audit_heads_location)).run())
                 group.create_task(Watch(core.pool, notices.deliver).run())
                 group.create_task(core.jobs.work())
                 group.create_task(core.jobs.work(HEAVY))
