@@ -15,6 +15,8 @@ import logging
 import math
 import re
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -159,9 +161,56 @@ def _plain(line: Mapping[str, object]) -> str:
     return text if len(text) <= _LONGEST and text.isascii() and not _is_suspect(text) else ""
 
 
+class Gathered(logging.StreamHandler[TextIO]):
+    """Writes lines that only inform a moment later, many at once; a warning at once, behind all that came before it.
+
+    A line by itself costs two system calls, and wakes the supervisor that keeps it. Whoever kills the process takes
+    the last `pause_s` of such lines with it.
+    """
+
+    def __init__(self, stream: TextIO, pause_s: float) -> None:
+        super().__init__(stream)
+        self._pause_s = pause_s
+        self._lines: list[str] = []
+        self._waiting = threading.Event()
+        threading.Thread(target=self._write_later, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a line."""
+        try:
+            self._lines.append(self.format(record))
+            if record.levelno > logging.INFO:
+                self.flush()
+            elif not self._waiting.is_set():
+                self._waiting.set()
+        except Exception:  # noqa: BLE001 - no handler of the library breaks what it was to tell about
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what was taken."""
+        assert self.lock is not None
+        with self.lock:
+            lines, self._lines = self._lines, []
+            if lines:
+                self.stream.write("\n".join((*lines, "")))
+            super().flush()
+
+    def _write_later(self) -> None:
+        while True:
+            self._waiting.wait()
+            time.sleep(self._pause_s)
+            self._waiting.clear()
+            with contextlib.suppress(OSError, ValueError):  # nobody reads us any more: there is no place to say so
+                self.flush()
+
+
+PAUSE_S: Final = 0.05
+
+
 def configure(settings: Settings, process: str, *, stream: TextIO | None = None) -> None:
     """Send all logs of this process there, from `settings.log_level` on. process: `serve`, `ingest`, `work`, ….
 
+    stream: for a test, which reads a line as soon as it is written; else standard error, `Gathered`.
     The access log of uvicorn is silenced: the request log (`api.observe_requests`) writes one line per request.
     Raises: ConfigurationError for an unknown level.
     """
@@ -172,7 +221,7 @@ def configure(settings: Settings, process: str, *, stream: TextIO | None = None)
             field="PROVINCE_LOG_LEVEL",
             remedy="Give DEBUG, INFO, WARNING or ERROR.",
         )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = Gathered(sys.stderr, PAUSE_S) if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(JsonLine(process))
     root = logging.getLogger()
     for former in root.handlers[:]:

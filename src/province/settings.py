@@ -55,7 +55,8 @@ class Settings:
     zalo_secret: str = field(default="", repr=False)
     """PROVINCE_ZALO_SECRET: secret key of the Official Account, by which its webhooks are signed."""
     audit_heads: str = ""
-    """PROVINCE_AUDIT_HEADS: folder of signed heads of the audit, best on another machine; empty: `home/audit/heads`."""
+    """PROVINCE_AUDIT_HEADS: folder, or s3:// URL, of signed heads of the audit, best on another machine; empty:
+    `home/audit/heads`."""
     contexts: str = ""
     """PROVINCE_CONTEXTS: JSON file of `{address: document}`: JSON-LD contexts that are never fetched."""
     synchronous_commit: str = "on"
@@ -88,8 +89,13 @@ class Settings:
 
     @property
     def audit_heads_folder(self) -> Path:
-        """Where signed heads of the audit go."""
+        """Where signed heads of the audit go, when that is a folder."""
         return Path(self.audit_heads).absolute() if self.audit_heads else self.home / "audit" / "heads"
+
+    @property
+    def audit_heads_location(self) -> str:
+        """Where signed heads of the audit go: a folder, or an s3:// URL."""
+        return self.audit_heads if self.audit_heads.startswith("s3://") else str(self.audit_heads_folder)
 
     @property
     def secrets(self) -> Path:

@@ -90,7 +90,7 @@ async def test_a_backup_under_load_restores_to_one_consistent_cut(one: Running, 
     async with running(settings, fresh=False) as two:
         counts = {
             name: await two.pool.fetchval(f"SELECT count(*) FROM {name}")
-            for name in ("entity", "attribute_history", "audit", "outbox", "file")
+            for name in ("entity", "change_history", "audit", "outbox", "file")
         }
         assert counts == {name: manifest.rows(name) for name in counts}
         found = {row["id"] for row in await two.pool.fetch("SELECT id FROM entity")}

@@ -59,7 +59,7 @@ async def pool(make_database: Any) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def broker(pool: Pool) -> AsyncIterator[Broker]:
-    await pool.execute("TRUNCATE entity, attribute_history, entity_key, counter, outbox, applied")
+    await pool.execute("TRUNCATE entity, change_history, entity_key, counter, outbox, applied")
     committer = Committer(pool, KINDS, lambda *_: None)
     committer.start()
 

@@ -16,6 +16,7 @@ import pytest
 from nats.aio.client import Client
 
 from province.broker import stream
+from province.broker.audit_check import check_values
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.corrections import Corrections
@@ -129,6 +130,39 @@ async def test_a_corrected_value_counts_everywhere_at_once(stand: Stand) -> None
     assert row is not None
     assert (row["actor"], row["entity"]) == ("operator", station(1))
     assert "Lỗi đo" in row["detail"]
+    assert "20.5" not in row["detail"], "an audit never holds values"
+
+
+async def test_the_audit_binds_the_value_of_a_correction_without_holding_it(stand: Stand) -> None:
+    await stand.send(
+        table([station(1)] * 3, number=[20.0, 80.0, 21.0], at=[START + timedelta(hours=h) for h in range(3)])
+    )
+    await stand.drain()
+    for hour, value in ((0, 20.0), (1, -0.0), (2, 1e-7)):
+        await stand.corrections.correct(
+            station(1),
+            "temperature",
+            OPERATOR,
+            kind="value",
+            at=START + timedelta(hours=hour),
+            value=value,
+            reason="sửa",
+        )
+    async with stand.store.acquire() as connection:
+        findings, agree, gone = await check_values(connection)
+        assert (findings, gone) == ([], 0)
+        await connection.execute("UPDATE correction SET number = number + 1 WHERE start_at = $1", START)
+        changed, rest, _ = await check_values(connection)
+        assert [f.what for f in changed] == ["changed"]
+        assert rest == agree - 1
+        await connection.execute("UPDATE correction SET number = NULL, salt = NULL, kind = 'delete'")
+        assert await check_values(connection) == ([], agree - 3, 3), "erased: nothing is left to compare"
+        # A row of before holds the value and no commitment; it is sealed as it is and nothing is compared.
+        await connection.execute(
+            "INSERT INTO audit (tenant, actor, kind, action, entity, detail) VALUES ($1, 'x', 'person',"
+            " 'reading.corrected', $2, '{\"correction\": 1, \"value\": 20.5}')", TENANT, station(1),
+        )  # fmt: skip
+        assert await check_values(connection) == ([], agree - 3, 3)
 
 
 async def test_the_latest_value_goes_back_to_the_last_one_that_counts(stand: Stand) -> None:

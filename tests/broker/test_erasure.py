@@ -6,10 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from province.adapters.tables.copies import FileCopies
+from province.adapters.tables.folder import Shelf
 from province.broker import audit_check, consents
 from province.broker.broker import Broker
 from province.broker.database import Pool
@@ -51,7 +54,7 @@ class Site:
 
 
 @pytest.fixture
-def site(broker: Broker) -> Site:
+def site(broker: Broker, tmp_path: Path) -> Site:
     ledger = Paper()
 
     async def remove(_: str, hashes: Sequence[str]) -> int:
@@ -65,7 +68,8 @@ def site(broker: Broker) -> Site:
         return 0
 
     erasures = Erasures(
-        broker, broker._committer, remove_files=remove, erase_readings=readings, ledger=ledger
+        broker, broker._committer, remove_files=remove, erase_readings=readings, ledger=ledger,
+        copies=FileCopies(broker.pool, Shelf(tmp_path / "imports")),
     )  # fmt: skip
     made = Site(erasures, ledger)
     return made
@@ -103,7 +107,7 @@ async def places(pool: Pool, text: str) -> list[str]:
 
 async def test_nothing_is_left_and_the_audit_is_whole(broker: Broker, pool: Pool, site: Site) -> None:
     await write(broker)
-    assert {"entity", "attribute_history", "outbox", "notice", "failed_effect"} <= set(await places(pool, CANARY))
+    assert {"entity", "change_history", "outbox", "notice", "failed_effect"} <= set(await places(pool, CANARY))
     seen = await site.erasures.preview(ROOT, lamp_id(1))
     assert seen.parts[0].fields == ("owner_phone",)
     assert (seen.effect.state, seen.effect.history, seen.effect.outbox, seen.effect.messages) == (1, 3, 2, 1)
@@ -175,7 +179,7 @@ async def test_who_may_not_erases_nothing(broker: Broker, site: Site) -> None:
 
 async def test_an_effect_is_counted_by_name() -> None:
     assert set(Effect.__struct_fields__) == {
-        "records", "state", "history", "outbox", "messages", "readings", "files", "repairs",
+        "records", "state", "history", "outbox", "messages", "readings", "files", "repairs", "copies", "jobs",
     }  # fmt: skip
 
 

@@ -142,8 +142,8 @@ class Memory:
         self.acted.append((name, values, files, key))
         context = Context(now=now(), params=_NO_PARAMETERS, actor=actor.id, files=files, nonce="0" * 32)
         if id is None:
-            run(action.do, context=context, **values)
-            return Acted(changed=())
+            made = run(action.do, context=context, **values).changes
+            return Acted(changed=tuple(Changed(id=c.id, type=c.type, version=1) for c in made))
         found = self.entities[id]
         effects = run(action.do, to_record(action.record, found), context=context, **values)
         changed = []

@@ -50,7 +50,7 @@ def test_erasure_survives_a_kill_and_periods_end() -> None:
 async def _erase(product: Product) -> None:
     report = await _report(product)
     await asyncio.sleep(3)  # rules and notices of the report are over
-    assert {"entity", "attribute_history"} <= set(await _places(product))
+    assert {"entity", "change_history"} <= set(await _places(product))
     shown = await asyncio.to_thread(product.command, "erase", report, "--preview", token=product.token)
     assert shown.returncode == 0, shown.stderr.decode()
     assert "reporterPhone" in shown.stdout.decode()

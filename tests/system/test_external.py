@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -12,47 +10,22 @@ import httpx
 import pytest
 from deltalake import DeltaTable
 
+from province.adapters.heads import HeadBucket
+from province.adapters.s3 import Bucket
 from province.engines.nats import Nats
 from province.settings import Settings
-from tests.conftest import free_port
 from tests.product import Product, installed
+from tests.storage import object_store
 
 pytestmark = pytest.mark.slow
-BUCKET = "province-lake"
+BUCKET, LOCKED = "province-lake", "province-heads"
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[dict[str, str]]:
-    """A real S3 endpoint on loopback, with one bucket. Gives the environment that names it."""
-    port = free_port()
-    endpoint = f"http://127.0.0.1:{port}"
-    # A process of its own: a client library that holds the interpreter's lock would wait for itself.
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    environment = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test-key",
-        "AWS_SECRET_ACCESS_KEY": "test-secret",
-        "AWS_REGION": "ap-southeast-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    try:
-        _make_bucket(endpoint)
+    """A real S3 endpoint, with a bucket for the lake and one with Object Lock."""
+    with object_store({BUCKET: 0, LOCKED: 1}) as environment:
         yield environment
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _make_bucket(endpoint: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            assert httpx.put(f"{endpoint}/{BUCKET}", trust_env=False).status_code == 200
-            return
-        except httpx.TransportError:
-            assert time.monotonic() < deadline, "the S3 endpoint did not start"
-            time.sleep(0.1)
 
 
 @pytest.fixture
@@ -68,7 +41,7 @@ def installation(
         secrets.mkdir(parents=True, mode=0o700)
         for name in ("nats-callout", "nats-service"):  # as an operator puts them there for an external server
             shutil.copy(settings.secrets / name, secrets / name)
-        product.environment = {**product.environment, **s3}
+        product.environment = {**product.environment, **s3, "PROVINCE_AUDIT_HEADS": f"s3://{LOCKED}/audit"}
         product.start()
         yield product
 
@@ -93,3 +66,17 @@ def test_readings_reach_a_lake_on_s3_through_external_engines(installation: Prod
     said = (status.stdout + status.stderr).decode()
     assert status.returncode == 0, said
     assert "postgres" not in said
+
+
+def test_heads_of_the_audit_leave_for_a_locked_bucket(installation: Product, s3: dict[str, str]) -> None:
+    kept = HeadBucket(Bucket(f"s3://{LOCKED}/audit", s3))
+    deadline = time.monotonic() + 60
+    while not kept.heads():
+        assert time.monotonic() < deadline, "no head left the database"
+        time.sleep(0.5)
+    assert kept.public_keys()
+    assert not (installation.settings.home / "audit" / "heads").exists()
+    checked = installation.command("audit", "verify")
+    said = (checked.stdout + checked.stderr).decode()
+    assert checked.returncode == 0, said
+    assert " 0 exported heads" not in said

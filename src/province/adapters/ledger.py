@@ -1,7 +1,8 @@
-"""The ledger of erasures: decisions in a file outside the database, so that what a backup brings back goes again.
+"""The ledger of erasures: decisions outside the database, so that what a backup brings back goes again.
 
-It stands in the folder of the audit's heads, which a site keeps off the machine and puts back after a restore. A line
-holds names of records and fields, and no value. A line that a crash cut short is followed by a new one and read over.
+It stands beside the audit's heads: in their folder, which a site keeps off the machine and puts back after a restore,
+or in their bucket. An entry holds names of records and fields, and no value. A line that a crash cut short is followed
+by a new one and read over.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from province.broker.erasure import Erasure
+from province.adapters.s3 import SCHEME, Bucket
+from province.broker.erasure import Erasure, Ledger
 
 NAME: Final = "erasures.ledger"
 
@@ -52,3 +54,32 @@ class ErasureLedger:
             except msgspec.MsgspecError:
                 continue
         return found
+
+
+class BucketLedger:
+    """Decisions as objects, `erasures/<id>.json`, in the bucket of the heads."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._written: set[str] = set()
+
+    def append(self, one: Erasure) -> None:
+        """Keep a decision; durable on return. Raises: Unavailable, ConfigurationError."""
+        if one.id not in self._written:
+            self._bucket.put(f"erasures/{one.id}.json", msgspec.json.encode(one))
+            self._written.add(one.id)
+
+    def read(self) -> list[Erasure]:
+        """Every decision that can be read. Raises: Unavailable."""
+        found = []
+        for name in self._bucket.names("erasures"):
+            try:
+                found.append(msgspec.json.decode(self._bucket.get(name), type=Erasure))
+            except msgspec.MsgspecError:
+                continue
+        return found
+
+
+def open_ledger(location: str) -> Ledger:
+    """The ledger beside the heads: a folder, or an s3:// URL. Raises: ConfigurationError."""
+    return BucketLedger(Bucket(location)) if location.startswith(SCHEME) else ErasureLedger(Path(location))

@@ -19,7 +19,7 @@ from province.adapters import dispatch, notices
 from province.app.declarations import Declarations, declarations, parameters_at
 from province.broker import amendments, stream
 from province.broker.broker import Broker
-from province.broker.committer import Committer
+from province.broker.committer import IN_FLIGHT, Committer
 from province.broker.corrections import Corrections
 from province.broker.database import LOST, Connection, Pool, connect
 from province.broker.jobs import Jobs, remove_old
@@ -140,6 +140,13 @@ async def open_core(settings: Settings, process: str, *, connections: int = 12) 
         synchronous_commit=settings.synchronous_commit,
         name=f"province {process}",
     )
+    writers = await connect(
+        engines.database_dsn(),
+        size=IN_FLIGHT,
+        synchronous_commit=settings.synchronous_commit,
+        name=f"province {process} writes",
+        by_key=True,
+    )
     client = await open_nats(engines)
     try:
         # Locked: the processes of one start come here at the same moment.
@@ -150,7 +157,7 @@ async def open_core(settings: Settings, process: str, *, connections: int = 12) 
         if applied or created:
             log.info("schema brought up to date", extra={"migrations": applied, "generated": len(created)})
         incarnation = await stream.ensure_stream(client.jetstream(), max_bytes=settings.stream_max_bytes)
-        core = _assemble(settings, engines, declared, pool, client, keys, incarnation)
+        core = _assemble(settings, engines, declared, pool, writers, client, keys, incarnation)
         core.committer.start()
         core.broker.reads.start()
         for tenant in await core.tenants():
@@ -164,19 +171,20 @@ async def open_core(settings: Settings, process: str, *, connections: int = 12) 
             await core.committer.stop()
     finally:
         await client.close()
+        await writers.close()
         await pool.close()
 
 
 def _assemble(
-    settings: Settings, engines: Engines, declared: Declarations, pool: Pool, client: Client, keys: KeyRing,
-    incarnation: stream.Incarnation,
+    settings: Settings, engines: Engines, declared: Declarations, pool: Pool, writers: Pool, client: Client,
+    keys: KeyRing, incarnation: stream.Incarnation,
 ) -> Core:  # fmt: skip
     atlases: dict[str, Atlas] = {}
 
     def locate(tenant: str, geometry: Geometry) -> str | None:
         return _stamp(atlases, tenant, geometry)
 
-    committer = Committer(pool, declared.types, locate)
+    committer = Committer(writers, declared.types, locate)
     models: dict[str, Callable[[str], Mapping[str, Any]]] = {}
     broker = Broker(
         pool,

@@ -217,15 +217,16 @@ class Installation:
 
         return asyncio.run(rotate())
 
-    def verify_audit(self, heads: Path | None, since: date | int | None, *, values: bool) -> Report:
+    def verify_audit(self, heads: str, since: date | int | None, *, values: bool) -> Report:
         """Check the sealed audit."""
-        from province.adapters.heads import HeadFolder
+        from province.adapters.heads import open_heads
         from province.broker.audit_check import check, check_values
 
-        folder = HeadFolder(heads or self.settings.audit_heads_folder)
+        kept = open_heads(heads or self.settings.audit_heads_location)
 
         async def ask(connection: Connection) -> Report:
-            found = await check(connection, folder.heads(), folder.public_keys(), since=since)
+            told, keys = await asyncio.to_thread(kept.heads), await asyncio.to_thread(kept.public_keys)
+            found = await check(connection, told, keys, since=since)
             if values:
                 wrong, agree, gone = await check_values(connection)
                 found = msgspec.structs.replace(found, findings=[*found.findings, *wrong], values=agree, erased=gone)

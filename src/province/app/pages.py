@@ -16,6 +16,7 @@ from province.adapters import notices, views
 from province.adapters.files import FileStore
 from province.adapters.pdf import Printer
 from province.adapters.photo import Photos
+from province.adapters.studies.service import Studies
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.app import alerting, boards, inspection, keeping, letters, messaging, posts, privacy
@@ -118,6 +119,7 @@ class Desk:
     erasures: Erasures
     imports: Imports | None = None
     land: Land | None = None
+    studies: Studies | None = None
 
 
 def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callable[[Request], str]) -> console.Services:
@@ -186,6 +188,7 @@ def build(desk: Desk, *, status: Callable[[ProvinceError], int], address: Callab
         protecting=privacy.build(core, desk.erasures),
         imports=desk.imports,
         exports=Exports(Door(core), core.pool),
+        studies=desk.studies,
         annex=console.Annex(desk.annex.view, desk.annex.report, desk.annex.print),
         public_url=settings.public_url,
         secure_cookies=settings.public_url.startswith("https:") or bool(settings.tls_certificate),

@@ -177,6 +177,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         imports=files,
         land=land,
         erasures=erasing,
+        studies=planning,
     )
     site = pages.build(desk, status=status_of, address=callers)
 

@@ -6,7 +6,7 @@ import asyncio
 
 from province.adapters import notices
 from province.adapters.commands import Commands
-from province.adapters.heads import HeadFolder
+from province.adapters.heads import open_heads
 from province.adapters.outbound import Outbound
 from province.app import messaging, privacy, studies, territory
 from province.app.annex import Annex, keep_always
@@ -43,7 +43,7 @@ async def main(settings: Settings) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
-                group.create_task(Sealer(core.pool, core.keys, HeadFolder(settings.audit_heads_folder)).run())
+                group.create_task(Sealer(core.pool, core.keys, open_heads(settings.audit_heads_location)).run())
                 group.create_task(Watch(core.pool, notices.deliver).run())
                 group.create_task(core.jobs.work())
                 group.create_task(core.jobs.work(HEAVY))
@@ -59,7 +59,9 @@ async def main(settings: Settings) -> None:
                 group.create_task(Commands(core.pool, core.broker, core.nats, packs, parameters_at).run(core.tenants))
                 group.create_task(Rounds(core.broker, packs, parameters_at).run(core.tenants))
                 group.create_task(Silences(core.broker, packs, parameters_at).run(core.tenants))
-                group.create_task(privacy.erasures(core).run(core.tenants))
+                erasures = privacy.erasures(core)
+                group.create_task(erasures.run(core.tenants))
+                group.create_task(privacy.withdrawals(core, erasures).run())
         finally:
             await outbound.close()
             await core.jobs.close()

@@ -183,11 +183,17 @@ class Rights:
         for agency in agencies:
             policy.require(actor, permission, agency=agency, area=area, entity=entity)
 
-    def require_open(self, entity_type: EntityType | None, names: Iterable[str]) -> None:
+    def everywhere(self, actor: Actor, permission: str) -> bool:
+        """Whether the actor holds the permission over all that there is."""
+        return policy.scope(actor, permission).all
+
+    def require_open(self, entity_type: EntityType | None, keys: Iterable[str]) -> None:
         """Raises: NotAllowed when a caller writes a concealed field."""
-        for name in names:
-            spec = entity_type.fields.get(name) if entity_type else None
-            if spec is not None and spec.field.concealed:
+        if entity_type is None or not entity_type.concealed:
+            return
+        for key in keys:
+            name, _ = split_key(key)
+            if name in entity_type.concealed:
                 raise NotAllowed(f"{name!r} is written by actions alone.", field=name, remedy="Leave it out.")
 
     def allows(self, actor: Actor, permission: str, entity: Entity) -> bool:

@@ -1,6 +1,6 @@
 """Corrections of the past of records: an instance of an attribute is changed or withdrawn, the history stays.
 
-What was written remains in `attribute_history`, for the audit; the overlay decides what a reader is shown.
+What was written remains as it is, for the audit; the overlay decides what a reader is shown.
 """
 
 from __future__ import annotations

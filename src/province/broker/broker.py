@@ -147,16 +147,23 @@ class Broker:
             self._many_typed[actor.tenant] = (asyncio.get_running_loop().time(), True)
 
     def _checker(self, actor: Actor) -> Callable[[Change, Entity | None, str | None], None]:
+        """A check for the writes of one call: what the actor holds everywhere is worked out once for all of them."""
+        everywhere: dict[str, bool] = {}
+
         def check(change: Change, before: Entity | None, owner: str | None) -> None:
             if actor.kind == "system":
                 return
             entity_type = self.types.get(before.type if before else change.type)
             noun = entity_type.noun if entity_type else UNDECLARED
             verb = "delete" if change.op == "delete" else "create" if before is None else "change"
-            agencies = dict.fromkeys((owner,) if before is None else (before.agency, owner))
+            agencies = (owner,) if before is None or before.agency == owner else (before.agency, owner)
             area = before.area if before else None
-            self._rights.require(actor, f"{noun}.{verb}", tuple(agencies), area, change.id)
-            self._rights.require_open(entity_type, (split_key(key)[0] for key in change.attrs))
+            permission = f"{noun}.{verb}"
+            if permission not in everywhere:
+                everywhere[permission] = self._rights.everywhere(actor, permission)
+            if not everywhere[permission]:
+                self._rights.require(actor, permission, agencies, area, change.id)
+            self._rights.require_open(entity_type, change.attrs)
             if entity_type is not None and entity_type.info.by_actions:
                 raise _by_actions(entity_type)
             further = dict.fromkeys((change.type, *change.types, *(before.types if before else ())))
@@ -164,11 +171,11 @@ class Broker:
                 if kind is entity_type:
                     continue
                 # What has become a case, too, is written as a case is; to make it one takes the right to make one.
-                self._rights.require_open(kind, (split_key(key)[0] for key in change.attrs))
+                self._rights.require_open(kind, change.attrs)
                 if before is None or kind.name not in before.types:
                     if kind.info.by_actions:
                         raise _by_actions(kind)
-                    self._rights.require(actor, f"{kind.noun}.create", tuple(agencies), area, change.id)
+                    self._rights.require(actor, f"{kind.noun}.create", agencies, area, change.id)
 
         return check
 

@@ -37,6 +37,9 @@ MAX_QUEUE = 20_000
 IN_FLIGHT = 2
 """Transactions at a time: what one group locks the other waits for in PostgreSQL, as it would of another process."""
 
+MET_S = 1.0
+"""So long after a creation met what exists, nothing is created without a look first."""
+
 Locate = Callable[[str, Geometry], str | None]
 """locate(tenant, geometry) → code of the atom that it lies in, or None."""
 
@@ -51,6 +54,7 @@ class Committer:
         self._queue: deque[Write] = deque()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._met_until = -MET_S
 
     def start(self) -> None:
         """Begin to commit."""
@@ -160,6 +164,40 @@ class Committer:
     async def _commit(self, group: list[Write]) -> None:
         if not group:
             return
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._met_until and all(_is_new(write) for write in group):
+            try:
+                await self._create(group)
+            except asyncpg.UniqueViolationError:  # something of it exists: who may know, and what they are told
+                self._met_until = clock() + MET_S
+            else:
+                return
+        await self._change(group)
+
+    async def _create(self, group: Sequence[Write]) -> None:
+        """Creations need no look at what is there: the primary key tells. One statement, which is a transaction."""
+        answers: list[tuple[Write, tuple[Changed, ...] | ProvinceError]] = []
+        accepted: list[tuple[Write, list[Step]]] = []
+        state: dict[tuple[str, str], Entity | None] = {}
+        async with self._pool.acquire(timeout=10) as connection:
+            now = datetime.now(UTC)
+            for write in group:
+                try:
+                    steps = self._plan(write, state, now)
+                except ProvinceError as refusal:
+                    answers.append((write, refusal))
+                    continue
+                for one in steps:
+                    state[(write.actor.tenant, one.change.id)] = one.after
+                accepted.append((write, steps))
+            if accepted:
+                await rows.store(connection, accepted, self._types, now)
+        answers.extend((write, rows.changed(steps)) for write, steps in accepted)
+        for write, answer in answers:
+            self._answer(write, answer)
+
+    async def _change(self, group: Sequence[Write]) -> None:
+        """Lock what is there, work out what becomes of it, store it."""
         answers: list[tuple[Write, tuple[Changed, ...] | ProvinceError]] = []
         async with self._pool.acquire(timeout=10) as connection, connection.transaction():
             now = datetime.now(UTC)
@@ -221,6 +259,11 @@ class Committer:
 
 def _with_area(entity: Entity, area: str | None) -> Entity:
     return entity if entity.area == area else rows.replace(entity, area=area)
+
+
+def _is_new(write: Write) -> bool:
+    """It only creates, and asks for nothing that stands in other tables."""
+    return write.key is None and not write.alone and all(c.op == "create" and not c.counters for c in write.changes)
 
 
 _LOST = (*LOST, asyncpg.PostgresError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,9 @@ from province.broker.database import Connection
 from province.errors import Conflict, InvalidInput, NotFound, NotSignedIn
 from province.identity import audit, policy
 from province.model.actor import Actor
-from province.model.time import Instant
+from province.model.schema import EntityType
+from province.model.time import Instant, now
+from province.vocab.area import civil_day
 
 LONGEST: Final = 200
 
@@ -26,10 +29,18 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     withdrawn_at: Instant | None
     withdrawn_by: str | None
+    type: str = ""
+    """The type of records whose personal fields rest on it; empty: a purpose in free words."""
+    settled_at: Instant | None = None
+    """When what its withdrawal starts was done."""
 
 
-async def give(connection: Connection, actor: Actor, subject: str, purpose: str, *, evidence: str = "") -> Consent:
+async def give(
+    connection: Connection, actor: Actor, subject: str, purpose: str, *, evidence: str = "", type: str = ""
+) -> Consent:
     """Write down that a person agreed. One's own needs no right; another's, from a signed form, `consent.create`.
+
+    type: of the records whose personal fields rest on it.
 
     Raises: NotSignedIn, NotAllowed, InvalidInput, Conflict: it is in force.
     """
@@ -37,9 +48,9 @@ async def give(connection: Connection, actor: Actor, subject: str, purpose: str,
     purpose, evidence = _line(purpose, "purpose", 1), _line(evidence, "evidence", 0)
     async with connection.transaction():
         row = await connection.fetchrow(
-            "INSERT INTO consent (tenant, subject, purpose, given_by, evidence) VALUES ($1, $2, $3, $4, $5)"
+            "INSERT INTO consent (tenant, subject, purpose, given_by, evidence, type) VALUES ($1, $2, $3, $4, $5, $6)"
             " ON CONFLICT (tenant, subject, purpose) WHERE withdrawn_at IS NULL DO NOTHING RETURNING *",
-            actor.tenant, subject, purpose, actor.id, evidence,
+            actor.tenant, subject, purpose, actor.id, evidence, type,
         )  # fmt: skip
         if row is None:
             raise Conflict("this consent is in force.", field="purpose", remedy="It need not be given twice.")
@@ -75,6 +86,23 @@ async def of_subject(connection: Connection, actor: Actor, subject: str) -> list
         "SELECT * FROM consent WHERE tenant = $1 AND subject = $2 ORDER BY id DESC LIMIT 500", actor.tenant, subject
     )
     return [_consent(row) for row in rows]
+
+
+def rests_on(types: Mapping[str, EntityType], purpose: str, type: str) -> list[EntityType]:
+    """The types whose personal fields are held on this consent and on nothing else today.
+
+    A consent that names no type is for those that declare the same purpose, in one of the languages.
+    """
+    day, said = civil_day(now()), purpose.strip().casefold()
+    found = []
+    for kind in types.values():
+        declared = kind.processing_on(day)
+        if declared is None or declared.ground != "consent":
+            continue
+        words = (declared.purpose.vi.casefold(), declared.purpose.en.casefold())
+        if kind.name == type or (not type and said in words):
+            found.append(kind)
+    return found
 
 
 def _require(actor: Actor, subject: str, permission: str) -> None:

@@ -8,6 +8,7 @@ it as not yet reflected until the next upkeep. The files of the lake follow when
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ from province.errors import Conflict, InvalidInput, NotFound
 from province.history import area_hours, correction, latest
 from province.history.correction import Correction, Kind, amend
 from province.history.lake import Lake, Span
-from province.identity import audit, policy
+from province.identity import audit, commitment, policy
 from province.model.actor import Actor
 from province.model.entity import Entity
 from province.model.schema import EntityType, FieldSpec
@@ -167,7 +168,8 @@ class Corrections:
             if new.kind == "restore":
                 await _require_unfolded(connection, entity.tenant, new)
             counted = amend(covered, before)
-            row = await _insert(connection, entity, new, covered.num_rows, _shown(counted), actor, reason)
+            salt, bound = _bound(new)
+            row = await _insert(connection, entity, new, covered.num_rows, _shown(counted), actor, reason, salt)
             made = msgspec.structs.replace(new, id=row["id"])
             settled = await self._settled(connection, lake, covered)
             await self._move_sums(connection, entity, amend(settled, before), amend(settled, [*before, made]))
@@ -185,8 +187,8 @@ class Corrections:
                     "from": format_instant(new.start),
                     "until": format_instant(new.end),
                     "readings": covered.num_rows,
-                    "value": new.number if new.text is None else new.text,
                     "reason": reason,
+                    **bound,
                 },
             )
         return _said(row)
@@ -253,17 +255,31 @@ async def _require_unfolded(connection: Connection, tenant: str, new: Correction
 
 async def _insert(
     connection: Connection, entity: Entity, new: Correction, readings: int, was: Sequence[Any], actor: Actor,
-    reason: str,
+    reason: str, salt: bytes | None,
 ) -> asyncpg.Record:  # fmt: skip
     row = await connection.fetchrow(
         "INSERT INTO correction (tenant, entity, type, attribute, dataset, start_at, end_at, kind, number, text,"
-        " readings, was, reason, actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::jsonb, $13,"
-        " $14) RETURNING *",
+        " readings, was, reason, actor, salt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::jsonb,"
+        " $13, $14, $15) RETURNING *",
         entity.tenant, entity.id, entity.type, new.attribute, new.dataset, new.start, new.end, new.kind, new.number,
-        new.text, readings, msgspec.json.encode(was).decode(), reason, actor.id,
+        new.text, readings, msgspec.json.encode(was).decode(), reason, actor.id, salt,
     )  # fmt: skip
     assert row is not None
     return row
+
+
+def _bound(new: Correction) -> tuple[bytes | None, dict[str, str]]:
+    """The salt that is kept beside a value that is entered, and what the audit holds in its stead."""
+    if new.kind != "value":
+        return None, {}
+    salt = secrets.token_bytes(commitment.SALT_BYTES)
+    return salt, {"commitment": commit(salt, new.attribute, new.number, new.text)}
+
+
+def commit(salt: bytes, attribute: str | None, number: float | None, text: str | None) -> str:
+    """The commitment to the value of a correction."""
+    value = text.encode() if text is not None else commitment.text_of(number)
+    return commitment.commit(salt, attribute or "", value)
 
 
 def _shown(rows: pa.Table) -> list[tuple[str, str | None, Any]]:

@@ -29,13 +29,28 @@ LOST: Final = (
 """The server is away, starting or full: it is nobody's fault, and the same call may succeed later."""
 
 
+_BY_KEY: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+}
+
+
 async def _leave_as_it_is(connection: Connection) -> None:
     """Between two uses nothing is reset: no code of ours sets a session variable or listens, and whoever takes an
     advisory lock gives it back itself. The usual reset costs a round trip per use."""
 
 
-async def connect(dsn: str, *, size: int, synchronous_commit: str = "on", name: str = "province") -> Pool:
-    """Open a pool. size: most connections.  synchronous_commit: `on` survives power failure, `off` may lose ~0.6 s."""
+async def connect(
+    dsn: str, *, size: int, synchronous_commit: str = "on", name: str = "province", by_key: bool = False
+) -> Pool:
+    """Open a pool. size: most connections.  synchronous_commit: `on` survives power failure, `off` may lose ~0.6 s.
+
+    by_key: for a pool whose statements look rows up by key. PostgreSQL believes of a short list of keys that it is
+    worth a plan of its own, and to plan over the indexes of all types costs more than the work; of a young table it
+    believes that it is read faster whole.
+    """
     return await asyncpg.create_pool(
         dsn,
         connect=_connect,
@@ -48,6 +63,7 @@ async def connect(dsn: str, *, size: int, synchronous_commit: str = "on", name: 
             "synchronous_commit": synchronous_commit,
             "jit": "off",  # compiling costs more than our short statements take
             "timezone": "UTC",
+            **(_BY_KEY if by_key else {}),
         },
     )
 

@@ -21,14 +21,24 @@ from typing import Any, Final, Literal, Protocol
 import asyncpg
 import msgspec
 
-from province.broker.audit_search import own_records
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import LOST, Connection, Pool, leadership
 from province.broker.rows import COLUMNS, entity_of
+from province.broker.scrub import is_clean, keys_of, scrub
+from province.broker.subjects import (
+    FIND,
+    Part,
+    files_of,
+    identifiers_in,
+    part_of,
+    records_of,
+    set_aside_of,
+)  # fmt: skip
+from province.broker.traces import Copies, Trace, Traces, erase_jobs, in_jobs, in_texts
 from province.broker.write import Write
 from province.errors import InvalidInput, NotFound, ProvinceError
-from province.identity import accounts, audit, policy
+from province.identity import audit, policy
 from province.model.actor import Actor, system
 from province.model.change import Change
 from province.model.entity import Entity, split_key
@@ -43,18 +53,8 @@ EVERY_S: Final = 1.0
 EXPIRE_S: Final = 3600.0
 BATCH: Final = 200
 MAX_REFERENCE: Final = 200
-_FIND: Final = f"SELECT {COLUMNS} FROM entity WHERE tenant = $1 AND id = $2"  # noqa: S608 - constants
 _LOCK: Final = 0x45524153  # "ERAS"
 Ground = Literal["request", "consent", "retention", "restored", "other"]
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes of one record. fields: names.  whole: the record goes, for it cannot be without one of them."""
-
-    entity: str
-    type: str
-    fields: tuple[str, ...]
-    whole: bool = False
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +62,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
     state: values of records.  history: earlier and present values with their salts.  outbox: events that named a value.
     messages: notices, mail and SMS about the records, and notifications of subscribers.  readings: in the lake.
-    files: contents on disk.  repairs: failed effects and refused messages that held a copy.
+    files: contents on disk.  repairs: failed effects and refused messages that held a copy.  copies: files of imports
+    and refused rows.  jobs: jobs whose arguments held a copy.
     """
 
     records: int = 0
@@ -73,16 +74,19 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     readings: int = 0
     files: int = 0
     repairs: int = 0
+    copies: int = 0
+    jobs: int = 0
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision would do. name: of the subject, for the page alone."""
+    """What a decision would do. name: of the subject, for the page alone.  traces: what it leaves to people."""
 
     subject: str
     name: str
     parts: tuple[Part, ...]
     effect: Effect
     files: tuple[str, ...] = ()
+    traces: Traces = Traces()
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +104,8 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["decided", "done"]
     effect: Effect
     done_at: Instant | None = None
+    found: tuple[Trace, ...] = ()
+    """Where else traces of the person were, when it was decided, that a person has to look at."""
 
 
 class Ledger(Protocol):
@@ -125,7 +131,7 @@ class Erasures:
 
     def __init__(
         self, broker: Broker, committer: Committer, *, remove_files: RemoveFiles, erase_readings: EraseReadings,
-        ledger: Ledger,
+        ledger: Ledger, copies: Copies,
     ) -> None:  # fmt: skip
         self._broker = broker
         self._pool: Pool = broker.pool
@@ -133,6 +139,7 @@ class Erasures:
         self._remove_files = remove_files
         self._erase_readings = erase_readings
         self._ledger = ledger
+        self._copies = copies
 
     # --- people ------------------------------------------------------------------------------------------------------
 
@@ -142,14 +149,39 @@ class Erasures:
         Raises: NotFound, NotAllowed: of one of the records.
         """
         policy.require_somewhere(actor, PERMISSION)
+        types, tenant = self._broker.types, actor.tenant
         async with self._pool.acquire() as connection:
-            entities, name, known = await self._subject(connection, actor.tenant, subject.strip())
-            for entity in entities:
-                policy.require(actor, PERMISSION, agency=entity.agency, area=entity.area)
-            parts = tuple(p for e in entities if (p := self.part_of(e)) is not None)
-            files = self._files(entities)
-            effect = await self._count(connection, actor.tenant, parts, files)
-        return Preview(subject=known, name=name, parts=parts, effect=effect, files=files)
+            entities, name, known = await records_of(connection, types, tenant, subject.strip())
+            aside = await set_aside_of(connection, tenant, known, [e.id for e in entities])
+            for agency, area in [(e.agency, e.area) for e in entities] + [(a.agency, a.area) for a in aside]:
+                policy.require(actor, PERMISSION, agency=agency, area=area)
+            parts = _together([p for e in entities if (p := part_of(types, e)) is not None], [a.part for a in aside])
+            files = tuple(dict.fromkeys((*files_of(types, entities), *(f for a in aside for f in a.files))))
+            effect = await self._count(connection, tenant, parts, files)
+        return await self._with_traces(
+            actor, Preview(subject=known, name=name, parts=parts, effect=effect, files=files)
+        )
+
+    async def _with_traces(self, actor: Actor, seen: Preview) -> Preview:
+        """With what lies outside the records: counted where it surely goes, told where a person has to look."""
+        ids = [p.entity for p in seen.parts]
+        async with self._pool.acquire() as connection:
+            identifiers = await identifiers_in(connection, self._broker.types, actor.tenant, seen.parts)
+            jobs = await in_jobs(connection, actor.tenant, ids, identifiers)
+        texts = await in_texts(
+            self._pool, self._broker.types, actor, identifiers, {p.entity: p.fields for p in seen.parts}
+        )
+        files, unsearched = await self._copies.find(actor.tenant, ids, identifiers)
+        every = (*texts.found, *files, *jobs)
+        certain = {
+            "copies": sum(t.count for t in files if t.certain), "jobs": sum(t.count for t in jobs if t.certain)
+        }  # fmt: skip
+        return msgspec.structs.replace(
+            seen, effect=_add(seen.effect, certain),
+            traces=msgspec.structs.replace(
+                texts, found=tuple(t for t in every if not t.certain), unsearched=(*texts.unsearched, *unsearched)
+            ),
+        )  # fmt: skip
 
     async def decide(self, actor: Actor, subject: str, *, ground: Ground, reference: str = "") -> Erasure:
         """Decide it; it is carried out within seconds. reference: a file number, no name. Raises: as `preview`."""
@@ -161,7 +193,17 @@ class Erasures:
         reference = reference.strip()
         if len(reference) > MAX_REFERENCE or "\x00" in reference:
             raise InvalidInput("the reference is too long.", field="reference", remedy="Give the file number alone.")
-        return await self._decide(actor, found.subject, ground, reference, found.parts, found.files)
+        return await self._decide(actor, found.subject, ground, reference, found.parts, found.files, found.traces.found)
+
+    async def decide_parts(
+        self, actor: Actor, subject: str, parts: Sequence[Part], files: Sequence[str], *, ground: Ground,
+        reference: str = "",
+    ) -> Erasure:  # fmt: skip
+        """Decide what another part of the product has planned and checked."""
+        seen = await self._with_traces(
+            actor, Preview(subject=subject, name=subject, parts=tuple(parts), effect=Effect())
+        )
+        return await self._decide(actor, subject, ground, reference, parts, files, seen.traces.found)
 
     async def decisions(self, actor: Actor, *, limit: int = 100) -> list[Erasure]:
         """Decisions, newest first. Raises: NotAllowed."""
@@ -172,13 +214,15 @@ class Erasures:
         return [_erasure(row) for row in rows]
 
     async def _decide(
-        self, actor: Actor, subject: str, ground: Ground, reference: str, parts: Sequence[Part], files: Sequence[str]
-    ) -> Erasure:
+        self, actor: Actor, subject: str, ground: Ground, reference: str, parts: Sequence[Part], files: Sequence[str],
+        found: Sequence[Trace] = (),
+    ) -> Erasure:  # fmt: skip
         async with self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(
-                "INSERT INTO erasure (tenant, id, subject, ground, reference, plan, files, decided_by)"
-                " VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8) RETURNING *",
+                "INSERT INTO erasure (tenant, id, subject, ground, reference, plan, files, decided_by, found)"
+                " VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8, $9::text::jsonb) RETURNING *",
                 actor.tenant, uuid.uuid4(), subject, ground, reference, _text(parts), _text(files), actor.id,
+                _text(found),
             )  # fmt: skip
             assert row is not None
             made = _erasure(row)
@@ -186,62 +230,14 @@ class Erasures:
             await audit.record(connection, actor, "erasure.decided", detail=detail)
         return made
 
-    # --- what a decision is about ------------------------------------------------------------------------------------
-
-    def part_of(self, entity: Entity) -> Part | None:
-        """What of a record is about a person; None when it holds nothing of the kind."""
-        kind = self._broker.types.get(entity.type)
-        if kind is None or not kind.personal:
-            return None
-        names = {split_key(k)[0] for k in entity.attrs}
-        declared = kind.processing_on(civil_day(now()))
-        also = declared.also if declared is not None else ()
-        measured = {s.name for s in kind.observed if s.field.personal}
-        fields = tuple(n for n in (*kind.personal, *also) if n in names or n in measured)
-        if not fields:
-            return None
-        whole = any(kind.fields[n].required for n in fields)
-        return Part(entity=entity.id, type=entity.type, fields=fields, whole=whole)
-
-    def _files(self, entities: Sequence[Entity]) -> tuple[str, ...]:
-        found: dict[str, None] = {}
-        for entity in entities:
-            kind = self._broker.types.get(entity.type)
-            declared = kind.processing_on(civil_day(now())) if kind is not None else None
-            for name in declared.also if declared is not None else ():
-                value = entity.value(name)
-                found.update((v, None) for v in (value if isinstance(value, list | tuple) else [value]) if _is_hash(v))
-        return tuple(found)
-
-    async def _subject(self, connection: Connection, tenant: str, subject: str) -> tuple[list[Entity], str, str]:
-        """(records, what to call the subject on a page, its id)."""
-        row = await connection.fetchrow(
-            _FIND,
-            tenant,
-            subject,
-        )
-        if row is not None:
-            entity = entity_of(row)
-            return [entity], entity.id, entity.id
-        account = await connection.fetchrow(
-            "SELECT id::text AS id, login FROM account WHERE tenant = $1 AND (id::text = $2 OR login_folded = $3)",
-            tenant, subject, accounts.fold_login(subject) if subject else "",
-        )  # fmt: skip
-        if account is None:
-            raise NotFound(
-                "there is no such record or account.", field="subject", remedy="Give the id of a record, or a login."
-            )
-        records = await own_records(connection, self._broker.types, tenant, account["id"])
-        return records, account["login"], account["id"]
-
     async def _count(self, connection: Connection, tenant: str, parts: Sequence[Part], files: Sequence[str]) -> Effect:
         total = Effect(records=len(parts), files=len(files))
         for part in parts:
-            keys = await _keys(connection, tenant, part)
+            keys = await keys_of(connection, tenant, part)
             row = await connection.fetchrow(
                 "SELECT (SELECT count(*) FROM entity e, jsonb_object_keys(e.attrs) k WHERE e.tenant = $1 AND e.id = $2"
                 "  AND k = ANY($3::text[])) AS state,"
-                " (SELECT count(*) FROM attribute_history WHERE tenant = $1 AND entity = $2 AND attr = ANY($3)"
+                " (SELECT count(*) FROM attribute_instance WHERE tenant = $1 AND entity = $2 AND attr = ANY($3)"
                 "  AND attribute IS NOT NULL) AS history,"
                 " (SELECT count(*) FROM outbox WHERE tenant = $1 AND entity = $2 AND (kind <> 'event'"
                 "  OR payload -> 'was' ?| $3::text[])) AS outbox,"
@@ -296,7 +292,13 @@ class Erasures:
 
     async def _finish(self, one: Erasure) -> bool:
         actor = system(one.tenant, "erasure")
-        effect = one.effect
+        ids = [p.entity for p in one.parts]
+        # While the values are there to be looked for: a process that dies here begins again with them.
+        async with self._pool.acquire() as connection:
+            identifiers = await identifiers_in(connection, self._broker.types, one.tenant, one.parts)
+            jobs = await erase_jobs(connection, one.tenant, ids, identifiers)
+        copies = await self._copies.erase(one.tenant, ids, identifiers)
+        effect = _add(one.effect, {"copies": copies, "jobs": jobs})
         for part in one.parts:
             kind = self._broker.types.get(part.type)
             measured = [
@@ -307,7 +309,7 @@ class Erasures:
         removed = await self._remove_files(one.tenant, one.files)
         effect = _add(effect, {"files": removed})
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await _is_clean(connection, one):
+            if not await is_clean(connection, one.tenant, one.parts):
                 return False  # a message is just being sent: look again in a moment
             status = await connection.execute(
                 "UPDATE erasure SET state = 'done', done_at = now(), effect = $3::text::jsonb"
@@ -327,19 +329,15 @@ class Erasures:
 
         async def beside(connection: Connection) -> None:
             nonlocal counted
-            keys = await _keys(connection, one.tenant, part)
-            counted = _add(effect, await _scrub(connection, one.tenant, part, keys))
+            keys = await keys_of(connection, one.tenant, part)
+            counted = _add(effect, await scrub(connection, one.tenant, part, keys))
             await connection.execute(
                 "UPDATE erasure SET effect = $3::text::jsonb WHERE tenant = $1 AND id = $2",
                 one.tenant, uuid.UUID(one.id), _text(counted),
             )  # fmt: skip
 
         async with self._pool.acquire() as connection:
-            row = await connection.fetchrow(
-                _FIND,
-                one.tenant,
-                part.entity,
-            )
+            row = await connection.fetchrow(FIND, one.tenant, part.entity)
         changes: tuple[Change, ...] = ()
         if row is not None:
             entity = entity_of(row)
@@ -367,10 +365,15 @@ class Erasures:
                 continue
             before = today - timedelta(days=processing.keep_days)
             for entity in await self._past(tenant, kind, processing.after, before):
-                part = self.part_of(entity)
+                part = part_of(self._broker.types, entity)
                 if part is not None:
                     await self._decide(
-                        system(tenant, "retention"), entity.id, "retention", "", (part,), self._files((entity,))
+                        system(tenant, "retention"),
+                        entity.id,
+                        "retention",
+                        "",
+                        (part,),
+                        files_of(self._broker.types, (entity,)),
                     )
                     decided += 1
         return decided
@@ -415,79 +418,16 @@ class Erasures:
         return len(again)
 
 
-async def _keys(connection: Connection, tenant: str, part: Part) -> list[str]:
-    """The keys under which the fields of a part ever stood: an attribute may have several instances."""
-    rows = await connection.fetch(
-        "SELECT DISTINCT attr FROM attribute_history WHERE tenant = $1 AND entity = $2"
-        " AND split_part(attr, ' ', 1) = ANY($3::text[])",
-        tenant, part.entity, list(part.fields),
-    )  # fmt: skip
-    return list(dict.fromkeys((*part.fields, *(r["attr"] for r in rows))))
-
-
-async def _scrub(connection: Connection, tenant: str, part: Part, keys: Sequence[str]) -> Mapping[str, int]:
-    """Remove every copy of the values of a part. Returns how many, by the names of `Effect`."""
-
-    async def count(sql: str, *more: Any) -> int:
-        return int((await connection.execute(sql, tenant, part.entity, *more)).split()[-1])
-
-    await count(
-        "DELETE FROM history_correction c USING attribute_history h WHERE c.tenant = $1 AND c.entity = $2"
-        " AND h.tenant = c.tenant AND h.entity = c.entity AND h.seq = c.seq AND h.attr = ANY($3::text[])",
-        keys,
-    )  # fmt: skip
-    history = await count(
-        "DELETE FROM attribute_history WHERE tenant = $1 AND entity = $2 AND attr = ANY($3::text[])", keys
-    )
-    outbox = await count(
-        "UPDATE outbox SET payload = jsonb_set(payload, '{was}', (payload -> 'was') - $3::text[])"
-        " WHERE tenant = $1 AND entity = $2 AND kind = 'event' AND payload -> 'was' ?| $3::text[]",
-        keys,
-    )
-    # What was read by everybody who reads the outbox; younger ones go at the next turn.
-    outbox += await count(
-        "DELETE FROM outbox o WHERE o.tenant = $1 AND o.entity = $2 AND o.kind <> 'event'"
-        " AND EXISTS (SELECT 1 FROM relay_position WHERE reader = 'relay') AND NOT EXISTS"
-        "  (SELECT 1 FROM relay_position p WHERE p.reader <> 'sealer' AND (o.xid, o.seq) > (p.xid, p.seq))"
-    )
-    messages = await count("DELETE FROM notice WHERE tenant = $1 AND about = $2")
-    messages += await count("DELETE FROM dispatch WHERE tenant = $1 AND about = $2 AND state <> 'sending'")
-    messages += await count(
-        "DELETE FROM notification WHERE tenant = $1 AND (entity = $2 OR (state <> 'waiting'"
-        " AND happening @> jsonb_build_array(jsonb_build_object('entity', jsonb_build_object('id', $2::text)))))"
-    )
-    repairs = 0
-    for row in await connection.fetch(
-        "SELECT id, handler, event FROM failed_effect WHERE tenant = $1 AND event -> 'entity' ->> 'id' = $2",
-        tenant, part.entity,
-    ):  # fmt: skip
-        event = msgspec.json.decode(row["event"])
-        for place in (event.get("entity") or {}).get("attrs", {}), event.get("before") or {}:
-            for key in keys:
-                place.pop(key, None)
-        await connection.execute(
-            "UPDATE failed_effect SET event = $4::text::jsonb WHERE tenant = $1 AND id = $2 AND handler = $3",
-            tenant, row["id"], row["handler"], _text(event),
-        )  # fmt: skip
-        repairs += 1
-    corrected = await count(
-        "UPDATE correction SET was = '[]', number = CASE kind WHEN 'value' THEN number END,"
-        " text = CASE kind WHEN 'value' THEN text END WHERE tenant = $1 AND entity = $2"
-        " AND attribute = ANY($3::text[]) AND was <> '[]'",
-        list(part.fields),
-    )
-    return {"history": history, "outbox": outbox, "messages": messages, "repairs": repairs + corrected}
-
-
-async def _is_clean(connection: Connection, one: Erasure) -> bool:
-    """Whether no copy is left that a process holds in its hands."""
-    left = await connection.fetchval(
-        "SELECT EXISTS (SELECT 1 FROM dispatch WHERE tenant = $1 AND about = ANY($2::text[]))"
-        " OR EXISTS (SELECT 1 FROM outbox WHERE tenant = $1 AND entity = ANY($2) AND kind <> 'event')"
-        " OR EXISTS (SELECT 1 FROM notice WHERE tenant = $1 AND about = ANY($2))",
-        one.tenant, [p.entity for p in one.parts],
-    )  # fmt: skip
-    return not left
+def _together(present: Sequence[Part], aside: Sequence[Part]) -> tuple[Part, ...]:
+    """Parts of the same record are one."""
+    found: dict[str, Part] = {}
+    for part in (*present, *aside):
+        known = found.get(part.entity)
+        if known is not None:
+            fields = tuple(dict.fromkeys((*known.fields, *part.fields)))
+            part = msgspec.structs.replace(known, fields=fields, whole=known.whole or part.whole)
+        found[part.entity] = part
+    return tuple(found.values())
 
 
 def _erasure(row: Any) -> Erasure:
@@ -496,16 +436,12 @@ def _erasure(row: Any) -> Erasure:
         reference=row["reference"], parts=msgspec.json.decode(row["plan"], type=tuple[Part, ...]),
         files=msgspec.json.decode(row["files"], type=tuple[str, ...]), decided_by=row["decided_by"],
         decided_at=row["decided_at"], state=row["state"], effect=msgspec.json.decode(row["effect"], type=Effect),
-        done_at=row["done_at"],
+        done_at=row["done_at"], found=msgspec.json.decode(row["found"], type=tuple[Trace, ...]),
     )  # fmt: skip
 
 
 def _add(effect: Effect, more: Mapping[str, int]) -> Effect:
     return msgspec.structs.replace(effect, **{name: getattr(effect, name) + n for name, n in more.items()})
-
-
-def _is_hash(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 64 and all(c in "0123456789abcdef" for c in value)
 
 
 def _text(value: object) -> str:

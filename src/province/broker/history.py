@@ -58,13 +58,34 @@ class Values:
     kinds: Mapping[str, Kind]
 
 
-_INSTANCES = """
-FROM attribute_history h LEFT JOIN history_correction c ON c.tenant = h.tenant AND c.entity = h.entity AND c.seq = h.seq
-WHERE h.tenant = $1 AND h.entity = $2 AND ($3::text[] = '{}' OR split_part(h.attr, ' ', 1) = ANY($3))
-    AND ($4::timestamptz IS NULL OR h.at >= $4) AND ($5::timestamptz IS NULL OR h.at < $5)
-    AND (c.seq IS NULL OR c.attribute IS NOT NULL)
-"""
-"""An instance that was withdrawn leaves no trace; the row that tells of a removal has no attribute of its own."""
+def _shown(seq: str, attr: str) -> str:
+    """An instance that was withdrawn leaves no trace; the row that tells of a removal has no attribute of its own."""
+    return f"""
+    LEFT JOIN history_correction c ON c.tenant = h.tenant AND c.entity = h.entity AND c.seq = {seq}
+    WHERE h.tenant = $1 AND h.entity = $2 AND (cardinality($3::text[]) = 0 OR split_part({attr}, ' ', 1) = ANY($3))
+        AND ($4::timestamptz IS NULL OR h.at >= $4) AND ($5::timestamptz IS NULL OR h.at < $5)
+        AND (c.seq IS NULL OR c.attribute IS NOT NULL)"""
+
+
+_SEQ = "h.seq * 1024 + one.ordinality - 1"
+_OF_CHANGES = f"""
+    SELECT one.value ->> 0 AS attr, CASE WHEN c.seq IS NULL THEN nullif(one.value -> 1, 'null') ELSE c.attribute END
+        AS attribute, h.at, h.actor, h.version, {_SEQ} AS seq
+    FROM change_history h CROSS JOIN LATERAL jsonb_array_elements(h.attrs) WITH ORDINALITY AS one
+    {_shown(_SEQ, "one.value ->> 0")} AND one.value <> 'null'
+"""  # noqa: S608 - constants
+_OF_ROWS = f"""
+    SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at, h.actor,
+        h.version, h.seq FROM attribute_history h
+    {_shown("h.seq", "h.attr")}
+"""  # noqa: S608 - constants
+_INSTANCES = f"SELECT * FROM ({_OF_ROWS} UNION ALL {_OF_CHANGES}) AS i ORDER BY seq"  # noqa: S608
+"""As the view attribute_instance, with corrections laid over."""
+_NEWEST = (  # each by the order of its primary key, so that the newest of a long history are found without all of it
+    f"SELECT * FROM (({_OF_ROWS} ORDER BY h.seq DESC LIMIT $6) UNION ALL"  # noqa: S608 - constants
+    f" ({_OF_CHANGES} ORDER BY h.seq DESC, one.ordinality DESC LIMIT $6)) AS i"
+    " ORDER BY seq DESC LIMIT $6"
+)
 
 
 async def read_instances(
@@ -81,16 +102,7 @@ async def read_instances(
 
     keys: attribute names; empty for all.
     """
-    found = await connection.fetch(
-        "SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at, h.actor,"
-        f" h.version, h.seq {_INSTANCES} ORDER BY h.seq DESC LIMIT $6",
-        tenant,
-        entity,
-        list(keys),
-        start,
-        end,
-        limit,
-    )
+    found = await connection.fetch(_NEWEST, tenant, entity, list(keys), start, end, limit)
     return tuple(
         Instance(
             key=row["attr"],
@@ -127,13 +139,9 @@ async def read_values(
     written = time_property == "modifiedAt"
     bounds = (start, end) if written else (None, None)
     async with connection.transaction(readonly=True):
-        cursor = await connection.cursor(
-            "SELECT h.attr, CASE WHEN c.seq IS NULL THEN h.attribute ELSE c.attribute END AS attribute, h.at"
-            f" {_INSTANCES} ORDER BY h.seq",
-            tenant, entity, list(keys), *bounds,
-        )  # fmt: skip
+        cursor = await connection.cursor(_INSTANCES, tenant, entity, list(keys), *bounds)
         while rows := await cursor.fetch(_AT_ONCE):
-            for key, text, at in rows:
+            for key, text, at, *_ in rows:
                 name, dataset = split_key(key)
                 if key in (SCOPE, EXPIRY) or (since is not None and at < since) or not admits(name, dataset):
                     continue

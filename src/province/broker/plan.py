@@ -267,18 +267,18 @@ def _same(a: Attribute, b: Attribute) -> bool:
     )
 
 
+_SEARCHED = ("name", "title", "description", "alternateName")
+
+
 def words_of(entity: Entity, entity_type: EntityType | None) -> str | None:
     """Folded text that the search index holds."""
     parts = [_plain(entity.attrs[n].value) for n in searched(entity_type) if n in entity.attrs]
     return fold(" ".join(p for p in parts if p))[:20_000] or None
 
 
-def searched(entity_type: EntityType | None) -> list[str]:
+def searched(entity_type: EntityType | None) -> tuple[str, ...]:
     """Fields whose words are found: those marked `search`; for undeclared types names and descriptions."""
-    if entity_type is None:
-        return ["name", "title", "description", "alternateName"]
-    marked = (s for s in entity_type.fields.values() if s.field.search)
-    return [s.name for s in marked if not (s.field.personal or s.field.concealed)]
+    return _SEARCHED if entity_type is None else entity_type.searched
 
 
 def _plain(value: Any) -> str:

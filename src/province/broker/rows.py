@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from province.broker.plan import Step, bounds_of, keys_of, sort_key_of, words_of
 from province.broker.write import Write
 from province.identity import commitment
 from province.model.change import Changed
-from province.model.entity import SCOPE, Attribute, Entity
+from province.model.entity import SCOPE, Attribute, Entity, split_key
 from province.model.schema import EntityType
 
 replace = msgspec.structs.replace
@@ -122,16 +122,14 @@ async def store(
             " (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]))",
             *_transpose(gone, 4),
         )
-    bound = [_bind(one) for _, one in effective]
     if effective or any(w.messages for w, _ in accepted):
         await connection.execute(
             _STORE,
             *_columns([n.after for n in net if n.after is not None and n.before is None], types),
             *_columns([n.after for n in net if n.after is not None and n.before is not None], types),
             *_transpose(keys, 5),
-            *_transpose(_history(effective, bound, now), 8),
-            *_transpose(_outbox(accepted), 8),
-            *_transpose(_audit(effective, bound), 10),
+            *_transpose(_changes(accepted, types, now), len(_CHANGE)),
+            *_transpose(_messages(accepted), len(_MESSAGE)),
             now,
         )
     keyed = [(w.actor.tenant, w.key, encode(changed(steps))) for w, steps in accepted if w.key]
@@ -176,9 +174,8 @@ _KINDS = {
 }
 _ENTITY = [_KINDS[k] for k in "ttttjtttnwwttt"]
 _KEY = [_KINDS[k] for k in "ttttt"]
-_HISTORY = [_KINDS[k] for k in "ttnttjtb"]
-_OUTBOX = [_KINDS[k] for k in "tttttjit"]
-_AUDIT = [_KINDS[k] for k in "tttttttttj"]
+_CHANGE = [_KINDS[k] for k in "tttntbjtjitjtttt"]
+_MESSAGE = [_KINDS[k] for k in "ttttjit"]
 
 
 def _unnest(first: int, kinds: Sequence[str]) -> str:
@@ -206,15 +203,24 @@ WITH inserted AS (
     FROM ({_states(15)}) AS n WHERE e.tenant = n.tenant AND e.id = n.id
 ), keyed AS (
     INSERT INTO entity_key (tenant, type, key, value, entity) SELECT * FROM {_unnest(29, _KEY)}
+), changes AS (
+    SELECT * FROM {_unnest(34, _CHANGE)} AS c (tenant, entity, type, version, actor, salt, attrs, event, payload, depth,
+        action, detail, kind, purpose, request, address)
 ), told AS (
-    INSERT INTO attribute_history (tenant, entity, version, attr, type, attribute, actor, salt, at)
-    SELECT *, $60::timestamptz FROM {_unnest(34, _HISTORY)}
+    INSERT INTO change_history (tenant, entity, version, type, at, actor, salt, attrs)
+    SELECT tenant, entity, version, type, $57::timestamptz, actor, salt, attrs FROM changes WHERE attrs IS NOT NULL
 ), sent AS (
     INSERT INTO outbox (tenant, kind, name, entity, type, payload, depth, actor, at, id)
-    SELECT *, $60, gen_random_uuid() FROM {_unnest(42, _OUTBOX)}
+    SELECT *, $57, gen_random_uuid() FROM (
+        SELECT tenant, 'event', event, entity, type, payload, depth, actor FROM changes WHERE event IS NOT NULL
+        UNION ALL
+        SELECT tenant, kind, name, entity, NULL, payload, depth, actor
+        FROM {_unnest(50, _MESSAGE)} AS m (tenant, kind, name, entity, payload, depth, actor)
+    ) AS o
 )
 INSERT INTO audit (tenant, actor, kind, action, entity, type, purpose, request, address, detail, at)
-SELECT *, $60 FROM {_unnest(50, _AUDIT)}
+SELECT tenant, actor, kind, action, entity, type, purpose, request, address, detail, $57
+FROM changes WHERE action IS NOT NULL
 """  # noqa: S608 - composed of constants
 
 
@@ -270,25 +276,57 @@ def _keys(
     return gone, new
 
 
-_Bound = tuple[bytes, Mapping[str, bytes]]
-"""A salt, and the JSON of every attribute that one change wrote: what the history holds and the audit commits to."""
+def _changes(
+    accepted: Sequence[tuple[Write, list[Step]]], types: Mapping[str, EntityType], now: datetime
+) -> list[tuple[Any, ...]]:
+    """One record per change, with the values of `_CHANGE`: what goes into the history, the outbox and the audit.
 
-
-def _bind(one: Step) -> _Bound:
-    return os.urandom(commitment.SALT_BYTES), {k: commitment.text_of(a) for k, a in one.written.items()}
-
-
-def _history(effective: Sequence[tuple[Write, Step]], bound: Sequence[_Bound], now: datetime) -> list[tuple[Any, ...]]:
+    The audit has names of attributes and commitments to what was written; it never holds values. The salts stand beside
+    the values in the history. What may be erased alone has one of its own: it goes with the value.
+    """
     records: list[tuple[Any, ...]] = []
-    for (write, one), (salt, texts) in zip(effective, bound, strict=True):
-        values: list[tuple[str, str | None]] = [(k, encode(a)) for k, a in one.past]
-        values += [(k, None if a is None else texts[k].decode()) for k, a in one.written.items()]
-        values += [(k, None if a is None else encode(a)) for k, a in _scopes(one, now)]
-        records.extend(
-            (write.actor.tenant, one.entity.id, one.version, key, one.entity.type, text, write.actor.id, salt)
-            for key, text in values
-        )
+    for write, steps in accepted:
+        actor = write.actor
+        for one in steps:
+            if one.skipped:
+                continue
+            entity, version, salt = one.entity, one.version, os.urandom(commitment.SALT_BYTES)
+            guarded = _guarded(entity, types)
+            told: list[Any] = [(k, a) for k, a in one.past]
+            commitments: list[str] = []
+            for key, attribute in one.written.items():
+                text = commitment.text_of(attribute)
+                own = os.urandom(commitment.SALT_BYTES) if guarded and split_key(key)[0] in guarded else None
+                told.append((key, msgspec.Raw(text)) if own is None else (key, msgspec.Raw(text), own.hex()))
+                exact = attribute is None or (type(attribute.value) in _EXACT and not attribute.meta)
+                commitments.append(commitment.commit(own or salt, key, text, numbers=not exact))
+            told += _scopes(one, now)
+            names = list(one.written)
+            detail = encode({"attrs": names, "version": version, "commitments": commitments})
+            parts: list[str | None] = [encode(told[i : i + _AT_MOST]) for i in range(0, len(told), _AT_MOST)] or [None]
+            records.append((
+                actor.tenant, entity.id, entity.type, version, actor.id, salt, parts[0], one.event,
+                encode(_payload(one, names)), write.depth, write.action or one.event, detail, actor.kind, actor.purpose,
+                actor.request, actor.address,
+            ))  # fmt: skip
+            records.extend(
+                (actor.tenant, entity.id, entity.type, version, actor.id, salt, part, *(None,) * 9)
+                for part in parts[1:]
+            )
     return records
+
+
+def _guarded(entity: Entity, types: Mapping[str, EntityType]) -> Collection[str]:
+    """Names of the attributes that may be erased alone, as any type of the entity says."""
+    if len(entity.types) == 1:
+        kind = types.get(entity.type)
+        return kind.guarded if kind is not None else ()
+    return frozenset().union(*(types[t].guarded for t in entity.types if t in types))
+
+
+_AT_MOST = 1_000
+"""Instances in one row of the history."""
+_EXACT = frozenset((str, bool, int, type(None)))
 
 
 def _scopes(one: Step, now: datetime) -> list[tuple[str, Attribute | None]]:
@@ -300,44 +338,30 @@ def _scopes(one: Step, now: datetime) -> list[tuple[str, Attribute | None]]:
     return [(SCOPE, Attribute(value=list(after), created_at=now, modified_at=now) if after else None)]
 
 
-def _outbox(accepted: Sequence[tuple[Write, list[Step]]]) -> list[tuple[Any, ...]]:
-    records: list[tuple[Any, ...]] = []
-    for write, steps in accepted:
-        actor = write.actor
-        for one in steps:
-            if one.skipped:
-                continue
-            before = one.before.attrs if one.before else {}
-            payload: dict[str, Any] = {
-                "version": one.version,
-                "changed": list(one.written),
-                "was": {k: before[k] for k in one.written if k in before},
-                "agency": one.entity.agency,
-                "created": one.before is None,
-                "deleted": one.after is None,
-            }
-            if one.after is None:  # nothing else tells what it was
-                gone = one.entity
-                payload |= {"types": gone.types, "scope": gone.scope, "area": gone.area, "createdAt": gone.created_at,
-                            "modifiedAt": gone.modified_at}  # fmt: skip
-            records.append((actor.tenant, "event", one.event, one.entity.id, one.entity.type, encode(payload),
-                            write.depth, actor.id))  # fmt: skip
-        records.extend(
-            (actor.tenant, m.kind, m.name, m.entity, None, encode(m.payload), write.depth, actor.id)
-            for m in write.messages
-        )
-    return records
+def _payload(one: Step, names: Sequence[str]) -> dict[str, Any]:
+    """What an event says."""
+    before = one.before.attrs if one.before else {}
+    payload: dict[str, Any] = {
+        "version": one.version,
+        "changed": names,
+        "was": {k: before[k] for k in names if k in before},
+        "agency": one.entity.agency,
+        "created": one.before is None,
+        "deleted": one.after is None,
+    }
+    if one.after is None:  # nothing else tells what it was
+        gone = one.entity
+        payload |= {"types": gone.types, "scope": gone.scope, "area": gone.area, "createdAt": gone.created_at,
+                    "modifiedAt": gone.modified_at}  # fmt: skip
+    return payload
 
 
-def _audit(effective: Sequence[tuple[Write, Step]], bound: Sequence[_Bound]) -> list[tuple[Any, ...]]:
-    """One row per change: names of attributes and commitments to what was written. An audit never holds values."""
+def _messages(accepted: Sequence[tuple[Write, list[Step]]]) -> list[tuple[Any, ...]]:
     return [
-        (write.actor.tenant, write.actor.id, write.actor.kind, write.action or one.event, one.change.id,
-         one.entity.type, write.actor.purpose, write.actor.request, write.actor.address,
-         encode({"attrs": list(one.written), "version": one.version,
-                 "commitments": [commitment.commit(salt, k, text) for k, text in texts.items()]}))
-        for (write, one), (salt, texts) in zip(effective, bound, strict=True)
-    ]  # fmt: skip
+        (w.actor.tenant, m.kind, m.name, m.entity, encode(m.payload), w.depth, w.actor.id)
+        for w, _ in accepted
+        for m in w.messages
+    ]
 
 
 @dataclass(frozen=True, slots=True)

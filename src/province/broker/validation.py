@@ -48,7 +48,7 @@ def conform(entity_type: EntityType | None, attrs: Mapping[str, Attribute | None
 
 def check_required(entity_type: EntityType, attrs: Mapping[str, Attribute]) -> None:
     """Raises: InvalidInput naming every required field that is absent."""
-    missing = [s.name for s in entity_type.fields.values() if s.required and s.name not in attrs]
+    missing = [name for name in entity_type.required if name not in attrs]
     if missing:
         raise InvalidInput(f"{entity_type.name} needs {', '.join(missing)}.", field=missing[0], remedy="Add it.")
 

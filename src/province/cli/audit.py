@@ -21,6 +21,12 @@ EXIT_BROKEN = 1
 _SHOWN = 20
 
 
+def _place(ctx: click.Context, option: click.Parameter, given: str) -> str:
+    if given and not given.startswith("s3://") and not Path(given).is_dir():
+        raise click.BadParameter(f"directory {given!r} does not exist.", ctx, option)
+    return given
+
+
 def add_audit(group: click.Group, operations: Callable[[click.Context], Operations]) -> None:
     """Add the subcommands."""
 
@@ -30,12 +36,12 @@ def add_audit(group: click.Group, operations: Callable[[click.Context], Operatio
 
     @audit.command()
     @click.option("--from", "since", metavar="DAY|BLOCK", help="Begin at a day (YYYY-MM-DD) or a block's number.")
-    @click.option("--heads", type=click.Path(exists=True, file_okay=False, path_type=Path),
-                  help="Folder of exported heads; give the copy that is kept off this machine.")  # fmt: skip
+    @click.option("--heads", default="", metavar="FOLDER|URL", callback=_place,
+                  help="Folder or s3:// URL of exported heads; give the copy that is off this machine.")  # fmt: skip
     @click.option("--values", is_flag=True, help="Compare the history of all records with what was sealed of it too.")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @click.pass_context
-    def verify(ctx: click.Context, since: str | None, heads: Path | None, values: bool, as_json: bool) -> None:
+    def verify(ctx: click.Context, since: str | None, heads: str, values: bool, as_json: bool) -> None:
         """Look for a changed, removed, inserted, reordered or truncated row. Exit code 1 when there is one.
 
         Works on the database while the server runs. The first bad row stands first.

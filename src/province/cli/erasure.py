@@ -22,6 +22,8 @@ _WHERE: Final = {
     "readings": "readings in the lake (files within a day)",
     "files": "files on disk",
     "repairs": "copies among failed effects",
+    "copies": "files of imports, and refused rows of them",
+    "jobs": "arguments of jobs in the queue",
 }
 
 
@@ -65,6 +67,14 @@ def _tell(found: dict[str, Any]) -> None:
     for name, text in _WHERE.items():
         click.echo(f"{found['effect'][name]:>8}  {text}")
     click.echo("          backups made before now: until the site removes them")
+    traces = found["traces"]
+    for one in traces["found"]:
+        place = " ".join(p for p in (one["where"], one["entity"], one["field"]) if p)
+        click.echo(f"LOOK AT   {place}: {', '.join(one['kinds']) or 'the record'} ({one['count']})")
+    if traces["hidden"]:
+        click.echo(f"LOOK AT   {traces['hidden']} more in records that you may not read")
+    for one in traces["unsearched"]:
+        click.echo(f"UNKNOWN   not searched: {one}")
 
 
 def _wait(client: Client, made: dict[str, Any]) -> dict[str, Any]:

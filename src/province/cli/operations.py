@@ -50,7 +50,7 @@ class Operations(Protocol):
         """Rotate the master key; returns how many secrets were encrypted anew."""
         ...
 
-    def verify_audit(self, heads: Path | None, since: date | int | None, *, values: bool) -> Report:
+    def verify_audit(self, heads: str, since: date | int | None, *, values: bool) -> Report:
         """Check the sealed audit against exported heads (None: this installation's), and the values of the history."""
         ...
 

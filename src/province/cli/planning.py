@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from province.cli.client import Client
 from province.errors import InvalidInput, NotFound, ProvinceError, Unavailable, Unsupported
+from province.model import money
 from province.model.unit import lookup
 
 EXIT_PARTIAL: Final = 4
@@ -23,11 +23,6 @@ EXIT_PARTIAL: Final = 4
 EXIT_FAILED: Final = 1
 _POLL_S: Final = 0.5
 _PATIENCE_S: Final = 120.0
-_BUDGET: Final = re.compile(r"\s*([\d.,]+(?:e\d+)?)\s*(.*?)\s*", re.IGNORECASE)
-_MONEY: Final[Mapping[str, float]] = {
-    "": 1.0, "vnd": 1.0, "đ": 1.0, "đồng": 1.0, "dong": 1.0, "triệu": 1e6, "trieu": 1e6, "million": 1e6, "m": 1e6,
-    "tỷ": 1e9, "tỉ": 1e9, "ty": 1e9, "ti": 1e9, "billion": 1e9, "bn": 1e9,
-}  # fmt: skip
 _SITES: Final = ("sites", "site", "trạm", "tram")
 _DONE: Final = ("computed", "failed", "cancelled")
 
@@ -105,7 +100,7 @@ def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -
                 if path is not None:
                     run.attach(study, layer, path, crs)
             for name, value, own in given:
-                run.assume(study, name, _amount(value) if own == "VND" else value, own, source)
+                run.assume(study, name, money.read_sum(value, field="--price") if own == "VND" else value, own, source)
             run.start(study)
         ctx.exit(run.carry(study, out))
 
@@ -138,31 +133,10 @@ _FILE: Final = _File(exists=True, dir_okay=False, path_type=Path)
 
 def read_budget(text: str) -> tuple[float, str]:
     """(amount, VND or C62) of what people write. Raises: InvalidInput."""
-    found = _BUDGET.fullmatch(text)
-    word = found[2].casefold() if found else None
-    if found is not None and word in _SITES:
-        return _digits(found[1], "--budget"), "C62"
-    return _amount(text, "--budget"), "VND"
-
-
-def _amount(text: str, field: str = "--price") -> float:
-    """Đồng of what people write: `60 tỷ`, `900 triệu`, `60e9`, `60.000.000.000`. Raises: InvalidInput."""
-    found = _BUDGET.fullmatch(text)
-    if found is None or found[2].casefold() not in _MONEY:
-        raise InvalidInput(
-            f"{text[:40]!r} is no sum of money.", field=field, remedy='Write it as "60 tỷ", "900 triệu" or 60e9.'
-        )
-    return _digits(found[1], field) * _MONEY[found[2].casefold()]
-
-
-def _digits(text: str, field: str) -> float:
-    plain = text
-    if re.fullmatch(r"\d{1,3}([.,])\d{3}(\1\d{3})+|\d{1,3}\.\d{3}\.\d{3}.*", text):
-        plain = re.sub(r"[.,]", "", text)
-    try:
-        return float(plain.replace(",", "."))
-    except ValueError:
-        raise InvalidInput(f"{text[:40]!r} is no number.", field=field, remedy="Write it as 60 or 60,5.") from None
+    amount, word = money.split(text)
+    if word in _SITES:
+        return money.read_number(amount, field="--budget"), "C62"
+    return money.read_sum(text, field="--budget"), "VND"
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -31,6 +31,7 @@ from province.pack import Action, Notice
 from province.vocab.area import LOCAL
 
 ALERT: Final = "Alert"
+STUDY: Final = "Study"
 INCIDENTS: Final = ("Incident", "IncidentTask")
 HISTORY: Final = 200
 CHOICES: Final = 25
@@ -75,6 +76,8 @@ async def entity(visit: Visit) -> Response:
     if found.type in INCIDENTS and visit.session is not None and "whole" not in visit.request.query_params:
         whose = found.id if found.type == "Incident" else found.value("incident")
         return visit.see(f"/incidents/{whose}")  # where everything about it is done
+    if found.type == STUDY and visit.session is not None and "whole" not in visit.request.query_params:
+        return visit.see(f"/studies/{found.id}")
     return await render(visit, found)
 
 

@@ -16,6 +16,7 @@ from province.console.display import entity_href, title_of
 from province.console.inspecting import Inspecting
 from province.console.language import mark
 from province.console.lists import names_of
+from province.console.protection import consent_purposes
 from province.console.signin import problem
 from province.console.visit import Visit
 from province.errors import Conflict, InvalidInput, NotFound, Unsupported
@@ -70,6 +71,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "erasure.done": mark("carried out an erasure"),
     "consent.given": mark("gave a consent"),
     "consent.withdrawn": mark("withdrew a consent"),
+    "consent.settled": mark("carried out the withdrawal of a consent"),
+    "consent.other_ground": mark("named another ground than consent"),
     "retention.declared": mark("declared how long readings are kept"),
 }
 """Words for the audit's actions; a pack's own (`report.resolve`, `report.resolved`) have the words of their pack."""
@@ -147,7 +150,9 @@ async def mine(visit: Visit) -> Response:
     # People learn which office looked and what for; the names of officials are for inspectors.
     looks = [_row(visit, e, agencies.get(e.agency or "", e.agency or "") or e.name or e.kind) for e in found.looks]
     given = await visit.services.protecting.consents(visit.actor) if visit.services.protecting else ()
-    return visit.page("my_data.html", {"records": records, "looks": looks, "consents": given})
+    return visit.page(
+        "my_data.html", {"records": records, "looks": looks, "consents": given, "purposes": consent_purposes(visit)}
+    )
 
 
 async def explain(visit: Visit) -> Response:

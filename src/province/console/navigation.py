@@ -57,6 +57,8 @@ def entries(services: Services, actor: Actor, path: str) -> list[Entry]:
             found.append(("/alerts", mark("Alerts"), "", "alert"))
     if person and "Incident" in services.broker.types and services.may(actor, "incident.read"):
         found.append(("/centres", mark("Operations centre"), "", "overview"))
+    if person and services.studies is not None and services.may(actor, "study.read"):
+        found.append(("/studies", mark("Planning studies"), "", "plan"))
     if person:
         found += registers(services, actor)
         operations = mark("Operations")

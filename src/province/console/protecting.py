@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from province.broker.consents import Consent
 from province.broker.erasure import Erasure, Preview
+from province.broker.withdrawals import SetAside
 from province.model.actor import Actor
 
 
@@ -21,6 +22,13 @@ class Protecting:
     erasures: Callable[[Actor], Awaitable[Sequence[Erasure]]]
     consents: Callable[[Actor], Awaitable[Sequence[Consent]]]
     """One's own."""
-    give: Callable[[Actor, str], Awaitable[Consent]]
-    """(actor, purpose). Raises: Conflict, InvalidInput."""
+    give: Callable[[Actor, str, str], Awaitable[Consent]]
+    """(actor, purpose, type of the records that rest on it or ""). Raises: Conflict, InvalidInput."""
     withdraw: Callable[[Actor, int], Awaitable[Consent]]
+    """It starts at once what the ground says."""
+    aside: Callable[[Actor], Awaitable[Sequence[SetAside]]]
+    """What was set aside when a consent was withdrawn: what waits first. Raises: NotAllowed."""
+    confirm: Callable[[Actor, str], Awaitable[Erasure]]
+    """(actor, id) → the erasure of what was set aside. Raises: NotFound, NotAllowed, Conflict."""
+    give_back: Callable[[Actor, str, str], Awaitable[SetAside]]
+    """(actor, id, the other ground). Raises: as `confirm`, InvalidInput."""

@@ -44,6 +44,22 @@ STORES: Final[Mapping[str, str]] = {
     "readings": mark("readings in the lake"),
     "files": mark("files on disk"),
     "repairs": mark("copies among failed effects"),
+    "copies": mark("files of imports, and refused rows of them"),
+    "jobs": mark("arguments of jobs in the queue"),
+}
+
+
+FOUND: Final[Mapping[str, str]] = {
+    "text": mark("in a text"),
+    "import": mark("in the file of an import"),
+    "refused": mark("among refused rows of an import"),
+    "job": mark("in the queue of jobs"),
+}
+KINDS: Final[Mapping[str, str]] = {
+    "name": mark("name"),
+    "phone": mark("telephone"),
+    "mail": mark("mail address"),
+    "other": mark("another personal text"),
 }
 
 
@@ -97,7 +113,7 @@ async def consents(visit: Visit) -> Response:
             raise NotFound("there is no such consent.", field="consent")
         await service.withdraw(visit.actor, int(number))
     else:
-        await service.give(visit.actor, visit.text("purpose"))
+        await service.give(visit.actor, visit.text("purpose"), visit.text("type"))
     return visit.see("/my-data")
 
 
@@ -109,6 +125,12 @@ async def erasures(visit: Visit) -> Response:
     if visit.form is not None:
         given = {name: visit.text(name) for name in given}
         try:
+            if visit.text("step") == "confirm":
+                await service.confirm(visit.actor, visit.text("aside"))
+                return visit.see(ERASURES, done="erasure")
+            if visit.text("step") == "return":
+                await service.give_back(visit.actor, visit.text("aside"), visit.text("reason"))
+                return visit.see(ERASURES, done="returned")
             if visit.text("step") == "erase":
                 await service.decide(visit.actor, given["subject"], given["ground"], given["reference"])
                 return visit.see(ERASURES, done="erasure")
@@ -116,10 +138,15 @@ async def erasures(visit: Visit) -> Response:
         except (NotFound, InvalidInput, Conflict) as error:
             wrong, status = problem(visit, error), visit.services.status(error)
     types = visit.services.broker.types
-    listed = await service.erasures(visit.actor)
-    names = await visit.services.people(visit.actor, [e.decided_by for e in listed])
+    listed, aside = await service.erasures(visit.actor), await service.aside(visit.actor)
+    deciders = [e.decided_by for e in listed] + [a.decided_by for a in aside if a.decided_by]
+    names = await visit.services.people(visit.actor, deciders)
     values = {
         "listed": listed,
+        "waiting": [a for a in aside if a.state == "waiting"],
+        "returned": [a for a in aside if a.state == "returned"],
+        "where": lambda trace: visit.words(FOUND[trace.where]),
+        "kinds": lambda trace: ", ".join(visit.words(KINDS[k]) for k in trace.kinds),
         "found": found,
         "effects": lambda effect: _told(visit, effect),
         "given": given,
@@ -128,16 +155,25 @@ async def erasures(visit: Visit) -> Response:
         "reason": lambda name: visit.words(REASONS.get(name, name)),
         "who": lambda id: names.get(id, id),
         "href": entity_href,
-        "fields": lambda part: [
-            visit.words.label(types[part.type].fields[f].field.label)
-            if part.type in types and f in types[part.type].fields else f
-            for f in part.fields
-        ],
-        "type": lambda part: visit.words.label(types[part.type].info.label) if part.type in types else part.type,
+        "fields": lambda part: [_field(visit, part.type, f) for f in part.fields],
+        "field": lambda trace: _field(visit, trace.type, trace.field),
+        "type_name": lambda name: visit.words.label(types[name].info.label) if name in types else name,
         "done": visit.request.query_params.get("done", ""),
         "may_decide": visit.services.may(visit.actor, "erasure.create"),
     }  # fmt: skip
     return visit.page("erasures.html", values, status=status)
+
+
+def _field(visit: Visit, type: str, name: str) -> str:
+    kind = visit.services.broker.types.get(type)
+    return visit.words.label(kind.fields[name].field.label) if kind is not None and name in kind.fields else name
+
+
+def consent_purposes(visit: Visit) -> list[tuple[str, str]]:
+    """(type, purpose) of what is held on consent alone today."""
+    day = civil_day(now())
+    declared = [(k, k.processing_on(day)) for k in visit.services.broker.types.values()]
+    return [(k.name, visit.words.label(p.purpose)) for k, p in declared if p is not None and p.ground == "consent"]
 
 
 def _told(visit: Visit, effect: Effect) -> list[tuple[str, int]]:

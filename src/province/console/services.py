@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
+from province.adapters.studies.service import Studies
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.broker.boards import Indexed
@@ -362,6 +363,8 @@ class Services:
     """None: an installation without erasure and consent."""
     imports: Imports | None = None
     exports: Exports | None = None
+    studies: Studies | None = None
+    """None: an installation without planning studies."""
     annex: Annex | None = None
     """None: the plan is not installed, and strangers begin at the sign-in page."""
     land: Land | None = None

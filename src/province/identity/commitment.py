@@ -29,9 +29,9 @@ def text_of(value: object) -> bytes:
     return _sorted(value)
 
 
-def commit(salt: bytes, name: str, text: bytes) -> str:
-    """The commitment to an attribute. text: from `text_of`."""
-    return _digest(salt, name, _plain(text) if _LOSES.search(text) else text)
+def commit(salt: bytes, name: str, text: bytes, *, numbers: bool = True) -> str:
+    """The commitment to an attribute. text: from `text_of`.  numbers: False when it surely holds no fraction."""
+    return _digest(salt, name, _plain(text) if numbers and _LOSES.search(text) else text)
 
 
 def holds(commitment: str, salt: bytes, name: str, stored: str) -> bool:

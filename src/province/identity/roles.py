@@ -210,6 +210,17 @@ async def grants_of(conn: Connection, tenant: str, account: str) -> tuple[Grant,
     return await reach.expand(conn, tenant, given)
 
 
+async def holders(conn: Connection, tenant: str, permission: str) -> list[str]:
+    """Accounts that hold a permission everywhere today, sorted."""
+    rows = await conn.fetch(
+        "SELECT DISTINCT g.account::text AS id, r.permissions FROM grant_ g JOIN role r ON r.tenant = g.tenant"
+        " AND r.name = g.role JOIN account a ON a.tenant = g.tenant AND a.id = g.account WHERE g.tenant = $1"
+        " AND g.valid @> now() AND g.agency IS NULL AND g.areas = '{}' AND a.disabled_at IS NULL ORDER BY 1",
+        tenant,
+    )
+    return list(dict.fromkeys(r["id"] for r in rows if any(policy.matches(p, permission) for p in r["permissions"])))
+
+
 async def granted(conn: Connection, actor: Actor, account: str) -> tuple[Granted, ...]:
     """All grants of an account, past and future ones too. One's own are always seen."""
     if account != actor.id:

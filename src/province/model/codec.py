@@ -71,6 +71,7 @@ _OUTPUT = frozenset(
 )  # fmt: skip
 """Members that no attribute brings: of notifications (4.5.2), and of proofs, which are not offered (4.5.2.3)."""
 _PLACES = frozenset(("location", "observationSpace", "operationSpace"))
+_SCALARS = frozenset((str, int, float, bool))
 _UNIT = re.compile(r"\S{1,32}")
 _SCOPE = re.compile(r"/?[^\W\d_]\w*(/[^\W\d_]\w*)*")
 
@@ -228,6 +229,10 @@ def read_attribute(name: str, value: Json, reading: Reading, field: str) -> Attr
     reading.seen(field)
     if not isinstance(value, dict):
         return Attribute(value=_read_value("Property", value, reading, field))
+    if len(value) == 2 and value.get("type") == "Property" and name not in _PLACES:  # nearly every attribute
+        plain = value.get("value")
+        if type(plain) in _SCALARS and plain != NULL:
+            return Attribute(value=plain)
     if not is_attribute(value):
         kind: Kind = "GeoProperty" if is_geometry(value) else "Property"
         return Attribute(type=kind, value=_read_value(kind, value, reading, field))

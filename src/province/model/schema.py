@@ -129,6 +129,14 @@ class EntityType:
     fields: Mapping[str, FieldSpec]
     record: type[Record]
     observed: tuple[FieldSpec, ...] = field(default=())
+    required: tuple[str, ...] = ()
+    """Names of the fields that every entity has."""
+    searched: tuple[str, ...] = ()
+    """Names of the fields whose words anybody may search."""
+    concealed: frozenset[str] = frozenset()
+    """Names of the fields that only actions write."""
+    guarded: frozenset[str] = frozenset()
+    """Names of the fields that may be erased while the rest of the entity stays."""
 
     @property
     def name(self) -> str:
@@ -190,13 +198,27 @@ def describe(record: type[Record]) -> EntityType:
             raise ConfigurationError(f"{record.__name__}: {missing!r} is no field.")
         if (processing.keep_days is None) != (not processing.after):
             raise ConfigurationError(f"{record.__name__}: a period needs `keep_days` and the field it counts from.")
+        for spec in specs.values():
+            held = spec.field.personal or spec.name in processing.also
+            if processing.ground == "consent" and spec.required and held:
+                raise ConfigurationError(
+                    f"{record.__name__}.{spec.name} rests on consent: a record must be able to be without it."
+                )
     observed = tuple(s for s in specs.values() if s.field.observed)
     for spec in observed:
         if spec.required:
             raise ConfigurationError(f"{record.__name__}.{spec.name}: an observed field needs the default None.")
         if spec.value not in ("number", "integer", "text", "boolean"):
             raise ConfigurationError(f"{record.__name__}.{spec.name}: {spec.value} cannot be observed.")
-    return EntityType(info, specs, record, observed)
+    searched = tuple(s.name for s in specs.values() if s.field.search and not (s.field.personal or s.field.concealed))
+    guarded = {s.name for s in specs.values() if s.field.personal} | {n for p in info.processing for n in p.also}
+    return EntityType(
+        info, specs, record, observed,
+        required=tuple(n for n in specs if specs[n].required),
+        searched=searched,
+        concealed=frozenset(s.name for s in specs.values() if s.field.concealed),
+        guarded=frozenset(guarded),
+    )  # fmt: skip
 
 
 def _compile(record: type[Record], name: str, hint: Any) -> FieldSpec:

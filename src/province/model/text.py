@@ -19,12 +19,23 @@ def nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+class _Folded(dict[int, str]):
+    """Letter → what is left of it. Those of the alphabets are kept once they were met."""
+
+    def __missing__(self, code: int) -> str:
+        decomposed = unicodedata.normalize("NFD", chr(code).casefold().translate(_MAPPED))
+        found = "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_MAPPED)
+        if code < 0x3000:
+            self[code] = found
+        return found
+
+
+_folded = _Folded()
+
+
 def fold(text: str) -> str:
     """Lower case without diacritics, for search: `Thủ Dầu Một` → `thu dau mot`; `Đồng` → `dong`."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFD", text.casefold().translate(_MAPPED))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_MAPPED)
+    return text.lower() if text.isascii() else text.translate(_folded)
 
 
 @lru_cache(4096)
@@ -45,14 +56,12 @@ def sort_key(text: str) -> str:
 
     Tones decide only between words of equal letters, syllable by syllable, as in TCVN 6712 and printed dictionaries.
     """
-    base: list[str] = []
-    tones: list[str] = []
-    for word in nfc(text).casefold().split():
-        tone = "0"
-        for letter in word:
-            rank, own = _weigh(letter)
-            base.append(rank)
-            tone = own or tone
-        base.append(" ")
-        tones.append(tone)
-    return "".join(base).strip() + "\x01" + "".join(tones)
+    words = [_weigh_word(word) for word in nfc(text).casefold().split()]
+    return " ".join([base for base, _ in words]).strip() + "\x01" + "".join([tone for _, tone in words])
+
+
+@lru_cache(8192)
+def _weigh_word(word: str) -> tuple[str, str]:
+    """The ranks of a word's letters, and its tone. A province's names are made of few syllables."""
+    weights = [_weigh(letter) for letter in word]
+    return "".join([rank for rank, _ in weights]), next((own for _, own in reversed(weights) if own), "0")

@@ -117,7 +117,9 @@ class Studies:
         """The dated constants that a kind of study stands on today."""
         constants = {name: self._constant(pack, name, now()) for name in kind.assumptions}
         return {
-            name: Assumed(name=name, value=c.value, unit=c.unit, source=c.source, since=c.valid_from.isoformat())
+            name: Assumed(
+                name=name, value=c.value, unit=c.unit, source=c.source.strip(), since=c.valid_from.isoformat()
+            )
             for name, c in constants.items()
             if c is not None
         }

@@ -96,8 +96,13 @@ class Folder:
 
     def chunks(self, kind: str) -> Iterator[pa.Table]:
         """What all chunks gave, in order."""
+        for _, table in self.numbered(kind):
+            yield table
+
+    def numbered(self, kind: str) -> Iterator[tuple[int, pa.Table]]:
+        """What all chunks gave, with their numbers."""
         for path in sorted((self.path / kind).glob("*.arrow")):
-            yield pa.ipc.open_stream(path.read_bytes()).read_all()
+            yield int(path.stem), pa.ipc.open_stream(path.read_bytes()).read_all()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[bool]:

@@ -127,7 +127,7 @@ async def _as_of(
     connection: Connection, row: OutboxRow, payload: Mapping[str, Any], present: Entity | None
 ) -> Entity | None:
     rows = await connection.fetch(
-        "SELECT DISTINCT ON (attr) attr, attribute FROM attribute_history"
+        "SELECT DISTINCT ON (attr) attr, attribute FROM attribute_instance"
         " WHERE tenant = $1 AND entity = $2 AND at <= $3 AND attr <> $4 ORDER BY attr, seq DESC",
         row.tenant,
         row.entity,

@@ -10,8 +10,8 @@ import numba
 ELEMENT_GAIN_DBI: Final = 8.0
 _BEAM_DEG: Final = 65.0
 _FLOOR_DB: Final = 30.0
-_LEAST_FACTOR: Final = 1e-6
-"""In the nulls of the array factor; −60 dB below the sum."""
+_LEAST_FACTOR: Final = 0.01
+"""Nulls of a column are no deeper than 20 dB below its peak: the spread of angles in the channel fills them."""
 
 
 @numba.njit(cache=True)
@@ -33,7 +33,8 @@ def sector_gain_dbi(
     from north.  mechanical_deg, electrical_deg: tilt below the horizon.  elements: in the column, each an element of
     table 7.3-1.  spacing: between them, in wavelengths.
     Mechanical tilt turns the antenna (clause 7.1.3, equations 7.1-7 and 7.1-8 with α = γ = 0); electrical tilt is a
-    phase along the column. The peak of a column is 8 dBi + 10·log10(elements). Nulls are filled at −60 dB.
+    phase along the column. The peak of a column is 8 dBi + 10·log10(elements).
+    Error: nulls are filled at −20 dB, where tables of real antennas have −15 to −30 dB.
     """
     ground = math.sqrt(east_m * east_m + north_m * north_m)
     slant = math.sqrt(ground * ground + up_m * up_m)
