@@ -182,7 +182,7 @@ def with_photos(product: Product, cookies: httpx.Cookies, seconds: float, worker
 def main(cases: int, seconds: float, rounds: int, home: Path | None, only: str) -> None:
     """Fill, measure, print."""
     rows: list[dict[str, object]] = []
-    # The example is loaded once: at a further start it would place a million cases anew, which were written without one.
+    # The example is loaded once: at a further start it would place anew a million cases that were written without one.
     example = "--no-example" if home is not None and home.exists() else "--example"
     with running_product("--no-simulate", example, kept_in=home) as product, product.signed_in() as client:
         if only != "pages":

@@ -12,14 +12,14 @@ import asyncpg
 import msgspec
 import pytest
 
-from province.broker import amendments, erasure, rows
+from province.broker import amendments, rows, scrub
 from province.broker.audit_check import check_values
 from province.broker.broker import Broker
 from province.broker.database import Connection, Pool
-from province.broker.erasure import Part
 from province.broker.history import Instance, read_instances, read_values
 from province.broker.plan import Step
 from province.broker.relay import OutboxRow
+from province.broker.subjects import Part
 from province.broker.subscriptions.happening import read_happening
 from province.broker.write import Write
 from province.errors import AlreadyExists, ProvinceError
@@ -165,11 +165,11 @@ async def test_every_reader_is_answered_as_before(broker: Broker, pool: Pool, tw
     part = Part(entity=THING, type="Thing", fields=("name", "owner_phone"))
     async with pool.acquire() as connection:
         await alike(connection, chance, times)
-        keys = [sorted(await erasure._keys(connection, t, part)) for t in (TENANT, FORMER)]
+        keys = [sorted(await scrub.keys_of(connection, t, part)) for t in (TENANT, FORMER)]
         assert keys[0] == keys[1]
         count = "SELECT count(*) FROM attribute_instance WHERE tenant = $1 AND attr = ANY($2)"
         held = [await connection.fetchval(count, t, keys[0]) for t in (TENANT, FORMER)]
-        erased = [(await erasure._scrub(connection, t, part, keys[0]))["history"] for t in (TENANT, FORMER)]
+        erased = [(await scrub.scrub(connection, t, part, keys[0]))["history"] for t in (TENANT, FORMER)]
         assert erased[0] == erased[1] == held[0] == held[1] > 0
         left = await alike(connection, chance, times)
         assert not {i.key for i in left[0]} & {"name", "name urn:ds:1", "owner_phone"}
@@ -177,7 +177,7 @@ async def test_every_reader_is_answered_as_before(broker: Broker, pool: Pool, tw
         findings, now_agree, gone = await check_values(connection)
         assert (findings, now_agree + gone) == ([], agree)
         assert gone > 0
-        assert (await erasure._scrub(connection, TENANT, part, keys[0]))["history"] == 0
+        assert (await scrub.scrub(connection, TENANT, part, keys[0]))["history"] == 0
 
 
 async def test_what_is_older_comes_first(broker: Broker, pool: Pool) -> None:
@@ -211,7 +211,7 @@ async def test_the_salt_of_a_personal_value_is_its_own_and_goes_with_it(broker: 
     assert salts["owner_phone"] not in [salt for name, salt in salts.items() if name != "owner_phone"]
     async with pool.acquire() as connection:
         part = Part(entity=lamp_id(1), type="Lamp", fields=("owner_phone",))
-        await erasure._scrub(connection, TENANT, part, ["owner_phone"])
+        await scrub.scrub(connection, TENANT, part, ["owner_phone"])
         (row,) = await connection.fetch("SELECT salt, attrs::text AS attrs FROM change_history")
     assert salts["owner_phone"].hex() not in row["attrs"]
     assert salts["owner_phone"] != row["salt"]
