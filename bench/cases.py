@@ -183,8 +183,8 @@ def main(cases: int, seconds: float, rounds: int, home: Path | None, only: str) 
     """Fill, measure, print."""
     rows: list[dict[str, object]] = []
     # The example is loaded once: at a further start it would place anew a million cases that were written without one.
-    example = () if home is not None and home.exists() else ("--example",)
-    with running_product("--no-simulate", *example, kept_in=home) as product, product.signed_in() as client:
+    example = "--no-example" if home is not None and home.exists() else "--example"
+    with running_product("--no-simulate", example, kept_in=home) as product, product.signed_in() as client:
         if only != "pages":
             rows += with_photos(product, client.cookies, seconds)
             rows += asyncio.run(incoming(product, seconds))

@@ -94,6 +94,8 @@ async def ensure_indexes(connection: Connection, types: Iterable[EntityType]) ->
                 f" (tenant, (attrs -> {_literal(spec.name)} -> 'value'), id) WHERE type = {_literal(entity_type.name)}"
             )
             created.append(name)
+    if created:  # of an expression the planner knows nothing until then, and walks through everything
+        await connection.execute("ANALYZE entity", timeout=600)
     return created
 
 
