@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from secrets import token_hex
 
 import httpx
 import pytest
@@ -41,7 +42,7 @@ def installation(
         secrets.mkdir(parents=True, mode=0o700)
         for name in ("nats-callout", "nats-service"):  # as an operator puts them there for an external server
             shutil.copy(settings.secrets / name, secrets / name)
-        product.environment = {**product.environment, **s3, "PROVINCE_AUDIT_HEADS": f"s3://{LOCKED}/audit"}
+        product.environment = {**product.environment, **s3, "PROVINCE_AUDIT_HEADS": f"s3://{LOCKED}/{token_hex(4)}"}
         product.start()
         yield product
 
@@ -69,7 +70,7 @@ def test_readings_reach_a_lake_on_s3_through_external_engines(installation: Prod
 
 
 def test_heads_of_the_audit_leave_for_a_locked_bucket(installation: Product, s3: dict[str, str]) -> None:
-    kept = HeadBucket(Bucket(f"s3://{LOCKED}/audit", s3))
+    kept = HeadBucket(Bucket(installation.environment["PROVINCE_AUDIT_HEADS"], s3))
     deadline = time.monotonic() + 60
     while not kept.heads():
         assert time.monotonic() < deadline, "no head left the database"
