@@ -46,11 +46,11 @@ WRITES = [
     r
     for r in ROUTES
     if r.method in ("POST", "PUT", "PATCH")
-    and not r.path.startswith(("/api/feeds", "/api/imports", "/api/studies", "/open311"))
+    and not r.path.startswith(("/api/feeds", "/api/imports", "/api/studies", "/api/zalo", "/open311"))
 ]
-"""Every route that takes a body of ours; what a feed reads is its pack's affair (tests/broker/test_feeds.py), what an
-import or a layer reads is any file at all (tests/exchange, tests/adapters/test_features.py), and GeoReport takes forms
-(tests/api/test_open311.py)."""
+"""Every route that takes a body of ours; what a feed reads is its pack's affair (tests/broker/test_feeds.py; Zalo's
+tests/adapters/test_zalo.py), what an import or a layer reads is any file at all (tests/exchange,
+tests/adapters/test_features.py), and GeoReport takes forms (tests/api/test_open311.py)."""
 
 
 def address(path: str) -> str:

@@ -225,6 +225,8 @@ async def test_a_full_store_acknowledges_nothing_that_it_does_not_keep(
             device = await connect_device("lamp-1", "right", settings.mqtt_port)
             for number in range(1000):
                 device.client.publish("devices/lamp-1/data", number.to_bytes(4, "big") + bytes(24_000), qos=1)
+                if number == 0:
+                    await until(lambda: len(device.acknowledged) == 1)
             await until(lambda: device.disconnected)
             assert 0 < len(device.acknowledged) < 1000, (home / "nats.log").read_text() + str(device.connected)
             stored, allowed = await server.storage()
