@@ -25,7 +25,7 @@ from province.errors import Conflict, ProvinceError, Unavailable
 from province.model.actor import Actor, system
 from province.model.change import Change
 from province.model.entity import Entity
-from province.model.query import Query, Where
+from province.model.query import Query, Where, pages
 from province.model.record import to_record
 from province.model.time import now
 from province.pack import Command, Context, Pack
@@ -162,9 +162,6 @@ class Commands:
     async def _all(self, command: Command, where: tuple[Where, ...], actor: Actor) -> list[Entity]:
         found: list[Entity] = []
         query = Query(types=(command.of.TYPE.name,), where=where, limit=_PAGE, latest=False)  # type: ignore[attr-defined]
-        while True:
-            page = await self._broker.query(query, actor)
+        async for page in pages(self._broker.query, query, actor):
             found += page.items
-            if not page.next:
-                return found
-            query = msgspec.structs.replace(query, after=page.next)
+        return found

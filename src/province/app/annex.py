@@ -27,7 +27,7 @@ from province.model.annex import AnnexView, LineView, ReportView
 from province.model.change import Change
 from province.model.goal import Measured
 from province.model.label import Label
-from province.model.query import Query
+from province.model.query import Query, pages
 from province.model.record import attributes, to_record
 from province.model.schema import Record, describe
 from province.model.time import format_instant, now
@@ -273,19 +273,16 @@ class Annex:
         )
 
     async def _all(self, kind: type[R], actor: Actor) -> Sequence[R]:
-        name = describe(kind).name
+        query = Query(types=(describe(kind).name,), limit=1000, latest=False)
         found: list[R] = []
-        after = ""
-        while True:
-            page = await self.core.broker.query(Query(types=(name,), limit=1000, after=after, latest=False), actor)
+        async for page in pages(self.core.broker.query, query, actor):
             for entity in page.items:
                 try:
                     found.append(to_record(kind, entity))
                 except ProvinceError as error:
                     # Somebody stored what does not fit: the rest of the plan is shown all the same.
                     log.warning("a record of the plan cannot be read", extra={"id": entity.id, "error": str(error)})
-            if not (after := page.next):
-                return found
+        return found
 
     async def _names(self, actor: Actor, ids: set[str]) -> Mapping[str, str]:
         if not ids:

@@ -17,7 +17,7 @@ from province.broker.database import LOST
 from province.compute.text import Classifier
 from province.errors import ConfigurationError, ProvinceError
 from province.model.actor import system
-from province.model.query import Query, Where
+from province.model.query import Query, Where, pages
 from province.packs.reports.logic import MODEL
 from province.packs.reports.types import CATEGORY_NAMES, MATTERS
 
@@ -103,15 +103,13 @@ async def _corrections(core: Core) -> list[Example]:
     actor = system(core.settings.tenant, "classifier")
     found: list[Example] = []
     query = Query(types=("Report",), where=(Where("categoryBy", "==", "person"),), order="-modified", limit=1000)
-    while len(found) < MOST_CORRECTIONS:
-        page = await core.broker.query(query, actor)
+    async for page in pages(core.broker.query, query, actor):
         found += [
             Example(
                 f"{e.value('title')}. {e.value('description') or ''}", str(e.value("category")), str(e.value("matter"))
             )
             for e in page.items
         ]
-        if not page.next:
+        if len(found) >= MOST_CORRECTIONS:
             break
-        query = msgspec.structs.replace(query, after=page.next)
     return found[:MOST_CORRECTIONS]

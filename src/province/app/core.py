@@ -36,7 +36,7 @@ from province.identity import policy, sessions
 from province.identity.keys import KeyRing
 from province.model.actor import system
 from province.model.geometry import Geometry
-from province.model.query import Query
+from province.model.query import Query, pages
 from province.model.record import to_record
 from province.model.time import now
 from province.pack import HISTORY_WITHDRAW, Notice
@@ -96,13 +96,9 @@ class Core:
     async def read_atlas(self, tenant: str) -> None:
         """Read the areas of a tenant again."""
         areas: list[Area] = []
-        after = ""
-        while True:
-            query = Query(types=("Area",), limit=1000, after=after, latest=False)
-            page = await self.broker.query(query, system(tenant, "atlas"))
+        query = Query(types=("Area",), limit=1000, latest=False)
+        async for page in pages(self.broker.query, query, system(tenant, "atlas")):
             areas += [to_record(Area, entity) for entity in page.items]
-            if not (after := page.next):
-                break
         async with self.pool.acquire() as connection:
             self.ledgers[tenant] = await store.read(connection, tenant)
         self.areas[tenant] = {area.id: area for area in areas}

@@ -20,7 +20,7 @@ from province.history.lake import Lake, Span
 from province.history.latest import table_name
 from province.model.actor import Actor
 from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS, Entity
-from province.model.query import Query
+from province.model.query import Query, pages
 from province.model.schema import describe
 from province.model.time import Instant, now
 from province.pack import Board, Index, Indicator, Pack
@@ -125,12 +125,10 @@ class Boards:
 
     async def _entities(self, index: Index, actor: Actor) -> Sequence[Entity]:
         found: list[Entity] = []
-        after = ""
-        while len(found) < MAX_INDEXED:
-            query = Query(types=(describe(index.of).name,), after=after, limit=1000, latest=False)
-            page = await self._broker.query(query, actor)
+        query = Query(types=(describe(index.of).name,), limit=1000, latest=False)
+        async for page in pages(self._broker.query, query, actor):
             found += page.items
-            if not (after := page.next):
+            if len(found) >= MAX_INDEXED:
                 break
         return found
 

@@ -27,7 +27,7 @@ from province.history.hours import Hours
 from province.history.lake import Lake, Span
 from province.model.actor import Actor
 from province.model.entity import ORIGINS
-from province.model.query import Query
+from province.model.query import Query, pages
 from province.model.time import Instant
 
 SHOWN: Final = 200
@@ -150,16 +150,12 @@ class Lines:
         end = start + timedelta(hours=1)
         kept = [h for h in await self._measured.area_hours(type, attr, actor, start=start, end=end) if h.area == area]
         ids: dict[str, str] = {}
-        after, entity_type = "", self._broker.types[type]
-        while True:
-            page = await self._broker.query(
-                Query(types=(type,), area=(area,), limit=1000, after=after, latest=False), actor
-            )
+        entity_type = self._broker.types[type]
+        query = Query(types=(type,), area=(area,), limit=1000, latest=False)
+        async for page in pages(self._broker.query, query, actor):
             for one in page.items:
                 title = one.value(entity_type.info.title) if entity_type.info.title else None
                 ids[one.id] = str(title or one.id)
-            if not (after := page.next):
-                break
         async with self._broker.pool.acquire() as connection:
             given = await correction.read(connection, actor.tenant, entities=list(ids), start=start, end=end)
         said: list[Said] = []

@@ -29,7 +29,7 @@ from province.model.change import Change
 from province.model.entity import Attribute, Entity
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.query import Query, Where
+from province.model.query import Query, Where, pages
 from province.model.record import R, change, create, move, to_record
 from province.model.time import Instant, now
 from province.pack import Notice
@@ -246,14 +246,10 @@ class Reorganiser:
 
     async def _all(self, record: type[R], tenant: str) -> list[R]:
         found: list[R] = []
-        after = ""
-        while True:
-            kind = record.TYPE.name  # type: ignore[attr-defined]
-            query = Query(types=(kind,), limit=1000, after=after, latest=False)
-            page = await self._broker.query(query, system(tenant, "reorganise"))
+        query = Query(types=(record.TYPE.name,), limit=1000, latest=False)  # type: ignore[attr-defined]
+        async for page in pages(self._broker.query, query, system(tenant, "reorganise")):
             found += [to_record(record, e) for e in page.items]
-            if not (after := page.next):
-                return found
+        return found
 
     async def _find(self, tenant: str, id: str) -> Reorganisation | None:
         page = await self._broker.query(

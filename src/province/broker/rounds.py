@@ -20,7 +20,7 @@ from province.errors import Conflict, ProvinceError, Unavailable
 from province.model.actor import Actor, system
 from province.model.change import Change
 from province.model.entity import Entity
-from province.model.query import Query
+from province.model.query import Query, pages
 from province.model.record import to_record
 from province.model.time import now
 from province.pack import Ask, Context, Pack, Round
@@ -115,12 +115,11 @@ class Rounds:
 
     async def _whole(self, query: Query, most: int, actor: Actor) -> list[Entity]:
         found: list[Entity] = []
-        while len(found) < most:
-            page = await self._broker.query(query, actor)
-            found += page.items
-            if not page.next:
-                break
-            query = msgspec.structs.replace(query, after=page.next)
+        if most > 0:
+            async for page in pages(self._broker.query, query, actor):
+                found += page.items
+                if len(found) >= most:
+                    break
         return found[:most]
 
 

@@ -30,7 +30,7 @@ from province.console.visit import Visit
 from province.errors import InvalidInput, NotFound
 from province.model.entity import Entity
 from province.model.geometry import Box, Geometry, bounds
-from province.model.query import Query, Where
+from province.model.query import Query, Where, pages
 from province.model.schema import EntityType, FieldSpec
 from province.model.time import CIVIL_ZONE, now
 from province.pack import Map, Silent
@@ -295,13 +295,10 @@ async def shapes(visit: Visit) -> Response:
     box, zoom = parse_box(params.get("bbox", "")), _zoom(params.get("zoom", ""))
     place = entity_type.info.place or "location"
     items: list[Entity] = []
-    after = ""
-    while True:
-        query = Query(types=(name,), where=open_only(entity_type), box=box, after=after, limit=PAGE, latest=False)
-        page = await visit.services.broker.query(query, visit.actor)
+    query = Query(types=(name,), where=open_only(entity_type), box=box, limit=PAGE, latest=False)
+    async for page in pages(visit.services.broker.query, query, visit.actor):
         items += [e for e in page.items if (e.value(place) or {}).get("type", "Point") != "Point"]
-        after = page.next
-        if not after or len(items) >= SHAPES:
+        if len(items) >= SHAPES:
             break
     spec = entity_type.fields.get(panel.colour_by)
     options = [value for value, _ in options_of(spec, entity_type, visit.words)] if spec else []
@@ -312,7 +309,7 @@ async def shapes(visit: Visit) -> Response:
         shade = f"c{min(options.index(value), CATEGORIES - 1)}" if value in options else "none"
         properties = {"id": entity.id, "title": title_of(entity, entity_type), "shade": shade, "kind": str(value or "")}
         features.append({"type": "Feature", "geometry": shape, "properties": properties})
-    body = {"type": "FeatureCollection", "features": features, "cut": bool(after) or len(items) > SHAPES}
+    body = {"type": "FeatureCollection", "features": features, "cut": bool(page.next) or len(items) > SHAPES}
     headers = {"cache-control": "private, max-age=60"}
     return Response(msgspec.json.encode(body), media_type="application/geo+json", headers=headers)
 

@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from province.broker.land import Land
 from province.console.display import title_of
-from province.console.filters import held_on
+from province.console.held import holding
 from province.console.visit import Visit
 from province.errors import InvalidInput, NotAllowed, NotFound
 from province.model.entity import Entity
 from province.model.geometry import Geometry, bounds
-from province.model.query import Query, Where
+from province.model.query import Where
 from province.model.time import now
 from province.territory.boundary import read_boundary
 from province.territory.order import Order, read_order
@@ -169,7 +169,7 @@ def _agencies(visit: Visit, texts: Given) -> dict[str, Any]:
 
 async def _of_agencies(visit: Visit, texts: Given) -> dict[str, Any]:
     kind = visit.services.broker.types["Agency"]
-    found = await _in_force(visit, "Agency", ())
+    found = await holding(visit, "Agency", civil_day(now()))
     names = {v: visit.words.label(label) for v, label in kind.fields["kind"].field.names}
     return {
         "agencies": [(e.id, title_of(e, kind)) for e in found],
@@ -191,29 +191,17 @@ FORMS: Final[Mapping[str, Form]] = {
 
 async def units(visit: Visit) -> list[tuple[str, str]]:
     """(id, name with code) of the units of the lowest tier that are in force today."""
-    return _named(visit, await _in_force(visit, "Area", (Where("kind", "in", sorted(LOCAL)),)))
+    return _named(visit, await holding(visit, "Area", civil_day(now()), (Where("kind", "in", sorted(LOCAL)),)))
 
 
 async def areas(visit: Visit) -> list[tuple[str, str]]:
     """(id, name with code) of the areas of every tier that are in force today."""
-    return _named(visit, await _in_force(visit, "Area", ()))
+    return _named(visit, await holding(visit, "Area", civil_day(now())))
 
 
 def _named(visit: Visit, found: Sequence[Entity]) -> list[tuple[str, str]]:
     kind = visit.services.broker.types["Area"]
     return [(e.id, f"{title_of(e, kind)} ({e.value('code')})") for e in found]
-
-
-async def _in_force(visit: Visit, type: str, where: tuple[Where, ...]) -> list[Entity]:
-    found: list[Entity] = []
-    after = ""
-    while True:
-        query = Query(types=(type,), where=(*where, *held_on(civil_day(now()))), order="name", limit=500, after=after,
-                      latest=False)  # fmt: skip
-        page = await visit.services.broker.query(query, visit.actor)
-        found += page.items
-        if not (after := page.next):
-            return found
 
 
 def _land(visit: Visit) -> Land:

@@ -10,13 +10,12 @@ from starlette.responses import Response
 
 from province.console.appointing import Appointment, Posts
 from province.console.display import title_of
-from province.console.filters import held_on
+from province.console.held import holding
 from province.console.lists import names_of
 from province.console.signin import problem
 from province.console.visit import Visit
 from province.errors import InvalidInput, NotFound, ProvinceError
 from province.model.entity import Entity
-from province.model.query import Query
 from province.model.time import CIVIL_ZONE, Instant, now
 from province.vocab.area import civil_day, parse_day
 
@@ -28,8 +27,8 @@ async def organisations(visit: Visit) -> Response:
     """The agencies on a day, under those that they are part of, with people and mandates."""
     on = visit.request.query_params.get("on", "")
     day = parse_day(on, field="on") if on else civil_day(now())
-    agencies = await _all(visit, "Agency", day)
-    mandates = await _all(visit, "Mandate", day) if "Mandate" in visit.services.broker.types else []
+    agencies = await holding(visit, "Agency", day)
+    mandates = await holding(visit, "Mandate", day) if "Mandate" in visit.services.broker.types else []
     staff: dict[str, int] = {}
     if visit.services.posts is not None and visit.services.may(visit.actor, "grant.read"):
         for post in await visit.services.posts.held(visit.actor, date.fromisoformat(day)):
@@ -70,7 +69,7 @@ async def people(visit: Visit, **extra: Any) -> Response:
         "roles": roles,
         "role_names": {r.name: visit.words.label(r.label) for r in roles},
         "names": await names_of(visit, ids),
-        "agencies": [(e.id, title_of(e, kind)) for e in await _all(visit, "Agency", civil_day(now()))],
+        "agencies": [(e.id, title_of(e, kind)) for e in await holding(visit, "Agency", civil_day(now()))],
         "problem": None,
         "given": {},
         "done": visit.request.query_params.get("done", ""),
@@ -110,17 +109,6 @@ async def change(visit: Visit) -> Response:
             visit, problem=problem(visit, error), given={**given, "step": step}, status=visit.services.status(error)
         )
     return visit.see(PEOPLE, done=step)
-
-
-async def _all(visit: Visit, kind: str, day: str) -> list[Entity]:
-    found: list[Entity] = []
-    after = ""
-    while True:
-        query = Query(types=(kind,), where=held_on(day), order="name", limit=500, after=after, latest=False)
-        page = await visit.services.broker.query(query, visit.actor)
-        found += page.items
-        if not (after := page.next):
-            return found
 
 
 def _tree(agencies: Sequence[Entity]) -> list[tuple[Entity, int]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Literal
 
 import msgspec
 
+from province.model.actor import Actor
 from province.model.entity import Entity, Json
 from province.model.geometry import Box, Geometry, point
 
@@ -115,3 +116,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Entity, ...]
     next: str = ""
     total: int | None = None
+
+
+async def pages(ask: Callable[[Query, Actor], Awaitable[Page]], query: Query, actor: Actor) -> AsyncIterator[Page]:
+    """Every page of a query, each asked for when the one before it was looked at. ask: what answers a query."""
+    while True:
+        page = await ask(query, actor)
+        yield page
+        if not page.next:
+            return
+        query = msgspec.structs.replace(query, after=page.next)

@@ -22,7 +22,7 @@ from province.identity.audit import Pool
 from province.model.actor import Actor
 from province.model.entity import Entity, Json
 from province.model.parameters import Parameter
-from province.model.query import Page, Query
+from province.model.query import Page, Query, pages
 from province.model.record import to_record
 from province.model.study import Assumed, Feature, Outcome, Problem
 from province.model.time import Instant, now
@@ -203,16 +203,12 @@ class Studies:
         name: str = layer.of.TYPE.name  # type: ignore[attr-defined]
         place: str = layer.of.TYPE.place  # type: ignore[attr-defined]
         found: list[Feature] = []
-        after = ""
-        while True:
-            query = Query(types=(name,), limit=_PAGE, after=after, latest=False)
-            page = await self._door.query(query, actor)
+        async for page in pages(self._door.query, Query(types=(name,), limit=_PAGE, latest=False), actor):
             found += [_feature(entity, place) for entity in page.items]
             if len(found) > features.MOST:
                 raise InvalidInput(f"there are more than {features.MOST:,} of {name}.", field=f"layers.{layer.name}",
                                    remedy="Attach a file with those of the area.")  # fmt: skip
-            if not (after := page.next):
-                return tuple(found)
+        return tuple(found)
 
 
 def _given(name: str, given: Mapping[str, Any], unit: str) -> Assumed:

@@ -27,7 +27,7 @@ from province.identity import policy
 from province.model.actor import Actor
 from province.model.change import Change
 from province.model.geometry import Geometry
-from province.model.query import Query
+from province.model.query import Query, pages
 from province.model.record import attributes_of, to_record
 from province.model.schema import describe
 from province.model.text import fold
@@ -157,15 +157,12 @@ class Areas:
     async def _known(self, actor: Actor, day: str) -> dict[str, Area]:
         """The units in force, by code."""
         known: dict[str, Area] = {}
-        after = ""
-        while True:
-            page = await self._door.query(Query(types=("Area",), limit=1000, after=after, latest=False), actor)
+        async for page in pages(self._door.query, Query(types=("Area",), limit=1000, latest=False), actor):
             for entity in page.items:
                 area = to_record(Area, entity)
                 if in_force(area.validFrom, area.validTo, day):
                     known[area.code] = area
-            if not (after := page.next):
-                return known
+        return known
 
     async def _apply(self, changes: list[_Wanted], actor: Actor, done: _Reading) -> pa.Table:
         """Carry changes out. Returns their effects, as an undo needs them."""

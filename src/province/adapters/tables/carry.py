@@ -30,7 +30,7 @@ from province.model.change import Change, Changed
 from province.model.entity import Entity
 from province.model.mapping import Mapping as FileMapping
 from province.model.observation import Acknowledged
-from province.model.query import Page, Query, Where
+from province.model.query import Page, Query, Where, pages
 from province.model.schema import EntityType
 from province.model.time import now
 
@@ -114,14 +114,10 @@ class Carrier:
         for start in range(0, len(values[0]), 200):
             terms = [Where(names[0], "in", values[0][start : start + 200])]
             terms += [Where(n, "in", v) for n, v in zip(names[1:], values[1:], strict=True) if len(v) <= 200]
-            after = ""
-            while True:
-                query = Query(types=(self.mapping.type,), where=tuple(terms), limit=1000, after=after, latest=False)
-                page = await self.door.query(query, self.actor)
+            query = Query(types=(self.mapping.type,), where=tuple(terms), limit=1000, latest=False)
+            async for page in pages(self.door.query, query, self.actor):
                 for one in page.items:
                     found[msgspec.json.encode(tuple(one.value(n) for n in names))] = one
-                if not (after := page.next):
-                    break
         return found
 
     def _prepared(self, parcel: Parcel, before: Mapping[str, Entity]) -> list[tuple[int, Change]]:

@@ -29,7 +29,7 @@ from province.model.codec import decode
 from province.model.entity import Entity, Json, split_key
 from province.model.fragment import Fragment, decode_fragment, needs_base
 from province.model.jsonld import Context, is_iri
-from province.model.query import AnyOf, Where
+from province.model.query import AnyOf, Where, pages
 from province.model.typeselection import parse_types
 
 BASE = "/ngsi-ld/v1"
@@ -191,8 +191,7 @@ async def purge(call: Call) -> Response:
     query = msgspec.structs.replace(question.query, limit=_PURGED_AT_ONCE, count=False, latest=False)
     failed: list[tuple[str, ProvinceError]] = []
     done: list[str] = []
-    while True:
-        page = await broker.query(query, call.actor)
+    async for page in pages(broker.query, query, call.actor):
         changes = [_purged(e, keep, drop) for e in page.items]
         answers = await broker.apply_each(changes, call.actor)
         for entity, answer in zip(page.items, answers, strict=True):
@@ -200,9 +199,6 @@ async def purge(call: Call) -> Response:
                 failed.append((entity.id, answer))
             else:
                 done.append(entity.id)
-        if not page.next:
-            break
-        query = msgspec.structs.replace(query, after=page.next)
     if not failed:
         return Response(status_code=204)
     shown = [{"entityId": id, "error": problem(e, call.id, ngsi_ld=True)} for id, e in failed]

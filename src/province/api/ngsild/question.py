@@ -20,7 +20,7 @@ from province.model.jsonld import Context, is_iri
 from province.model.ordering import OrderTerm, order, parse_order
 from province.model.projection import Projection, read_projection
 from province.model.qlanguage import Place, parse_place, parse_q, parse_scope_q
-from province.model.query import AnyOf, Query, Where
+from province.model.query import AnyOf, Query, Where, pages
 from province.model.typeselection import parse_types
 
 MAX_LIMIT: Final = 1_000
@@ -333,8 +333,7 @@ async def _find_ordered(call: Call, question: Question) -> tuple[list[Entity], s
     """Read all that match, sort them, and cut out the page."""
     found: list[Entity] = []
     query = msgspec.structs.replace(question.query, limit=_PAGE, count=False, after="")
-    while True:
-        page = await call.services.broker.query(query, call.actor)
+    async for page in pages(call.services.broker.query, query, call.actor):
         found.extend(page.items)
         if len(found) > MAX_SORTED:
             raise TooComplex(
@@ -342,9 +341,6 @@ async def _find_ordered(call: Call, question: Question) -> tuple[list[Entity], s
                 field="orderBy",
                 remedy="Order by id, modifiedAt or an indexed attribute of one type, or narrow the query.",
             )
-        if not page.next:
-            break
-        query = msgspec.structs.replace(query, after=page.next)
     limit = question.query.limit
     part = order(found, question.order, question.origin)[question.offset : question.offset + limit]
     following = BY_OFFSET if question.offset + limit < len(found) and limit else ""
