@@ -113,6 +113,15 @@ class Studies:
             found[name] = _given(name, given, unit)
         return found
 
+    def standing(self, study: Study) -> dict[str, Assumed]:
+        """The same for showing: without what its kind does not know, which only a run refuses."""
+        if study.kind not in self.kinds:
+            return {}
+        try:
+            return self.assumed(study)
+        except InvalidInput:
+            return self.defaults(*self.kinds[study.kind])
+
     def defaults(self, pack: str, kind: StudyKind) -> dict[str, Assumed]:
         """The dated constants that a kind of study stands on today."""
         constants = {name: self._constant(pack, name, now()) for name in kind.assumptions}
