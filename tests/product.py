@@ -32,7 +32,8 @@ from province.identity.passwords import Passwords
 from province.ingest.credentials import Credential, issue_credential
 from province.model.actor import Actor, Grant, system
 from province.settings import Settings, from_environment
-from tests.conftest import free_port, temporary_home
+from tests.conftest import temporary_home
+from tests.ports import free_port
 
 READY_S = 240.0
 """A busy machine of two cores is given so long for a start."""

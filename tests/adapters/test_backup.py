@@ -27,9 +27,9 @@ from province.history import latest
 from province.identity.checking import Finding
 from province.identity.keys import KeyRing
 from province.settings import Settings
-from tests.conftest import free_port
 from tests.draining import drain, ended
 from tests.observations import TYPES, station
+from tests.ports import free_port
 
 from .installation import PHOTO, TENANT, Running, folder, running
 

@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 
 from tests.api.conftest import Client
-from tests.conftest import free_port
+from tests.ports import free_port
 
 GUIDE = Path(__file__).parents[2] / "docs/guide/connect.md"
 

@@ -23,7 +23,7 @@ from province.broker.subscriptions.message import Message
 from province.engines.nats import Nats
 from province.errors import InvalidInput, NotAllowed, Unavailable
 from tests.broker.subscribers import ROOT, WAIT_S, World, until
-from tests.conftest import free_port
+from tests.ports import free_port
 
 TOPIC = "agency/water"
 V311 = ("MQTT-Version", "mqtt3.1.1")

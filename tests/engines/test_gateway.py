@@ -24,7 +24,8 @@ from province.engines import callout
 from province.engines.gateway import STREAM, disconnect, open_gateway
 from province.engines.nats import Nats, gateway_bytes, retained_bytes
 from province.settings import Settings
-from tests.conftest import free_port, running, temporary_home
+from tests.conftest import running, temporary_home
+from tests.ports import free_port
 
 
 class Device:
@@ -103,7 +104,7 @@ async def drain(connection: Any) -> list[tuple[str, bytes]]:
     while True:
         try:
             messages = await reader.fetch(500, timeout=0.3)
-        except nats.errors.TimeoutError:
+        except TimeoutError:
             await reader.unsubscribe()
             return found
         found += [(message.subject, message.data) for message in messages]
