@@ -295,3 +295,17 @@ async def test_a_replacement_keeps_what_its_writer_does_not_see(broker: Broker) 
     assert (kept.value("owner_phone"), kept.value("name"), kept.value("code")) == ("0274 1", "Mới", None)
     await broker.apply([Change(op="replace", id=lamp_id(1), type="Lamp", attrs=seen)], person("*"))
     assert (await broker.get(lamp_id(1), person("*"))).value("owner_phone") is None
+
+
+async def test_what_becomes_a_lamp_too_takes_the_right_to_make_one(broker: Broker) -> None:
+    maker, both = person("entity.create", "entity.change"), person("entity.*", "lamp.create")
+    attrs = {"name": Attribute(value="Cột")}
+    await broker.apply([Change(op="create", id="urn:x:1", type="Pole", attrs=attrs)], maker)
+    for change in (
+        Change(op="create", id="urn:x:2", type="Pole", types=("Pole", "Lamp"), attrs=attrs),
+        Change(op="merge", id="urn:x:1", type="Lamp", attrs=attrs),
+    ):
+        with pytest.raises(NotAllowed, match=r"lamp\.create"):
+            await broker.apply([change], maker)
+        await broker.apply([change], both)
+    assert (await broker.get("urn:x:1", ROOT)).types == ("Pole", "Lamp")
