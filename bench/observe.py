@@ -26,7 +26,8 @@ import numpy as np
 import pyarrow as pa
 from deltalake import write_deltalake
 from nats.aio.client import Client
-from tests.conftest import free_port, running
+from tests.conftest import running
+from tests.ports import free_port
 
 from bench.product import write
 from province.broker import stream

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import psycopg
-from tests.conftest import free_port
+from tests.ports import free_port
 
 from bench.product import Product
 

@@ -13,7 +13,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -30,6 +29,7 @@ from province.engines.nats import Nats
 from province.engines.postgres import Postgres
 from province.settings import Settings
 from tests.effort import examples
+from tests.ports import free_port
 
 _LIBC = ctypes.CDLL(None)
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -56,14 +56,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
     return report
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -32,7 +32,8 @@ from province.identity.passwords import Passwords
 from province.ingest.credentials import Credential, issue_credential
 from province.model.actor import Actor, Grant, system
 from province.settings import Settings, from_environment
-from tests.conftest import free_port, temporary_home
+from tests.conftest import temporary_home
+from tests.ports import free_port
 
 READY_S = 240.0
 """A busy machine of two cores is given so long for a start."""
@@ -245,7 +246,7 @@ def _belongs(pid: int, home: str) -> bool:
 
 
 async def until(
-    condition: Callable[[], bool | Awaitable[bool]], what: str, *, timeout_s: float = 30, pause_s: float = 0.02
+    condition: Callable[[], bool | Awaitable[bool]], what: str, *, timeout_s: float = 60, pause_s: float = 0.02
 ) -> None:
     """Wait for a condition. Raises: TimeoutError that says for what."""
     deadline = time.monotonic() + timeout_s

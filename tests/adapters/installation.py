@@ -140,7 +140,7 @@ class Running:
         while True:
             try:
                 batch = await sub.fetch(20, timeout=0.1)
-            except nats.errors.TimeoutError:
+            except TimeoutError:
                 if stop.is_set():
                     return
                 continue

@@ -36,7 +36,7 @@ from province.errors import ConfigurationError, NotFound, Unavailable
 from province.identity.audit import Connection, Pool
 from province.model.label import Label
 from province.pack import Notice
-from tests.conftest import free_port
+from tests.ports import free_port
 
 SITE = Label("Bình Dương số", "Digital Bình Dương")
 SENDER = "Bình Dương số <khong-tra-loi@province.test>"

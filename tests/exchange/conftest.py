@@ -26,7 +26,8 @@ from province.identity.passwords import Passwords
 from province.model.actor import system
 from province.model.label import Label
 from province.settings import Settings
-from tests.conftest import free_port, running, temporary_home
+from tests.conftest import running, temporary_home
+from tests.ports import free_port
 
 TENANT = "binh-duong"
 MAPPINGS = Path(__file__).parents[2] / "docs" / "examples" / "mappings"

@@ -22,14 +22,9 @@ from province.errors import InvalidInput
 from province.ingest.conduct import Conduct
 from province.ingest.simulate import Simulated, Storms, Tally, message, simulate
 from province.model.time import parse_instant
+from tests.ports import free_port
 
 WAVE = Rhythm(mean=20, swing=5, peak_h=14, noise=1, low=0, high=40, decimals=1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -47,13 +42,16 @@ class Server:
 
     def start(self) -> None:
         command = [str(Path(sys.executable).with_name("nats-server")), "-c", str(self.folder / "nats.conf")]
-        self.child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        log = self.folder / "nats.log"
+        with log.open("ab") as output:
+            self.child = subprocess.Popen(command, stdout=output, stderr=output)
+        deadline = time.monotonic() + 60
         for port in (self.port, self.mqtt):
             while True:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                     break
-                assert time.monotonic() < deadline
+                assert self.child.poll() is None, log.read_text()[-2000:]
+                assert time.monotonic() < deadline, log.read_text()[-2000:]
                 time.sleep(0.02)
 
     def stop(self) -> None:
@@ -66,9 +64,11 @@ class Server:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     made = Server(tmp_path)
-    made.start()
-    yield made
-    made.stop()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
 
 
 def device(n: int, **values: object) -> Simulated:
@@ -77,7 +77,7 @@ def device(n: int, **values: object) -> Simulated:
     return Simulated(**{**given, **values})  # type: ignore[arg-type]
 
 
-async def until(true: Callable[[], bool], seconds: float = 20) -> None:
+async def until(true: Callable[[], bool], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.02)

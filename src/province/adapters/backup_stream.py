@@ -124,7 +124,7 @@ async def _copy(js: JetStreamContext, name: str, first: int, last: int, frames: 
         while expected <= last:
             try:
                 batch = await reader.fetch(_BATCH, timeout=1.0)
-            except nats.errors.TimeoutError:
+            except TimeoutError:
                 # Either everything up to `last` was purged, or the server is slow: the stream itself knows.
                 state = (await js.stream_info(name)).state
                 if state.messages == 0 or state.first_seq > last:

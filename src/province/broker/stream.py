@@ -243,7 +243,7 @@ class Reader:
                 await self._ask(inbox, messages - len(got), max(left, 0.05))
             try:
                 message = await inbox.next_msg(timeout=max(left, 0.001))
-            except nats.errors.TimeoutError:
+            except TimeoutError:
                 if monotonic() > self._deadline:  # the server owes an answer: the consumer is gone
                     await self._restart()
                 break

@@ -33,7 +33,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
@@ -43,6 +42,7 @@ from province.engines import process
 from province.engines.command import Command
 from province.engines.monitor import fetch_json
 from province.engines.place import Place, settle
+from province.engines.ports import can_bind, free_ports
 from province.engines.secret import ensure_secret, read_secret, write_private
 from province.errors import ConfigurationError, Unavailable
 from province.settings import Settings
@@ -109,23 +109,6 @@ def _program(place: Place) -> Path:
         )
     digest = hashlib.sha256((wheel.read_text("RECORD") or "").encode()).hexdigest()[:12]
     return place.program(inside, "", version=f"nats-{wheel.version}-{digest}")
-
-
-def _can_bind(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _quote(text: object) -> str:
@@ -241,11 +224,12 @@ class Nats:
         """Keep the remembered ports unless somebody else has taken one: clients of ours find us again."""
         with contextlib.suppress(Unavailable):
             ports = self._ports()
-            if all(_can_bind(port) for port in ports.values()):
+            if all(can_bind(port) for port in ports.values()):
                 return
         folder = self._settings.home / "run"
         folder.mkdir(exist_ok=True)
-        chosen = {"client": _free_port(), "monitor": _free_port()}
+        client, monitor = free_ports(2)
+        chosen = {"client": client, "monitor": monitor}
         write_private(folder / "nats.json", json.dumps(chosen).encode())
 
     def _clear(self, configuration: Path) -> None:

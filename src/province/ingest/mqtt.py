@@ -193,7 +193,7 @@ class Intake:
                         credit, deadline = _FETCH, monotonic() + _WAIT_S + 5
                     try:
                         message = await inbox.next_msg(timeout=max(until - monotonic(), 0.001))
-                    except nats.errors.TimeoutError:
+                    except TimeoutError:
                         if monotonic() > deadline:
                             raise Unavailable("the gateway's stream does not answer.") from None
                         break
