@@ -93,9 +93,7 @@ async def test_what_no_record_named_goes_after_a_day(
     assert used == left
 
 
-async def test_what_only_the_history_names_stays(
-    store: FileStore, committer: Committer, an: Actor, pool: Pool
-) -> None:
+async def test_what_only_the_history_names_stays(store: FileStore, committer: Committer, an: Actor, pool: Pool) -> None:
     file = await _upload(store, an, "taken off the record")
     await _say(committer, an, "1", [file.sha256])
     await _say(committer, an, "1", [], op="merge")
@@ -183,7 +181,8 @@ async def test_whatever_the_order_nothing_named_is_lost(
     async def collect() -> None:
         for _ in range(6):
             await pool.execute(
-                "UPDATE file SET at = at - interval '2 days' WHERE tenant = $1 AND (named OR sha256 = ANY($2::bytea[]))",
+                "UPDATE file SET at = at - interval '2 days' WHERE tenant = $1"
+                " AND (named OR sha256 = ANY($2::bytea[]))",
                 an.tenant, loose,
             )  # fmt: skip
             await store.collect(an.tenant)

@@ -193,28 +193,25 @@ class FileStore:
     async def remove(self, tenant: str, hashes: Sequence[str]) -> int:
         """Remove files that no record of any tenant names any more. Returns the contents removed."""
         removed = 0
-        async with self._pool.acquire() as conn:
-            async with self._swept(conn):
-                for sha256 in hashes:
-                    named = await conn.fetchval(
-                        "SELECT EXISTS (SELECT 1 FROM entity WHERE position($1 IN attrs::text) > 0)",
-                        sha256,
-                        timeout=300,
+        async with self._pool.acquire() as conn, self._swept(conn):
+            for sha256 in hashes:
+                named = await conn.fetchval(
+                    "SELECT EXISTS (SELECT 1 FROM entity WHERE position($1 IN attrs::text) > 0)",
+                    sha256,
+                    timeout=300,
+                )
+                if named:
+                    continue
+                freed = await conn.fetchval(
+                    "DELETE FROM file WHERE tenant = $1 AND sha256 = $2 RETURNING bytes", tenant, _digest(sha256)
+                )
+                if freed is not None:
+                    await conn.execute(
+                        "UPDATE file_usage SET bytes = greatest(bytes - $2, 0) WHERE tenant = $1", tenant, freed
                     )
-                    if named:
-                        continue
-                    freed = await conn.fetchval(
-                        "DELETE FROM file WHERE tenant = $1 AND sha256 = $2 RETURNING bytes", tenant, _digest(sha256)
-                    )
-                    if freed is not None:
-                        await conn.execute(
-                            "UPDATE file_usage SET bytes = greatest(bytes - $2, 0) WHERE tenant = $1", tenant, freed
-                        )
-                    elsewhere = await conn.fetchval(
-                        "SELECT EXISTS (SELECT 1 FROM file WHERE sha256 = $1)", _digest(sha256)
-                    )
-                    if not elsewhere and await asyncio.to_thread(_unlink, self._place(sha256)):
-                        removed += 1
+                elsewhere = await conn.fetchval("SELECT EXISTS (SELECT 1 FROM file WHERE sha256 = $1)", _digest(sha256))
+                if not elsewhere and await asyncio.to_thread(_unlink, self._place(sha256)):
+                    removed += 1
         return removed
 
     async def collect(self, tenant: str, *, older_than: timedelta = GRACE) -> int:

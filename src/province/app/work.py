@@ -71,6 +71,7 @@ async def main(settings: Settings) -> None:
                 group.create_task(Trends(core.broker).run(core.tenants))
                 group.create_task(keep_always(Annex(core)))
                 group.create_task(territory.keep(core))
+                group.create_task(territory.place(core))
                 packs = core.declared.packs
                 group.create_task(Commands(core.pool, core.broker, core.nats, packs, parameters_at).run(core.tenants))
                 group.create_task(Rounds(core.broker, packs, parameters_at).run(core.tenants))

@@ -158,7 +158,7 @@ async def _asked(visit: Visit, kind: EntityType, way: tuple[Where, ...], agencie
 
 def _conditions(kind: EntityType, way: tuple[Where, ...], *, by_field: bool) -> Iterator[Where]:
     """What is asked of a kind. by_field: the field that the rest goes by leaves few, in the order in which they are
-    shown: the database is to walk along it, so the state is asked by what it is not, which promises to leave little out.
+    shown. The database is to walk along it: the state is asked by what it is not, which promises to leave little out.
     """
     workflow = kind.info.workflow
     assert workflow is not None
