@@ -1,8 +1,9 @@
 """What the withdrawal of a consent starts: where it was the only ground, the values are set aside at once.
 
 What is set aside has left the records, their history and what waits to be sent, so nobody reads it, no rule works with
-it and nothing finds by it. A person then confirms the erasure, or says on which other ground the values are held: they
-go back. The controller is told in either case, also when another ground goes on and nothing stops.
+it and nothing finds by it; nobody writes it anew (`withheld`). A person then confirms the erasure, or says on which
+other ground the values are held: they go back. The controller is told in either case, also when another ground goes on
+and nothing stops.
 """
 
 from __future__ import annotations
@@ -242,7 +243,8 @@ class Withdrawals:
             event=f"{kind.noun if kind else one.part.type.lower()}.given_back", style="fill",
         )  # fmt: skip
         changes = (change,) if attrs else ()
-        await self._committer.submit(Write(changes, system(actor.tenant, "consent"), lambda *_: None, beside=beside))
+        write = Write(changes, system(actor.tenant, "consent"), lambda *_: None, beside=beside, grounded=True)
+        await self._committer.submit(write)
         for name in self._measured(one.part):
             await self._mark(one.part.entity, name, "restore", EARLIEST, FOREVER, system(actor.tenant, "consent"))
         return msgspec.structs.replace(one, state="returned", decided_by=actor.id, reason=reason)
