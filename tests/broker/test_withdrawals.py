@@ -291,10 +291,15 @@ async def test_it_stays_so_after_the_erasure_until_the_person_agrees_anew(desk: 
     with pytest.raises(Conflict):
         await desk.broker.apply([_phone("urn:r:1")], ROOT)
     async with desk.pool.acquire() as connection:
-        await consents.give(connection, ME, "me", PURPOSE.upper())  # in other letters the same purpose
-    await desk.broker.apply([_phone("urn:r:1")], ROOT)
-    assert await desk.reads("urn:r:1") == {"topic", "phone"}
-    await desk.withdraw(PURPOSE)
+        anew = await consents.give(connection, ME, "me", PURPOSE.upper())  # in other letters the same purpose
+    back = Change(op="merge", id="urn:r:1", type="Reader", attrs={"account": Attribute(value="me")})
+    await desk.broker.apply([_phone("urn:r:1"), back], ROOT)
+    await desk.withdraw(PURPOSE)  # the other one stands
+    assert await desk.reads("urn:r:1") == {"topic", "account", "phone"}
+    async with desk.pool.acquire() as connection:
+        await consents.withdraw(connection, ME, anew.id)
+    await desk.withdrawals.settle_all()
+    assert await desk.reads("urn:r:1") == {"topic"}
     with pytest.raises(Conflict):
         await desk.broker.apply([_phone("urn:r:1", "0900 222 222")], ROOT)
 

@@ -101,11 +101,12 @@ class Withdrawals:
         if row is None or row["withdrawn_at"] is None or row["settled_at"] is not None:
             return 0
         kinds = rests_on(self._broker.types, row["purpose"], row["type"])
-        again = await self._pool.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM consent WHERE tenant = $1 AND subject = $2 AND purpose = $3"
-            " AND withdrawn_at IS NULL)", tenant, row["subject"], row["purpose"],
+        again = await self._pool.fetch(
+            "SELECT purpose, type FROM consent WHERE tenant = $1 AND subject = $2 AND withdrawn_at IS NULL",
+            tenant, row["subject"],
         )  # fmt: skip
-        entities = [] if again else await self._records(tenant, row["subject"], kinds)
+        stand = {k.name for r in again for k in rests_on(self._broker.types, r["purpose"], r["type"])}
+        entities = await self._records(tenant, row["subject"], [k for k in kinds if k.name not in stand])
         for entity in entities:
             for attempt in range(_ATTEMPTS):  # somebody may write the record at this very moment
                 try:
