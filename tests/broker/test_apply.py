@@ -343,3 +343,17 @@ async def test_many_writes_wait_for_nothing(broker: Broker, pool: Pool, monkeypa
 async def test_a_write_that_waits_for_a_lock_holds_up_no_other(broker: Broker, pool: Pool) -> None:
     async with writing(broker, pool):
         await asyncio.wait_for(broker.apply([record.create(lamp(2))], ROOT), 30)
+
+
+async def test_what_becomes_a_lamp_too_takes_the_right_to_make_one(broker: Broker) -> None:
+    maker, both = person("entity.create", "entity.change"), person("entity.*", "lamp.create")
+    attrs = {"name": Attribute(value="Cột")}
+    await broker.apply([Change(op="create", id="urn:x:1", type="Pole", attrs=attrs)], maker)
+    for change in (
+        Change(op="create", id="urn:x:2", type="Pole", types=("Pole", "Lamp"), attrs=attrs),
+        Change(op="merge", id="urn:x:1", type="Lamp", attrs=attrs),
+    ):
+        with pytest.raises(NotAllowed, match=r"lamp\.create"):
+            await broker.apply([change], maker)
+        await broker.apply([change], both)
+    assert (await broker.get("urn:x:1", ROOT)).types == ("Pole", "Lamp")

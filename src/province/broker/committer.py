@@ -23,6 +23,7 @@ from province.broker import rows
 from province.broker.database import LOST, Pool
 from province.broker.plan import Step, step
 from province.broker.reserve import fill_counters, reserve
+from province.broker.withheld import require_ground, resting
 from province.broker.write import Write
 from province.errors import AlreadyExists, Conflict, InvalidInput, ProvinceError, TooLarge, Unavailable
 from province.model.change import Changed
@@ -63,6 +64,7 @@ class Committer:
         self._tasks: list[asyncio.Task[None]] = []
         self._met_until = -MET_S
         self._taken = 0
+        self._resting = resting(types)
 
     def start(self) -> None:
         """Begin to commit."""
@@ -187,7 +189,7 @@ class Committer:
         if not group:
             return
         clock = asyncio.get_running_loop().time
-        if clock() >= self._met_until and all(_is_new(write) for write in group):
+        if clock() >= self._met_until and all(_is_new(write) and not self._rests(write) for write in group):
             try:
                 await self._create(group)
             except asyncpg.UniqueViolationError:  # something of it exists: who may know, and what they are told
@@ -234,6 +236,8 @@ class Committer:
                     continue
                 try:
                     steps = self._plan(write, state, now)
+                    if self._resting and not write.grounded:
+                        await require_ground(connection, self._types, write.actor, steps)
                     await reserve(connection, write, steps)
                 except ProvinceError as refusal:
                     answers.append((write, refusal))
@@ -252,6 +256,10 @@ class Committer:
             answers.extend((write, rows.changed(steps)) for write, steps in accepted)
         for write, answer in answers:
             self._answer(write, answer)
+
+    def _rests(self, write: Write) -> bool:
+        """Something of it is held on consent: whether that still stands is looked at."""
+        return any(name in self._resting for c in write.changes for name in (c.type, *c.types))
 
     def _plan(self, write: Write, state: Mapping[tuple[str, str], Entity | None], now: datetime) -> list[Step]:
         tenant = write.actor.tenant
