@@ -21,6 +21,7 @@ from province.model.label import Label
 from province.model.observation import SCHEMA
 from province.model.schema import EntityType, Field, Record, TypeInfo, describe
 from province.model.unit import Unit
+from tests.emptying import empty
 
 TENANT = "binh-duong"
 
@@ -126,10 +127,7 @@ async def migrated_store(make_database: Callable[[], str]) -> AsyncIterator[tupl
 async def store(migrated_store: tuple[str, Pool]) -> Pool:
     """That pool, all tables empty."""
     pool = migrated_store[1]
-    tables = await pool.fetch(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
-    )
-    await pool.execute("TRUNCATE " + ", ".join(f'"{t["tablename"]}"' for t in tables))
+    await empty(pool)
     return pool
 
 

@@ -41,6 +41,7 @@ from province.model.record import change
 from province.model.schema import EntityType, Field, Record, TypeInfo, describe
 from province.model.unit import Unit
 from province.pack import Action, Context, Pack
+from tests.emptying import empty
 from tests.model.test_codec import load
 
 WORD = Label("chữ", "word")
@@ -205,11 +206,7 @@ async def migrated(make_database: Callable[[], str]) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def broker(migrated: Pool) -> AsyncIterator[FullBroker]:
-    async with migrated.acquire() as c:
-        tables = await c.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
-        )
-        await c.execute("TRUNCATE " + ", ".join(f'"{t["tablename"]}"' for t in tables))
+    await empty(migrated)
     committer = Committer(migrated, TYPES, lambda tenant, geometry: None)
     committer.start()
     made = FullBroker(
