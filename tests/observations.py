@@ -14,7 +14,6 @@ from nats.aio.client import Client
 
 from province.broker import stream
 from province.broker.database import Pool, connect
-from province.broker.migrate import migrate
 from province.history import latest
 from province.model.actor import Actor, Grant
 from province.model.label import Label
@@ -112,12 +111,11 @@ def allowed(actor: Actor, permission: str, *, agency: str | None, area: str | No
 
 
 @pytest.fixture(scope="session")
-async def migrated_store(make_database: Callable[[], str]) -> AsyncIterator[tuple[str, Pool]]:
+async def migrated_store(make_migrated: Callable[[], str]) -> AsyncIterator[tuple[str, Pool]]:
     """DSN and pool of a migrated database with the latest-value tables of TYPES."""
-    dsn = make_database()
+    dsn = make_migrated()
     pool = await connect(dsn, size=8)
     async with pool.acquire() as connection:
-        await migrate(connection)
         await latest.ensure(connection, TYPES.values())
     yield dsn, pool
     await pool.close()

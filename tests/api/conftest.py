@@ -25,7 +25,7 @@ from province.broker.database import Pool, connect
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance, read_instances, read_values
 from province.broker.measured import AreaHour
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.migrate import ensure_indexes
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import DecodeError, NotFound, Unavailable
@@ -194,10 +194,9 @@ async def fetch(url: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-async def migrated(make_database: Callable[[], str]) -> AsyncIterator[Pool]:
-    pool = await connect(make_database(), size=8)
+async def migrated(make_migrated: Callable[[], str]) -> AsyncIterator[Pool]:
+    pool = await connect(make_migrated(), size=8)
     async with pool.acquire() as connection:
-        await migrate(connection)
         await ensure_indexes(connection, [describe(Station)])
         await latest.ensure(connection, [describe(Station)])
     yield pool

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, ClassVar
 
-import asyncpg
 import pytest
 
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.migrate import ensure_indexes
 from province.model.actor import Actor, Grant
 from province.model.geometry import Geometry, bounds
 from province.model.label import Label
@@ -75,25 +73,14 @@ def person(*permissions: str, agency: str | None = None, areas: tuple[str, ...] 
     return Actor(tenant=TENANT, id=id, kind="person", grants=grants)
 
 
-def _named(dsn: str, database: str) -> str:
-    base, _, query = dsn.partition("?")
-    return f"{base.rsplit('/', 1)[0]}/{database}" + (f"?{query}" if query else "")
-
-
 @pytest.fixture(scope="session")
-async def migrated(postgres_dsn: str) -> AsyncIterator[Pool]:
+async def migrated(make_migrated: Callable[[], str]) -> AsyncIterator[Pool]:
     """A pool over a migrated database of this test session."""
-    name = f"t_{uuid.uuid4().hex[:12]}"
-    admin = await asyncpg.connect(postgres_dsn)
-    await admin.execute(f"CREATE DATABASE {name}")
-    pool = await connect(_named(postgres_dsn, name), size=8)
+    pool = await connect(make_migrated(), size=8)
     async with pool.acquire() as connection:
-        await migrate(connection)
         await ensure_indexes(connection, [describe(Lamp)])
     yield pool
     await pool.close()
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
 
 
 @pytest.fixture
