@@ -1,4 +1,5 @@
 """Quality of plans on public instances: gap to the known optimum and to our own bound, processor time, memory.
+Speed of the radio model: pairs of a site and a place in a second of one core.
 
     python -m bench.planning [--data ../shared/data/optimisation] [--seconds 120] [--long]
 
@@ -25,6 +26,7 @@ from scipy.spatial import Delaunay, cKDTree
 from bench.product import Row, write
 from province.compute.network import check as check_network
 from province.compute.network import graph, steiner, survivable
+from province.compute.radio import diffraction, field
 from province.compute.siting import budgeted, capacitated, check, covering, median
 
 Floats = npt.NDArray[np.float64]
@@ -154,8 +156,33 @@ def _row(family: str, name: str, cost: float, optimum: float | None, gap: float,
     }  # fmt: skip
 
 
+def radio(pairs: int = 4_000_000) -> Iterator[Row]:
+    """Pairs of a site and a place per second of one core: loss alone, a sector's signal, terrain profiles."""
+    random = np.random.default_rng(1)
+    sites, side = 40, 4_000.0
+    site, place = random.uniform(0, side, (sites, 2)), random.uniform(0, side, (pairs // sites, 2))
+    base, none = np.full(sites, 25.0), np.zeros(len(place))
+    heights = np.cumsum(np.cumsum(random.normal(0, 0.02, (161, 161)), 0), 1).astype(np.float32)
+    heights -= heights.min()
+    clutter = np.where(random.random((161, 161)) < 0.3, 8, 0).astype(np.float32)
+    sender = field.Sender("uma", 2.55, 1.5, 53.0, mechanical_deg=2.0, electrical_deg=4.0, elements=8)
+    azimuth = np.zeros((sites, 1))
+    works: tuple[tuple[str, int, Callable[[], Any]], ...] = (
+        ("UMa path loss", 1, lambda: field.losses("uma", site, place, base, 1.5, 2.55)),
+        ("UMa signal of a sector, with probability", 1, lambda: field.reach(
+            sender, site, base, azimuth, place, none, none, -90.0, range_m=2 * side)),
+        ("P.1812 diffraction, 50 points", 10, lambda: diffraction.field(
+            heights, clutter, 25.0, site, base, place[: len(place) // 10], 1.5, 2.55)),
+    )  # fmt: skip
+    for name, less, work in works:
+        work()
+        best = min(_timed(work)[1] for _ in range(3))
+        yield {"family": "radio", "instance": name, "pairs_per_s": round(pairs / less / best), "cpu_s": round(best, 2)}
+
+
 def measure(data: Path, seconds: float, *, long: bool) -> Iterator[Row]:
     """Rows, family by family."""
+    yield from radio()
     median.solve(np.ones((3, 3)), 1)
     steiner.solve(graph.build(3, np.array([0, 1]), np.array([1, 2]), np.ones(2)), np.array([0, 2]))
     small = sectors(300, 20)
@@ -237,8 +264,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--seconds", type=float, default=110.0, help="wall time of the coverage instance")
+    parser.add_argument("--radio", action="store_true", help="only the radio model, printed and not written")
     parser.add_argument("--long", action="store_true", help="every Steiner instance, not each fourth")
     given = parser.parse_args()
+    if given.radio:
+        for row in radio():
+            print("  ".join(f"{k}={v}" for k, v in row.items()), flush=True)
+        return
     rows = []
     for row in measure(given.data, given.seconds, long=given.long):
         print("  ".join(f"{k}={v}" for k, v in row.items()), flush=True)

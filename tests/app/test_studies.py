@@ -22,7 +22,7 @@ from province.app.declarations import constant_at
 from province.app.studies import Runner
 from province.broker.broker import Broker
 from province.broker.database import Pool
-from province.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unsupported
+from province.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable, Unsupported
 from province.model.actor import Actor, Grant, system
 from province.model.geometry import point
 from province.model.label import Label
@@ -135,6 +135,7 @@ async def test_unknown_layers_assumptions_and_kinds_are_refused_by_name(broker: 
     with pytest.raises(InvalidInput) as refused:
         await studies.start(PLANNER, id)
     assert refused.value.field == "assumptions.colour"
+    assert "building" in studies.standing(await studies.get(id, PLANNER)), "it can be looked at all the same"
     other = await draft(broker, kind="trams")
     with pytest.raises(InvalidInput) as refused:
         await studies.start(PLANNER, other)
@@ -255,6 +256,37 @@ async def test_a_refusal_and_a_defect_leave_the_study_failed_with_the_reason(
         await run(broker, studies, id)
         study = await studies.get(id, PLANNER)
         assert (study.status, study.failure, study.remedy) == ("failed", *told)
+
+
+async def test_a_run_during_an_outage_is_done_again(
+    broker: Broker, studies: Studies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> Outcome:
+        raise Unavailable("the database does not answer.")
+
+    id = await draft(broker)
+    await studies.start(PLANNER, id)
+    monkeypatch.setattr(solving, "solve", away)
+    with pytest.raises(Unavailable):  # the queue tries again
+        await run(broker, studies, id)
+    assert (await studies.get(id, PLANNER)).status == "running"
+
+
+async def test_an_outcome_that_is_too_large_leaves_the_study_failed(
+    broker: Broker, studies: Studies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def solve(*_: object) -> Outcome:
+        return OUTCOME
+
+    id = await draft(broker)
+    await studies.start(PLANNER, id)
+    monkeypatch.setattr(solving, "solve", solve)
+    monkeypatch.setattr(studies._files, "_largest", 10)
+    await run(broker, studies, id)
+    study = await studies.get(id, PLANNER)
+    assert study.status == "failed"
+    assert study.failure is not None
+    assert "more than 10 bytes" in study.failure
 
 
 async def test_a_run_that_somebody_stops_ends(

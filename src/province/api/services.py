@@ -13,9 +13,9 @@ from province.adapters.studies.service import Studies
 from province.adapters.tables.exports import Exports
 from province.adapters.tables.imports import Imports
 from province.api.contexts import Contexts
-from province.broker.broker import Acted
 from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
+from province.broker.door import Acts
 from province.broker.erasure import Erasures
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance
@@ -32,13 +32,12 @@ from province.model.change import Change, Changed
 from province.model.entity import Attribute, Entity, Json, Kind, Origin
 from province.model.evolution import TimeProperty
 from province.model.observation import Acknowledged
-from province.model.query import Page, Query
 from province.model.schema import EntityType
 from province.model.time import Instant
 from province.pack import Action, Pack
 
 
-class Door(Protocol):
+class Door(Acts, Protocol):
     """The part of the broker that this door uses. Every method checks the actor."""
 
     @property
@@ -49,18 +48,6 @@ class Door(Protocol):
         self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
     ) -> tuple[Changed, ...]: ...
     async def apply_each(self, changes: Sequence[Change], actor: Actor) -> list[Changed | ProvinceError]: ...
-    async def act(
-        self,
-        name: str,
-        actor: Actor,
-        *,
-        id: str | None = None,
-        inputs: Mapping[str, Json] | None = None,
-        files: tuple[str, ...] = (),
-        key: str | None = None,
-    ) -> Acted: ...
-    async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
-    async def query(self, query: Query, actor: Actor) -> Page: ...
     async def history(
         self,
         id: str,

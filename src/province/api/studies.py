@@ -78,8 +78,7 @@ async def file(call: Call) -> Response:
 
 def _shown(service: Studies, study: Study) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(study)
-    assumed = service.assumed(study) if study.kind in service.kinds else {}
-    return {**shown, "assumed": [msgspec.to_builtins(a) for a in assumed.values()]}
+    return {**shown, "assumed": [msgspec.to_builtins(a) for a in service.standing(study).values()]}
 
 
 def _kind(kind: StudyKind, defaults: dict[str, Assumed]) -> dict[str, Any]:

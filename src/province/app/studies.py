@@ -15,7 +15,8 @@ from province.adapters.studies.service import OUTCOME, PROBLEM, Studies
 from province.app import solving
 from province.app.core import Core
 from province.app.declarations import constant_at
-from province.errors import Conflict, NotFound, ProvinceError
+from province.broker.database import LOST
+from province.errors import Conflict, NotFound, ProvinceError, Unavailable
 from province.model.actor import Actor, system
 from province.model.change import Change
 from province.model.record import change, move
@@ -71,37 +72,35 @@ class Runner:
 
     async def _solve(self, study: Study, actor: Actor) -> None:
         try:
-            assert study.problem is not None
-            content = await self._studies.content(actor.tenant, study.problem, PROBLEM)
-            problem = msgspec.json.decode(content, type=Problem)
-            outcome = await solving.solve(study.kind, problem, self._hear(study.id, actor))
+            state, values = "computed", await self._compute(study, actor)
+        except (*LOST, Unavailable):
+            raise  # the job is done again when the engines are back
         except ProvinceError as error:
-            said = {
-                "failure": f"{error.field}: {error.detail}" if error.field else error.detail,
-                "remedy": error.remedy,
-            }
-            await self._end(study.id, actor, "failed", said)
-            return
+            told = f"{error.field}: {error.detail}" if error.field else error.detail
+            state, values = "failed", {"failure": told, "remedy": error.remedy}
         except Exception:
             log.exception("a study could not be computed", extra={"study": study.id})
-            said = {
-                "failure": "a defect of this program; the server's log has the details.",
-                "remedy": "Tell the operator.",
-            }
-            await self._end(study.id, actor, "failed", said)
-            return
+            told = "a defect of this program; the server's log has the details."
+            state, values = "failed", {"failure": told, "remedy": "Tell the operator."}
+        await self._end(study.id, actor, state, values)
+
+    async def _compute(self, study: Study, actor: Actor) -> dict[str, Any]:
+        """The fields of a study whose outcome is kept."""
+        assert study.problem is not None
+        content = await self._studies.content(actor.tenant, study.problem, PROBLEM)
+        problem = msgspec.json.decode(content, type=Problem)
+        outcome = await solving.solve(study.kind, problem, self._hear(study.id, actor))
         certificate = msgspec.structs.replace(outcome.certificate, inputs=study.problem)
         outcome = msgspec.structs.replace(outcome, certificate=certificate)
-        kept = await self._studies.keep(actor, msgspec.json.encode(outcome), "outcome.json", OUTCOME)
-        await self._end(study.id, actor, "computed", {
-            "outcome": kept,
+        return {
+            "outcome": await self._studies.keep(actor, msgspec.json.encode(outcome), "outcome.json", OUTCOME),
             "objective": {"value": certificate.objective, "unitCode": certificate.objective_unit},
             "gap": None if certificate.gap is None else round(100.0 * certificate.gap, 4),
             "isChecked": certificate.checked,
             "partial": outcome.partial is not None,
             "progress": 100.0,
             "stage": None,
-        })  # fmt: skip
+        }
 
     def _hear(self, id: str, actor: Actor) -> solving.Hear:
         last = [time.monotonic()]

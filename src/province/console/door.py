@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from province.broker.broker import Acted
+from province.broker.door import Acts
 from province.broker.indicators import Valued
 from province.model.actor import Actor
-from province.model.entity import Attribute, Entity
-from province.model.query import Page, Query, Where
+from province.model.entity import Attribute
+from province.model.query import Where
 from province.model.schema import EntityType
 from province.model.time import Instant
 from province.pack import Pack, Silent
@@ -101,25 +101,13 @@ class Marks(Protocol):
     def read_at(self) -> float: ...
 
 
-class Door(Protocol):
+class Door(Acts, Protocol):
     """The part of the broker that the pages use."""
 
     @property
     def types(self) -> Mapping[str, EntityType]: ...
     @property
     def packs(self) -> tuple[Pack, ...]: ...
-    async def act(
-        self,
-        name: str,
-        actor: Actor,
-        *,
-        id: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        files: tuple[str, ...] = (),
-        key: str | None = None,
-    ) -> Acted: ...
-    async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
-    async def query(self, query: Query, actor: Actor) -> Page: ...
     async def history(
         self,
         id: str,

@@ -366,7 +366,7 @@ def _parks_side_by_side(visit: Visit, plans: Sequence[Outcome]) -> list[tuple[st
 
 def _differences(visit: Visit, service: Studies, found: Sequence[Study]) -> list[tuple[str, list[str]]]:
     """Assumptions and prices in which the studies differ."""
-    every: list[dict[str, Assumed]] = [service.assumed(one) for one in found]
+    every: list[dict[str, Assumed]] = [service.standing(one) for one in found]
     labels: dict[str, Label] = {}
     for one in found:
         _, kind = service.kind(one.kind)
@@ -380,10 +380,7 @@ def _differences(visit: Visit, service: Studies, found: Sequence[Study]) -> list
 
 
 def _grounds(visit: Visit, service: Studies, found: Study, kind: StudyKind, *, prices: bool = False) -> list[Ground]:
-    try:
-        assumed = service.assumed(found)
-    except InvalidInput:  # one that the kind does not know: the run says it; here stand the others
-        assumed = service.defaults(service.kind(found.kind)[0], kind)
+    assumed = service.standing(found)
     names = {**(kind.prices if prices else {}), **kind.assumptions}
     return [
         Ground(

@@ -9,20 +9,20 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
 from province.adapters.files import FileStore
 from province.adapters.tables import features
-from province.broker.broker import Acted
+from province.broker.door import Acts
 from province.errors import InvalidInput, NotFound, Unsupported
 from province.identity import policy
 from province.identity.audit import Pool
 from province.model.actor import Actor
-from province.model.entity import Entity, Json
+from province.model.entity import Entity
 from province.model.parameters import Parameter
-from province.model.query import Page, Query, pages
+from province.model.query import Query, pages
 from province.model.record import to_record
 from province.model.study import Assumed, Feature, Outcome, Problem
 from province.model.time import Instant, now
@@ -37,23 +37,6 @@ LAYER: Final = "application/geo+json"
 _PAGE: Final = 1_000
 Constant = Callable[[str, str, Instant], Parameter | None]
 """(pack, name, when) → the dated constant that held, or None."""
-
-
-class Door(Protocol):
-    """The part of the broker that studies use. Every method checks the actor."""
-
-    async def act(
-        self,
-        name: str,
-        actor: Actor,
-        *,
-        id: str | None = None,
-        inputs: Mapping[str, Json] | None = None,
-        files: tuple[str, ...] = (),
-        key: str | None = None,
-    ) -> Acted: ...
-    async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
-    async def query(self, query: Query, actor: Actor) -> Page: ...
 
 
 def missing(kind: StudyKind) -> tuple[str, ...]:
@@ -75,7 +58,7 @@ class Studies:
     """The studies of one installation."""
 
     def __init__(
-        self, door: Door, pool: Pool, files: FileStore, kinds: Mapping[str, tuple[str, StudyKind]], constant: Constant
+        self, door: Acts, pool: Pool, files: FileStore, kinds: Mapping[str, tuple[str, StudyKind]], constant: Constant
     ) -> None:
         """kinds: name → (pack, kind)."""
         self._door = door
@@ -112,6 +95,15 @@ class Studies:
             unit = found[name].unit if name in found else "VND" if name in kind.prices else ""
             found[name] = _given(name, given, unit)
         return found
+
+    def standing(self, study: Study) -> dict[str, Assumed]:
+        """The same for showing: without what its kind does not know, which only a run refuses."""
+        if study.kind not in self.kinds:
+            return {}
+        try:
+            return self.assumed(study)
+        except InvalidInput:
+            return self.defaults(*self.kinds[study.kind])
 
     def defaults(self, pack: str, kind: StudyKind) -> dict[str, Assumed]:
         """The dated constants that a kind of study stands on today."""

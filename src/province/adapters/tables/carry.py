@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from province.adapters.tables import reasons
 from province.adapters.tables.folder import Folder, State
 from province.adapters.tables.parcel import ITEM, Parcel, bare
+from province.broker.door import Reads
 from province.broker.history import History
 from province.broker.plan import step
 from province.errors import InvalidInput, NotAllowed, NotSignedIn, ProvinceError, Unavailable
@@ -30,7 +31,7 @@ from province.model.change import Change, Changed
 from province.model.entity import Entity
 from province.model.mapping import Mapping as FileMapping
 from province.model.observation import Acknowledged
-from province.model.query import Page, Query, Where, pages
+from province.model.query import Query, Where, pages
 from province.model.schema import EntityType
 from province.model.time import now
 
@@ -45,7 +46,7 @@ Known = Callable[[str, pa.Table], Awaitable[Any]]
 """(tenant, readings) → numpy mask of those that the lake holds already, with the same value."""
 
 
-class Door(Protocol):
+class Door(Reads, Protocol):
     """The part of the broker that imports use."""
 
     @property
@@ -56,8 +57,6 @@ class Door(Protocol):
     async def apply_each(
         self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
     ) -> list[Changed | ProvinceError]: ...
-    async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
-    async def query(self, query: Query, actor: Actor) -> Page: ...
     async def history(self, id: str, actor: Actor) -> History: ...
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"

@@ -4,6 +4,7 @@
     antenna      a sector's gain: one column of elements, tilted electrically or mechanically
     entry        what the wall of a building takes, by material
     link         noise, needed and reached signal to interference, bits per second
+    diffraction  what terrain takes along a path: ITU-R P.1812, delta-Bullington
     field        the same for many sites and places at once: compiled kernels
 
 Distances and heights are metres, frequencies GHz, losses and gains dB, power dBm. The kernels know arrays, no entities.
