@@ -4,9 +4,9 @@
 
 60% lamps, 40% air stations with a latest value each, and 1,000 reports; the Bình Dương example beside them. A page is
 asked for by one signed-in person over loopback, so its time is the server's plus the loopback's. *first paint* of the
-map counts from the click to the moment when every layer has drawn its answer. While the map is dragged, *between frames*
-is what is seen, with software rendering where there is no graphics card; *script per frame* is the part of it that the
-page's own code takes, which is what a machine with a graphics card is left with.
+map counts from the click to the moment when every layer has drawn its answer. While the map is dragged, *between
+frames* is what is seen, with software rendering where there is no graphics card; *script per frame* is the part of it
+that the page's own code takes, which is what a machine with a graphics card is left with.
 """
 
 from __future__ import annotations

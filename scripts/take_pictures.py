@@ -3,9 +3,9 @@
     .venv/bin/python scripts/take_pictures.py [--out docs] [NAME …]
 
 Run it after `make install islands`, with Chromium (`scripts/install-browser`). It starts the example with simulated
-sensors on free ports in a temporary home, sends a report as a resident, waits until the sensors have said something, and
-takes each picture named (all without a name). Look at every one before it is committed. Not taken here are those that
-need inputs from elsewhere: `map-real` (polygons of the wards), `merger-preview` and `addresses`
+sensors on free ports in a temporary home, sends a report as a resident, waits until the sensors have said something,
+and takes each picture named (all without a name). Look at every one before it is committed. Not taken here are those
+that need inputs from elsewhere: `map-real` (polygons of the wards), `merger-preview` and `addresses`
 (`scripts/demo_merger.py`).
 """
 
@@ -47,12 +47,12 @@ class Picture:
 
 def send_report(page: Page) -> None:
     """As a resident."""
-    page.fill("input[name='title']", "Đèn đường không sáng")
-    page.select_option("select[name='category']", "light")
-    page.fill("input[name='location.lat']", "10.9805")
-    page.fill("input[name='location.lon']", "106.6519")
-    page.locator("main form button[type='submit']").last.click()
-    page.wait_for_load_state("load")
+    page.fill("#report-title", "Đèn đường không sáng")
+    page.select_option("#report-category", "light")
+    page.fill("#report-location-lat", "10.9805")
+    page.fill("#report-location-lon", "106.6519")
+    page.locator("form.card button.main").click()
+    page.wait_for_selector("#secret")
 
 
 def open_first(pattern: str) -> Callable[[Page], None]:
@@ -69,12 +69,12 @@ def open_first(pattern: str) -> Callable[[Page], None]:
 def open_figure(page: Page) -> None:
     """The first figure, with its form to confirm it unfolded."""
     open_first(r"/entity/urn:ngsi-ld:Figure:[^\"]+")(page)
-    page.locator("summary", has_text="Xác nhận số liệu").first.click()
+    page.locator("details.action summary").first.click()
 
 
 def show_filter(page: Page) -> None:
     """The filter of a list unfolded."""
-    page.evaluate("document.querySelectorAll('main details').forEach((one) => { if (one.querySelector('[type=date]')) one.open = true })")
+    page.locator("main details", has=page.locator("input[type=date]")).first.locator("summary").first.click()
 
 
 PICTURES: Final = (
