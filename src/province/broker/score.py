@@ -94,9 +94,9 @@ def _shares(columns: Mapping[str, Floats]) -> dict[str, Floats]:
     )
 
     def share(part: Floats, whole: Floats) -> Floats:
-        some = np.full(size, np.nan)
-        np.divide(part, whole, out=some, where=whole > 0)
-        return np.clip(some, 0.0, 1.0)
+        found: Floats = np.full(size, np.nan)
+        np.divide(part, whole, out=found, where=whole > 0)
+        return found.clip(0.0, 1.0)
 
     return {
         "missing": share(columns.get("missing", unknown), columns.get("expected", unknown)),
@@ -116,7 +116,8 @@ def _scores(columns: Mapping[str, Floats], silent: npt.NDArray[np.bool_]) -> Flo
     score = np.full(len(table), np.nan)
     np.divide(lost, weight, out=score, where=weight > 0)
     received = columns.get("received", np.zeros(len(table)))
-    return np.where(silent & (received == 0), 0.0, 100 * (1 - score))
+    found: Floats = np.where(silent & (received == 0), 0.0, 100 * (1 - score))
+    return found
 
 
 def _floats(column: pa.Array) -> Floats:
