@@ -1,9 +1,10 @@
-"""Street networks from OpenStreetMap extracts (PBF or XML), for `compute/roads`."""
+"""Street networks from OpenStreetMap extracts (PBF or XML), for `compute/roads`, or as lines."""
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,8 +40,47 @@ class Extract:
         return build(self.place, self.ways, self.restrictions)
 
 
+@dataclass(frozen=True, slots=True)
+class Street:
+    """A street as a line. kind: its `highway`.  place: (n, 2) longitude and latitude, n ≥ 2."""
+
+    id: int
+    kind: str
+    name: str
+    place: npt.NDArray[np.float64]
+
+
 def read(path: Path) -> Extract:
     """The streets of an extract that cars may use. Raises: InvalidInput, Unsupported without `osmium`."""
+    index: dict[int, int] = {}
+    place: list[tuple[float, float]] = []
+    ways: list[Way] = []
+    rules: list[tuple[int, int, int, bool]] = []
+    lost = 0
+    with _reading() as osmium:
+        for one in _highways(osmium, path):
+            _take(one, index, place, ways)
+        relations = osmium.FileProcessor(_file(osmium, path), osmium.osm.RELATION)
+        for one in relations.with_filter(osmium.filter.KeyFilter("type")):
+            if one.tags.get("type") == "restriction":
+                rule = _rule(one)
+                lost += rule is None
+                rules += [rule] if rule is not None else []
+    kept = [Restriction(a, index[via], b, only) for a, via, b, only in rules if via in index]
+    return Extract(np.array(place, np.float64).reshape(-1, 2), tuple(ways), tuple(kept), lost)
+
+
+def streets(path: Path) -> Iterator[Street]:
+    """The same streets as lines. Raises: InvalidInput, Unsupported without `osmium`."""
+    with _reading() as osmium:
+        for one in _highways(osmium, path):
+            corners = [(n.location.lon, n.location.lat) for n in one.nodes if n.location.valid()]
+            if _open(one.tags) and len(corners) > 1:
+                yield Street(int(one.id), one.tags.get("highway"), one.tags.get("name") or "", np.array(corners))
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[Any]:
     try:
         import osmium
     except ImportError:
@@ -49,35 +89,37 @@ def read(path: Path) -> Extract:
             field="file",
             remedy="Install the extra: pip install 'province[planning]'.",
         ) from None
-    index: dict[int, int] = {}
-    place: list[tuple[float, float]] = []
-    ways: list[Way] = []
-    rules: list[tuple[int, int, int, bool]] = []
-    lost = 0
     try:
-        streets = osmium.FileProcessor(str(path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
-        one: Any
-        for one in streets.with_filter(osmium.filter.KeyFilter("highway")):
-            if one.is_way():
-                _take(one, index, place, ways)
-        for one in osmium.FileProcessor(str(path), osmium.osm.RELATION).with_filter(osmium.filter.KeyFilter("type")):
-            if one.tags.get("type") == "restriction":
-                rule = _rule(one)
-                lost += rule is None
-                rules += [rule] if rule is not None else []
+        yield osmium
     except (RuntimeError, osmium.InvalidLocationError) as error:
         raise InvalidInput(f"the file cannot be read: {str(error)[:200]}", field="file",
                            remedy="Give an extract of OpenStreetMap, .osm.pbf or .osm.") from None  # fmt: skip
-    kept = [Restriction(a, index[via], b, only) for a, via, b, only in rules if via in index]
-    return Extract(np.array(place, np.float64).reshape(-1, 2), tuple(ways), tuple(kept), lost)
+
+
+def _highways(osmium: Any, path: Path) -> Iterator[Any]:
+    every = osmium.FileProcessor(_file(osmium, path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
+    for one in every.with_filter(osmium.filter.KeyFilter("highway")):
+        if one.is_way():
+            yield one
+
+
+def _file(osmium: Any, path: Path) -> Any:
+    """Its kind by its first bytes: an upload has no name that tells."""
+    with path.open("rb") as file:
+        return osmium.io.File(str(path), "osm" if file.read(64).lstrip().startswith(b"<") else "pbf")
+
+
+def _open(tags: Any) -> bool:
+    """Whether cars may use a street."""
+    access = tags.get("motor_vehicle") or tags.get("vehicle") or tags.get("access")
+    return tags.get("highway") in SPEEDS and access not in _CLOSED and tags.get("area") != "yes"
 
 
 def _take(one: Any, index: dict[int, int], place: list[tuple[float, float]], ways: list[Way]) -> None:
     tags = one.tags
-    kind = tags.get("highway")
-    access = tags.get("motor_vehicle") or tags.get("vehicle") or tags.get("access")
-    if kind not in SPEEDS or access in _CLOSED or tags.get("area") == "yes":
+    if not _open(tags):
         return
+    kind = tags.get("highway")
     nodes = []
     for node in one.nodes:
         if not node.location.valid():

@@ -1,9 +1,9 @@
 """The most demand joined to what exists, within a budget: the prize-collecting Steiner tree with a budget.
 
-Demand sits at nodes; the network begins at roots and grows by edges that cost money. Plan: a tree that joins all demand,
-cut back by a price of money until the budget pays for it (on a tree the best cut for a price is found exactly, by
-sums over subtrees), then filled with the most demand per money; then demand of a neighbourhood is taken away and filled
-in again while that helps.
+Demand sits at nodes; the network begins at roots and grows by edges that cost money. Plan: a tree that joins all
+demand, cut back by a price of money until the budget pays for it (on a tree the best cut for a price is found exactly,
+by sums over subtrees), then filled with the most demand per money; then demand of a neighbourhood is taken away and
+filled in again while that helps.
 
 Bound: for a price of money the problem without a budget is a Steiner arborescence in which demand may be given up for
 its own price; dual ascent (Wong 1984) bounds that. Every price gives a valid bound, the best of several is taken.
@@ -76,12 +76,15 @@ def solve(
     best = place.all_at_once()
     bounder = _Bounder(place)
     random = np.random.default_rng(seed)
+    begun, bounding = time.monotonic(), 0.0
     for n in range(10**9 if rounds is None else rounds):
-        if rounds is None and time.monotonic() > end:
+        at = time.monotonic()
+        if rounds is None and at > end:
             break
-        if bounder.left and n % 4 == 0:
+        if bounder.left and (n % 4 == 0 if rounds is not None else bounding <= 0.5 * (at - begun)):
             bounder.step(best[0])
             best = max(best, place.guided(bounder.reduced), key=_value)
+            bounding += time.monotonic() - at
             if progress is not None:
                 progress(best[0], bounder.best)
         if bounder.best <= best[0] * (1 + 1e-9):
@@ -149,7 +152,9 @@ class _Reachable:
         away = int(random.integers(1, max(2, min(60, len(joined) // 2 + 1)) + 1))
         kept = inside & (self.worth > 0)
         _forget(*self._parts[:3], kept, int(joined[random.integers(len(joined))]), away)
-        found = self._filled(self._tree(inside, kept), float(random.choice([0.2, 0.6, 2.0])), int(random.integers(2**31)))
+        found = self._filled(
+            self._tree(inside, kept), float(random.choice([0.2, 0.6, 2.0])), int(random.integers(2**31))
+        )
         return self._settled(found) if found[0] > plan[0] + 1e-9 else max(plan, found, key=_value)
 
     def _cut(self, use: Floats) -> Plan:
