@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from province.broker.database import Connection
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 async def ended(connection: Connection) -> None:

@@ -246,7 +246,7 @@ def _belongs(pid: int, home: str) -> bool:
 
 
 async def until(
-    condition: Callable[[], bool | Awaitable[bool]], what: str, *, timeout_s: float = 30, pause_s: float = 0.02
+    condition: Callable[[], bool | Awaitable[bool]], what: str, *, timeout_s: float = 60, pause_s: float = 0.02
 ) -> None:
     """Wait for a condition. Raises: TimeoutError that says for what."""
     deadline = time.monotonic() + timeout_s

@@ -142,7 +142,7 @@ async def test_glass_closes_by_itself_and_tokens_never_have_it(site: Site, peopl
         await connection.execute(
             "UPDATE break_glass SET valid = tstzrange(lower(valid), lower(valid) + interval '1 millisecond')"
             " WHERE entity = $1", id)  # fmt: skip
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (await officer.browser.get(f"/entity/{id}")).status_code != 404:
             await asyncio.sleep(0.3)
 

@@ -113,7 +113,7 @@ async def test_a_backup_under_load_restores_to_one_consistent_cut(one: Running, 
         # The writer goes on: everything reaches the lake once, and the latest values are right, old and new.
         async with two.writing():
             await two.observe(10_000_000)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while two.lake().count() < len(stored) + 1:
                     await asyncio.sleep(0.05)
                 while (await two.client.jetstream().stream_info(stream.STREAM)).state.messages:

@@ -104,7 +104,7 @@ async def test_the_script_works(http: Client, tmp_path: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             "node", file, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
-        said = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+        said = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
     assert process.returncode == 0, said
     assert "urn:ngsi-ld:PumpingStation:PS-01" in said
     shown = await http.get("/ngsi-ld/v1/entities", params={"type": "PumpingStation", "format": "simplified"})

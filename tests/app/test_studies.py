@@ -317,7 +317,7 @@ async def test_a_run_that_somebody_stops_ends(
     work = asyncio.create_task(run(broker, studies, id))
     await begun.wait()
     await broker.act("study.cancel", PLANNER, id=id)
-    await asyncio.wait_for(work, 20)
+    await asyncio.wait_for(work, 60)
     assert ended.is_set()
     assert (await studies.get(id, PLANNER)).status == "cancelled"
 

@@ -31,7 +31,7 @@ from province.model.time import now
 
 ROOT = Actor(tenant="t", id="root", kind="person", grants=(Grant("all", frozenset(("*",))),))
 OTHER = Actor(tenant="t", id="other", kind="person", grants=(Grant("some", frozenset(("subscription.create",))),))
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @dataclass

@@ -50,7 +50,7 @@ class Stand:
         self.sent += (await self.observer.observe(batch, OPERATOR, source="http")).accepted
 
     async def drain(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await self.bus.jetstream().stream_info(stream.STREAM)).state.messages:
                 await asyncio.sleep(0.02)
 

@@ -139,6 +139,7 @@ async def test_every_quality_of_service_and_what_is_refused(receiver: Receiver) 
         await notifier.send(message(f"mqtt://127.0.0.1:{receiver.port}/agency/%23"))  # a filter is no topic
     with pytest.raises(NotAllowed):
         await Notifier(Outbound()).send(message(receiver.uri()))
+    await until(lambda: len(receiver.heard) >= 3)
     await asyncio.sleep(0.1)
     assert len(receiver.heard) == 3
 

@@ -139,7 +139,7 @@ async def test_different_entities_are_handled_at_the_same_time(broker: Broker, p
     together = asyncio.Barrier(8)
 
     async def answer(*_: object) -> dict[str, Any]:
-        await asyncio.wait_for(together.wait(), 20)
+        await asyncio.wait_for(together.wait(), 60)
         return {}
 
     def nothing(one: Lamp, *, context: Context) -> list[Effect]:

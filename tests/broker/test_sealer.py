@@ -129,7 +129,7 @@ async def test_two_sealers_do_not_get_in_each_others_way(pool: Pool, ring: KeyRi
     try:
         for _ in range(4):
             await asyncio.gather(*(write(pool, 15) for _ in range(4)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await checked(pool, heads)).rows < 240:
                 await asyncio.sleep(0.05)
     finally:

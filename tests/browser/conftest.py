@@ -19,7 +19,7 @@ from tests.product import form_token, installed
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "tests" / "screenshots"
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 DESK, PHONE, SMALL, WALL = (
     {"width": 1440, "height": 900},
     {"width": 390, "height": 844},
@@ -97,7 +97,7 @@ class Tab:
             "[...document.querySelectorAll('[data-map]')].every((m) => m.dataset.ready || m.offsetParent === null)"
         )
 
-    def until(self, expression: str, seconds: float = 30) -> None:
+    def until(self, expression: str, seconds: float = 60) -> None:
         """Wait until an expression is true. Asked from outside: the page's own policy forbids evaluating texts."""
         deadline = time.monotonic() + seconds
         while not self.page.evaluate(expression):

@@ -108,7 +108,7 @@ def meet(town: Town, chromium: Browser) -> Iterator[object]:
         context.close()
 
 
-def again(person: Person, path: str, text: str, seconds: float = 30) -> None:
+def again(person: Person, path: str, text: str, seconds: float = 60) -> None:
     """Look at a page again until it says something."""
     until = time.monotonic() + seconds
     while text not in (person.open(path) or person.page.content()):

@@ -67,7 +67,7 @@ def chart_with_readings(one: Tab) -> Locator:
         if charts.count():
             charts.first.scroll_into_view_if_needed()
             chart = one.page.locator(".chart[data-ready]").first
-            chart.wait_for(timeout=20_000)
+            chart.wait_for(timeout=60_000)
             if chart.locator("tbody tr").count():
                 return chart
         time.sleep(2)

@@ -52,7 +52,7 @@ async def supervised(home: Path, *commands: Command, **more: Any) -> AsyncIterat
         await supervisor.stop()
 
 
-async def until(condition: Any, timeout_s: float = 10.0) -> None:
+async def until(condition: Any, timeout_s: float = 60.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.02)

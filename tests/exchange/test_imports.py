@@ -60,7 +60,7 @@ async def test_one_file_gives_records_and_readings(site: Site, folder: Path) -> 
     assert (again.json["unchanged"], again.json["readings"], again.json["known"]) == (2, 0, 8), "nothing is doubled"
     lake = site.core.lake_of("binh-duong")
     stations = [f"urn:ngsi-ld:AirQualityObserved:BD-0{n}" for n in (1, 2)]
-    for _ in range(100):
+    for _ in range(600):
         found = await asyncio.to_thread(lake.read, Span(stations))
         if found.num_rows >= 8:
             break

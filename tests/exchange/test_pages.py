@@ -84,7 +84,7 @@ async def test_from_the_file_to_the_outcome(browser: httpx.AsyncClient) -> None:
 
 async def settled(browser: httpx.AsyncClient, here: str) -> str:
     """The page when nothing runs any more."""
-    for _ in range(150):
+    for _ in range(300):
         page = (await browser.get(here)).text
         if "hx-trigger" not in page.partition('id="progress"')[2][:200]:
             return page

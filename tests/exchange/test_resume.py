@@ -74,7 +74,7 @@ async def test_after_a_kill_nothing_is_doubled(site: Site, monkeypatch: pytest.M
     assert (done.readings or 0) + (done.known or 0) == ROWS - 1
     stations = [f"urn:ngsi-ld:AirQualityObserved:K{n:02d}-resume" for n in range(30)]
     lake = site.core.lake_of(TENANT)
-    for _ in range(200):
+    for _ in range(600):
         count = (await asyncio.to_thread(lake.read, Span(stations))).num_rows
         if count >= ROWS - 1:
             break

@@ -51,7 +51,7 @@ async def taking(intake: Intake, bus: Client, store: Pool, seed: str) -> AsyncIt
     task = asyncio.create_task(intake.run(stop))
     callout = Callout(bus, store, seed, ready=intake.ready)
     await callout.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not intake.ready():
             assert not task.done(), task
             await asyncio.sleep(0.01)
@@ -84,7 +84,7 @@ class Device:
     async def connect(self) -> bool:
         self.client.connect_async("127.0.0.1", self._port)
         self.client.loop_start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.answers:
                 await asyncio.sleep(0.02)
         return self.answers[-1] == 0
@@ -108,7 +108,7 @@ async def readings(bus: Client) -> list[dict[str, Any]]:
     return pa.concat_tables(tables).to_pylist() if tables else []
 
 
-async def until(condition: Any, timeout_s: float = 15) -> None:
+async def until(condition: Any, timeout_s: float = 60) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.02)

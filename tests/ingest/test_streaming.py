@@ -285,7 +285,7 @@ async def test_killed_between_any_two_steps(
     )  # fmt: skip
     stop = asyncio.Event()
     task = asyncio.create_task(writer.run(stop))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while lake.count() < 600 or (await bus.jetstream().stream_info(stream.STREAM)).state.messages:
             await asyncio.sleep(0.05)
     stop.set()

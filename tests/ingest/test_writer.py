@@ -23,7 +23,7 @@ from province.errors import Unavailable
 from province.history import latest
 from province.history.lake import LAKE, Lake, Span
 from province.ingest.writer import Limits, Writer
-from tests.observations import OPERATOR, START, TENANT, TYPES, allowed, register, series, station, table
+from tests.observations import OPERATOR, START, TENANT, TYPES, allowed, make_stream, register, series, station, table
 
 STATION = TYPES["Station"]
 
@@ -143,7 +143,7 @@ async def test_a_recreated_stream_is_not_taken_for_the_old_one(
                 await observer.observe(series(10), OPERATOR, source="http")
             await drained(bus, lake, lake.count() + 30)
         await bus.jetstream().delete_stream(stream.STREAM)
-        await stream.ensure_stream(bus.jetstream(), max_bytes=256 * 1024**2)
+        await make_stream(bus.jetstream())
     assert lake.count() == 60
 
 

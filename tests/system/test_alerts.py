@@ -99,7 +99,7 @@ def value(caller: httpx.Client, id: str) -> dict[str, Any]:
     return dict(answer.json())
 
 
-def wait(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def wait(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Wait for something."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -376,7 +376,7 @@ async def test_messages_of_devices(product: Product) -> None:
             latest = (await client.get(f"/ngsi-ld/v1/entities/{SENSOR}")).json().get("pm25", {})
         return bool(latest.get("value") == 41.5)
 
-    await until(arrived, "the good message is the latest value", timeout_s=30, pause_s=0.3)
+    await until(arrived, "the good message is the latest value", timeout_s=60, pause_s=0.3)
 
 
 async def test_the_command_line(product: Product, tmp_path: Path) -> None:

@@ -501,13 +501,13 @@ async def test_devices_speak_for_themselves_alone(matrix: Matrix) -> None:
         "device": _Knocker(product, other.login, other.secret),
     }
     try:
-        await until(lambda: all(k.answer for k in knockers.values()), "all were answered", timeout_s=30)
+        await until(lambda: all(k.answer for k in knockers.values()), "all were answered", timeout_s=60)
         assert {w for w, k in knockers.items() if k.answer[0]} == {"device"}
         for type, attribute in kinds.items():
             knockers["device"].send(given[type].login, attribute)
         honest = "WeatherObserved"
         knockers["honest"] = _Knocker(product, given[honest].login, given[honest].secret)
-        await until(lambda: bool(knockers["honest"].answer), "the rightful device is answered", timeout_s=30)
+        await until(lambda: bool(knockers["honest"].answer), "the rightful device is answered", timeout_s=60)
         assert knockers["honest"].answer == [True]
         knockers["honest"].send(given[honest].login, kinds[honest])
         at = datetime(2026, 11, 2, tzinfo=UTC)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.product import UNAVAILABLE, Product, installed, running_product
+from tests.product import UNAVAILABLE, Product, installed, running_product, until
 
 V1 = "/ngsi-ld/v1"
 ROUTE = 'route="/ngsi-ld/v1/entities/{id}",status="200"'
@@ -41,7 +41,7 @@ async def test_what_one_wrote_the_other_shows_at_once_and_they_count_together(pr
             assert (await one.post(f"{V1}/entities", json=thing(n))).status_code == 201
             assert (await another.get(f"{V1}/entities/urn:ngsi-ld:Thing:{n}")).json()["level"]["value"] == n
     answered = [0, 0]
-    async with asyncio.timeout(30):  # a line of the log may come a moment after what it tells of
+    async with asyncio.timeout(60):  # a line of the log may come a moment after what it tells of
         while sum(answered) < 40:
             answered = [len(re.findall("entities/{id}", product.log(name))) for name in ("serve", "serve-2")]
             await asyncio.sleep(0.05)
@@ -66,7 +66,7 @@ async def test_nothing_acknowledged_is_lost_when_one_dies(product: Product) -> N
                 n += 8
 
     writers = [asyncio.create_task(write(1000 + k)) for k in range(8)]
-    await asyncio.sleep(0.5)
+    await until(lambda: len(acknowledged) > 8, "several were acknowledged")
     await product.kill("serve-2")
     ended.set()
     await asyncio.gather(*writers)

@@ -158,7 +158,7 @@ async def test_a_killed_supervisor_takes_its_processes_along() -> None:
             assert product.child is not None
             os.kill(product.child.pid, signal.SIGKILL)
             product.child.wait()
-            await until(lambda: not product.pids(), "everything ended", timeout_s=30)
+            await until(lambda: not product.pids(), "everything ended", timeout_s=60)
             assert product.command("status").returncode == 3
             product.start()
         assert await count(product, "SELECT count(*) FROM tenant") == 1
