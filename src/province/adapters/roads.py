@@ -1,10 +1,8 @@
-"""Street networks from OpenStreetMap extracts (PBF or XML), for `compute/roads`, or as lines."""
+"""Street networks from OpenStreetMap extracts (PBF or XML), for `compute/roads`."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,16 +10,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from province.adapters.openstreetmap import SPEEDS, drivable, file, highways, reading
 from province.compute.roads.graph import Restriction, Roads, Way, build
-from province.errors import InvalidInput, Unsupported
 
-SPEEDS: Final[Mapping[str, float]] = {
-    "motorway": 90.0, "motorway_link": 50.0, "trunk": 60.0, "trunk_link": 40.0, "primary": 50.0, "primary_link": 35.0,
-    "secondary": 40.0, "secondary_link": 30.0, "tertiary": 35.0, "tertiary_link": 30.0, "unclassified": 30.0,
-    "residential": 25.0, "living_street": 15.0, "service": 15.0,
-}  # fmt: skip
-"""Kilometres per hour where a street has no `maxspeed`. Defaults of this product for free traffic, no measurement."""
-_CLOSED: Final = ("no", "private", "agricultural", "forestry")
 _SIGNED_SHARE: Final = 0.8
 """Of a signed limit that is driven on average; default of this product."""
 
@@ -40,16 +31,6 @@ class Extract:
         return build(self.place, self.ways, self.restrictions)
 
 
-@dataclass(frozen=True, slots=True)
-class Street:
-    """A street as a line. kind: its `highway`.  place: (n, 2) longitude and latitude, n ≥ 2."""
-
-    id: int
-    kind: str
-    name: str
-    place: npt.NDArray[np.float64]
-
-
 def read(path: Path) -> Extract:
     """The streets of an extract that cars may use. Raises: InvalidInput, Unsupported without `osmium`."""
     index: dict[int, int] = {}
@@ -57,10 +38,10 @@ def read(path: Path) -> Extract:
     ways: list[Way] = []
     rules: list[tuple[int, int, int, bool]] = []
     lost = 0
-    with _reading() as osmium:
-        for one in _highways(osmium, path):
+    with reading() as osmium:
+        for one in highways(osmium, path):
             _take(one, index, place, ways)
-        relations = osmium.FileProcessor(_file(osmium, path), osmium.osm.RELATION)
+        relations = osmium.FileProcessor(file(osmium, path), osmium.osm.RELATION)
         for one in relations.with_filter(osmium.filter.KeyFilter("type")):
             if one.tags.get("type") == "restriction":
                 rule = _rule(one)
@@ -70,54 +51,9 @@ def read(path: Path) -> Extract:
     return Extract(np.array(place, np.float64).reshape(-1, 2), tuple(ways), tuple(kept), lost)
 
 
-def streets(path: Path) -> Iterator[Street]:
-    """The same streets as lines. Raises: InvalidInput, Unsupported without `osmium`."""
-    with _reading() as osmium:
-        for one in _highways(osmium, path):
-            corners = [(n.location.lon, n.location.lat) for n in one.nodes if n.location.valid()]
-            if _open(one.tags) and len(corners) > 1:
-                yield Street(int(one.id), one.tags.get("highway"), one.tags.get("name") or "", np.array(corners))
-
-
-@contextlib.contextmanager
-def _reading() -> Iterator[Any]:
-    try:
-        import osmium
-    except ImportError:
-        raise Unsupported(
-            "reading OpenStreetMap needs osmium.",
-            field="file",
-            remedy="Install the extra: pip install 'province[planning]'.",
-        ) from None
-    try:
-        yield osmium
-    except (RuntimeError, osmium.InvalidLocationError) as error:
-        raise InvalidInput(f"the file cannot be read: {str(error)[:200]}", field="file",
-                           remedy="Give an extract of OpenStreetMap, .osm.pbf or .osm.") from None  # fmt: skip
-
-
-def _highways(osmium: Any, path: Path) -> Iterator[Any]:
-    every = osmium.FileProcessor(_file(osmium, path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
-    for one in every.with_filter(osmium.filter.KeyFilter("highway")):
-        if one.is_way():
-            yield one
-
-
-def _file(osmium: Any, path: Path) -> Any:
-    """Its kind by its first bytes: an upload has no name that tells."""
-    with path.open("rb") as file:
-        return osmium.io.File(str(path), "osm" if file.read(64).lstrip().startswith(b"<") else "pbf")
-
-
-def _open(tags: Any) -> bool:
-    """Whether cars may use a street."""
-    access = tags.get("motor_vehicle") or tags.get("vehicle") or tags.get("access")
-    return tags.get("highway") in SPEEDS and access not in _CLOSED and tags.get("area") != "yes"
-
-
 def _take(one: Any, index: dict[int, int], place: list[tuple[float, float]], ways: list[Way]) -> None:
     tags = one.tags
-    if not _open(tags):
+    if not drivable(tags):
         return
     kind = tags.get("highway")
     nodes = []

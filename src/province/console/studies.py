@@ -89,7 +89,7 @@ async def create(visit: Visit) -> Response:
             "title": visit.text("title"), "kind": visit.text("kind"), "budget_unit": unit,
             "budget": read(visit.text("budget"), field="budget"),
         }  # fmt: skip
-        _service(visit).require_budget(inputs["kind"], unit)
+        _service(visit).require_budget(visit.text("kind"), unit)
         done = await visit.services.broker.act("study.draft", visit.actor, inputs=inputs)
     except _BAD as error:
         return await _overview(visit, error)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import shapely
 
-from province.adapters import roads
+from province.adapters import openstreetmap
 from province.adapters.tables.raw import Found, Options, build, rows_per_batch
 
 COLUMNS = ("osm_id", "class", "name", "geometry")
@@ -16,14 +16,14 @@ COLUMNS = ("osm_id", "class", "name", "geometry")
 
 def read(path: Path, options: Options) -> tuple[Found, Iterator[pa.RecordBatch]]:
     """Its streets in batches. Raises: InvalidInput, Unsupported without `osmium`."""
-    streets = roads.streets(path)
+    streets = openstreetmap.streets(path)
     found = Found(format="osm", layers=["streets"], layer="streets", crs="EPSG:4326", columns=list(COLUMNS))
     return found, _batches(streets, options.head)
 
 
-def _batches(streets: Iterator[roads.Street], most: int) -> Iterator[pa.RecordBatch]:
+def _batches(streets: Iterator[openstreetmap.Street], most: int) -> Iterator[pa.RecordBatch]:
     size = rows_per_batch(40)
-    rows: list[roads.Street] = []
+    rows: list[openstreetmap.Street] = []
     before = 0
     for street in streets:
         rows.append(street)
@@ -37,7 +37,7 @@ def _batches(streets: Iterator[roads.Street], most: int) -> Iterator[pa.RecordBa
         yield _batch(rows, before)
 
 
-def _batch(rows: list[roads.Street], before: int) -> pa.RecordBatch:
+def _batch(rows: list[openstreetmap.Street], before: int) -> pa.RecordBatch:
     columns = {
         "osm_id": pa.array([str(r.id) for r in rows], pa.string()),
         "class": pa.array([r.kind for r in rows], pa.string()),

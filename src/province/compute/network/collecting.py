@@ -380,13 +380,13 @@ def _fill(start, neighbour, edge, cost, worth, inside, left, noise, seed):
         for t in open_:
             if inside[t] or far[t] > left:
                 continue
-            gain, v = 0.0, t
+            gain, v = 0.0, int(t)
             while not inside[v]:
                 gain += worth[v]
                 v = back[v]
             value = taste[t] * gain / (far[t] + 1e-12)
             if value > best:
-                best, who = value, t
+                best, who = value, int(t)
         if who < 0:
             return
         left -= far[who]

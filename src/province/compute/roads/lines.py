@@ -76,7 +76,8 @@ def _mend(
     shared = uses[at.reshape(-1)] > 1
     last = np.cumsum([len(line) for line in lines]) - 1
     first = np.concatenate([[0], last[:-1] + 1])
-    loose = [(i, 0) for i in np.flatnonzero(~shared[first])] + [(i, -1) for i in np.flatnonzero(~shared[last])]
+    loose = [(i, 0) for i in np.flatnonzero(~shared[first]).tolist()]
+    loose += [(i, -1) for i in np.flatnonzero(~shared[last]).tolist()]
     if not loose:
         return 0
     ends = np.array([lines[i][end] for i, end in loose])

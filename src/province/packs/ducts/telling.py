@@ -43,7 +43,7 @@ def outcome(
     certificate: Certificate,
 ) -> Outcome:  # fmt: skip
     """Everything together."""
-    metres = defaultdict(float)
+    metres: dict[str, float] = defaultdict(float)
     for e in edges.tolist():
         metres[way(ground.street(e))] += float(ground.network.metres[e])
     total = sum(d.weight for d in ground.demand)
