@@ -5,7 +5,7 @@ from __future__ import annotations
 from province.model.label import Label
 from province.model.query import Where
 from province.pack import Action, Ask, Command, Feed, Indicator, Map, Pack, Read, Round, Rule, Table
-from province.packs.alerts import carrying, feeds, logic
+from province.packs.alerts import carrying, feeds, issuing, logic
 from province.packs.alerts.types import AlertBoard, AlertDelivery, AlertSubscriber, TrustedSender
 from province.vocab.area import Area
 from province.vocab.public_alert import PublicAlert
@@ -91,14 +91,14 @@ PACK = Pack(
             states=("active",),
         ),
         Action(
-            logic.prepare,
+            issuing.prepare,
             record=PublicAlert,
             needs="publicalert.prepare",
             title=Label("Soạn cảnh báo", "Prepare an alert"),
             creates=True,
         ),
         Action(
-            logic.release,
+            issuing.release,
             record=PublicAlert,
             needs="publicalert.release",
             title=Label("Phát cảnh báo", "Release"),
@@ -106,7 +106,7 @@ PACK = Pack(
             reads=(_FORMER,),
         ),
         Action(
-            logic.confirm,
+            issuing.confirm,
             record=PublicAlert,
             needs="publicalert.release",
             title=Label("Đồng ý phát (người thứ hai)", "Agree as the second person"),
@@ -114,28 +114,28 @@ PACK = Pack(
             reads=(_FORMER,),
         ),
         Action(
-            logic.revise,
+            issuing.revise,
             record=PublicAlert,
             needs="publicalert.prepare",
             title=Label("Soạn bản cập nhật", "Prepare an update"),
             states=("in_force",),
         ),
         Action(
-            logic.all_clear,
+            issuing.all_clear,
             record=PublicAlert,
             needs="publicalert.release",
             title=Label("Báo hết nguy hiểm", "All clear"),
             states=("in_force",),
         ),
         Action(
-            logic.cancel,
+            issuing.cancel,
             record=PublicAlert,
             needs="publicalert.release",
             title=Label("Huỷ cảnh báo", "Cancel"),
             states=("in_force",),
         ),
         Action(
-            logic.discard,
+            issuing.discard,
             record=PublicAlert,
             needs="publicalert.prepare",
             title=Label("Bỏ bản soạn", "Discard"),

@@ -1,35 +1,31 @@
-"""What people do with incidents: take on, carry out, log, report, close; and the duty room around them. Pure."""
+"""What people do with incidents: take on, carry out, log, report, close; set their alerts aside. Pure."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from province.errors import Conflict, InvalidInput, NotAllowed
+from province.errors import Conflict, InvalidInput
 from province.model.entity import Entity
 from province.model.geometry import Geometry
 from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.record import change, create, move
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE, Instant, format_instant
 from province.model.unit import Unit
 from province.pack import Context, Effect, Notice
+from province.packs.incidents.entries import derive, entry
 from province.packs.incidents.grouping import RANK, number
 from province.packs.incidents.reporting import after_action
 from province.packs.incidents.types import (
-    ON_THE_SPOT,
     REASONS,
-    DutyShift,
     EmergencyResource,
     Incident,
     IncidentTask,
     LogEntry,
-    OperationsCentre,
 )
 from province.vocab.agency import Agency
 from province.vocab.alert import CATEGORIES, SEVERITIES, Alert
@@ -61,21 +57,6 @@ def agencies_now(incident: Entity) -> Query:
     return Query(types=("Agency",), where=(Where("validTo", "absent"),), limit=1000, latest=False)
 
 
-def shifts_of_centre(shift: Entity) -> Query:
-    """Shifts of the same centre that run or wait for a signature."""
-    where = (
-        Where("centre", "==", shift.value("centre")),
-        Where("status", "in", ["on_duty", "handing_over"]),
-    )
-    return Query(types=("DutyShift",), where=where, limit=10, latest=False)
-
-
-def open_incidents(_: Entity) -> Query:
-    """Incidents that are not over, the newest first."""
-    where = (Where("status", "in", ["new", "handling", "resolved"]), Where("exercise", "==", False))
-    return Query(types=("Incident",), where=where, order="-openedAt", limit=100, latest=False)
-
-
 # --- incidents --------------------------------------------------------------------------------------------------------
 
 
@@ -97,7 +78,7 @@ def drill(
     """Open an incident by hand: an exercise, unless it is said that it is real. An exercise never counts."""
     due = context.now + timedelta(minutes=context.params["accept_minutes"])
     made = Incident(
-        id=f"urn:ngsi-ld:Incident:{_derive('incident', context)}",
+        id=f"urn:ngsi-ld:Incident:{derive('incident', context)}",
         title=title.strip()[:300],
         category=category,
         event=event.strip() or "drill",
@@ -215,7 +196,7 @@ def log(
     decision: Annotated[bool, Field(Label("Là quyết định", "It is a decision"))] = False,
 ) -> list[Effect]:
     """Write an entry into the log of the incident."""
-    return [_entry(context, "decision" if decision else "note", text, incident=incident.id)]
+    return [entry(context, "decision" if decision else "note", text, incident=incident.id)]
 
 
 def quick_report(
@@ -234,7 +215,7 @@ def quick_report(
     mark = ("[Diễn tập] ", "[Exercise] ") if incident.exercise else ("", "")
     name = incident.code or incident.title
     return [
-        _entry(context, "quick_report", text, incident=incident.id),
+        entry(context, "quick_report", text, incident=incident.id),
         Notice(
             to=to,
             subject=Label(f"{mark[0]}Báo cáo nhanh {name}", f"{mark[1]}Quick report {name}"),
@@ -464,206 +445,3 @@ def shelve(
 def unshelve(alert: Alert, *, context: Context) -> list[Effect]:
     """Bring it back at once."""
     return [change(alert, event="alert.unshelved", shelvedUntil=None, shelvedReason=None)]
-
-
-# --- resources --------------------------------------------------------------------------------------------------------
-
-
-def list_resource(
-    *,
-    context: Context,
-    name: Annotated[str, Field(Label("Tên", "Name"))],
-    kind: Annotated[str, Field(Label("Loại", "Kind"), values=tuple(n for n, _ in ON_THE_SPOT), names=ON_THE_SPOT)],
-    area: Annotated[str, Field(Label("Địa bàn", "Area"), ref="Area")],
-    quantity: Annotated[float, Field(Label("Số lượng", "Quantity"), minimum=0), Unit("C62")] = 1.0,
-    measure: Annotated[str, Field(Label("Đơn vị tính", "Counted in"))] = "",
-    contact: Annotated[str | None, Field(Label("Liên hệ", "Contact"), personal=True)] = None,
-    location: Annotated[Geometry | None, Field(Label("Vị trí", "Place"))] = None,
-) -> list[Effect]:
-    """Enter a resource of the four on the spot (bốn tại chỗ)."""
-    made = EmergencyResource(
-        id=f"urn:ngsi-ld:EmergencyResource:{_derive('resource', context)}",
-        name=name.strip(),
-        kind=kind,
-        quantity=quantity,
-        measure=measure,
-        area=area,
-        contact=contact,
-        location=location,
-    )
-    return [create(made, agency=context.agency)]
-
-
-def send(
-    resource: EmergencyResource,
-    *,
-    context: Context,
-    incident: Annotated[str, Field(Label("Tới sự cố", "To the incident"), ref="Incident")],
-) -> list[Effect]:
-    """Send it to an incident. Raises: Conflict when it is at one."""
-    if resource.incident is not None:
-        raise Conflict("it is at an incident.", field="incident", remedy="Call it back first.")
-    return [
-        change(resource, event="emergencyresource.sent", incident=incident, sentAt=context.now),
-        _entry(context, "note", f"Điều {resource.name} tới sự cố", incident=incident),
-    ]
-
-
-def recall(resource: EmergencyResource, *, context: Context) -> list[Effect]:
-    """Call it back. Raises: Conflict when it is free."""
-    if resource.incident is None:
-        raise Conflict("it is at no incident.", field="incident", remedy="Nothing needs to be called back.")
-    return [
-        change(resource, event="emergencyresource.returned", incident=None, sentAt=None),
-        _entry(context, "note", f"Rút {resource.name}", incident=resource.incident),
-    ]
-
-
-# --- centres and shifts -----------------------------------------------------------------------------------------------
-
-
-def establish(
-    *,
-    context: Context,
-    area: Annotated[str, Field(Label("Địa bàn", "Area"), ref="Area")],
-    name: Annotated[str, Field(Label("Tên trung tâm", "Name of the centre"))],
-    days: Annotated[int, Field(Label("Lập lịch trực", "Roster for"), minimum=1, maximum=31), Unit("DAY")] = 7,
-) -> list[Effect]:
-    """Open an operations centre for an area from the template: its page and wall, and the roster of its shifts."""
-    centre = OperationsCentre(
-        id=f"urn:ngsi-ld:OperationsCentre:{area.removeprefix('urn:ngsi-ld:Area:')}",
-        name=name.strip(),
-        area=area,
-        openedAt=context.now,
-        openedBy=context.actor,
-    )
-    return [create(centre, agency=context.agency), *_roster(centre.id, context.now, days, context)]
-
-
-def roster(
-    centre: OperationsCentre,
-    *,
-    context: Context,
-    start: Annotated[Instant, Field(Label("Từ ngày", "From"))],
-    days: Annotated[int, Field(Label("Số ngày", "Days"), minimum=1, maximum=31), Unit("DAY")] = 7,
-) -> list[Effect]:
-    """Write the roster of further days."""
-    return list(_roster(centre.id, start, days, context))
-
-
-def _roster(centre: str, start: Instant, days: int, context: Context) -> list[Effect]:
-    """Shifts of the template, from the one that runs at `start` on."""
-    effects: list[Effect] = []
-    first = start.astimezone(CIVIL_ZONE).date() - timedelta(days=1)
-    for day in range(days + 2):
-        for row in context.params["shifts"]:
-            begins = datetime.combine(first + timedelta(days=day), time.fromisoformat(row["from"]), CIVIL_ZONE)
-            ends = begins + timedelta(hours=row["hours"])
-            if ends <= start or begins >= start + timedelta(days=days):
-                continue
-            key = hashlib.sha256(f"{centre}\n{begins.isoformat()}".encode()).hexdigest()[:32]
-            shift = DutyShift(
-                id=f"urn:ngsi-ld:DutyShift:{key}",
-                name=f"{row['name']} {begins:%d/%m/%Y}",
-                centre=centre,
-                startsAt=begins,
-                endsAt=ends,
-            )
-            effects.append(create(shift, agency=context.agency))
-    return effects
-
-
-def begin(shift: DutyShift, *, context: Context, running: Sequence[DutyShift]) -> list[Effect]:
-    """Go on duty. The officer before must have signed the hand-over; this signature accepts it.
-
-    Raises: Conflict while somebody is on duty who has not signed; NotAllowed for who signed the other side.
-    """
-    others = [one for one in running if one.id != shift.id]
-    if any(one.status == "on_duty" for one in others):
-        raise Conflict("an officer is on duty.", field="status", remedy="The hand-over must be signed first.")
-    waiting = [one for one in others if one.status == "handing_over"]
-    if any(one.signedBy == context.actor for one in waiting):
-        raise NotAllowed("who hands over cannot accept it.", field="actor", remedy="The next officer signs.")
-    return [
-        move(shift, "on_duty", at=context.now, officer=context.actor, beganAt=context.now),
-        *(
-            move(
-                one,
-                "handed_over",
-                at=context.now,
-                acceptedBy=context.actor,
-                acceptedAt=context.now,
-                seal=seal(one, context.actor, context.now),
-            )
-            for one in waiting
-        ),
-    ]
-
-
-def hand_over(
-    shift: DutyShift,
-    *,
-    context: Context,
-    unfinished: Sequence[Incident],
-    summary: Annotated[str, Field(Label("Nội dung bàn giao", "What is handed over"))],
-) -> list[Effect]:
-    """Sign the hand-over (giao ca): what happened, and what is not over. Raises: NotAllowed for another officer."""
-    if shift.officer != context.actor:
-        raise NotAllowed("only the officer on duty signs.", field="actor", remedy="Let the officer on duty sign in.")
-    return [
-        move(
-            shift,
-            "handing_over",
-            at=context.now,
-            summary=summary,
-            openIncidents=tuple(i.id for i in unfinished),
-            signedBy=context.actor,
-            signedAt=context.now,
-        ),
-        _entry(context, "hand_over", summary, shift=shift.id),
-    ]
-
-
-def seal(shift: DutyShift, incoming: str, at: Instant) -> str:
-    """One hash over all that both officers signed: changed afterwards, it would not fit any more."""
-    parts = (
-        shift.id,
-        shift.summary or "",
-        *shift.openIncidents,
-        shift.signedBy or "",
-        format_instant(shift.signedAt) if shift.signedAt else "",
-        incoming,
-        format_instant(at),
-    )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def drop(shift: DutyShift, *, context: Context, reason: Annotated[str, Field(_REASON)]) -> list[Effect]:
-    """Take a shift off the roster."""
-    return [move(shift, "dropped", at=context.now, note=reason)]
-
-
-def note(shift: DutyShift, *, context: Context, text: Annotated[str, Field(Label("Nội dung", "What"))]) -> list[Effect]:
-    """Write an entry into the log of the shift (nhật ký trực)."""
-    return [_entry(context, "note", text, shift=shift.id)]
-
-
-def _entry(context: Context, kind: str, text: str, *, incident: str | None = None, shift: str | None = None) -> Effect:
-    if not text.strip():
-        raise InvalidInput("the entry is empty.", field="text", remedy="Write at least one word.")
-    made = LogEntry(
-        id=f"urn:ngsi-ld:LogEntry:{_derive('entry', context)}",
-        kind=kind,
-        text=text.strip(),
-        at=context.now,
-        author=context.actor,
-        incident=incident,
-        shift=shift,
-    )
-    return create(made, agency=context.agency)
-
-
-def _derive(use: str, context: Context) -> str:
-    if len(context.nonce) < 32:
-        raise InvalidInput("the call carries no fresh nonce.", field="nonce", remedy="Draw 16 random bytes per call.")
-    return hashlib.sha256(f"{use}:{context.nonce}".encode()).hexdigest()[:32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from province.model.label import Label
 from province.model.query import Where
 from province.pack import Action, Ask, Check, Indicator, Map, Pack, Read, Round, Rule, Table, Timer
-from province.packs.incidents import grouping, judging, logic
+from province.packs.incidents import duty, grouping, judging, logic, resources
 from province.packs.incidents.types import (
     DutyShift,
     EmergencyResource,
@@ -153,62 +153,62 @@ PACK = Pack(
             states=("raised", "acknowledged"),
         ),
         Action(
-            logic.list_resource,
+            resources.list_resource,
             record=EmergencyResource,
             needs="emergencyresource.list",
             title=Label("Thêm nguồn lực tại chỗ", "Add a resource on the spot"),
             creates=True,
         ),
         Action(
-            logic.send,
+            resources.send,
             record=EmergencyResource,
             needs="emergencyresource.send",
             title=Label("Điều tới sự cố", "Send to an incident"),
         ),
         Action(
-            logic.recall,
+            resources.recall,
             record=EmergencyResource,
             needs="emergencyresource.send",
             title=Label("Rút về", "Call back"),
         ),
         Action(
-            logic.establish,
+            duty.establish,
             record=OperationsCentre,
             needs="operationscentre.establish",
             title=Label("Lập trung tâm điều hành", "Establish a centre"),
             creates=True,
         ),
         Action(
-            logic.roster,
+            duty.roster,
             record=OperationsCentre,
             needs="operationscentre.establish",
             title=Label("Lập lịch trực tiếp theo", "Write the roster of further days"),
         ),
         Action(
-            logic.begin,
+            duty.begin,
             record=DutyShift,
             needs="dutyshift.serve",
             title=Label("Nhận ca", "Go on duty"),
             states=("planned",),
-            reads=(Read("running", logic.shifts_of_centre, DutyShift),),
+            reads=(Read("running", duty.shifts_of_centre, DutyShift),),
         ),
         Action(
-            logic.hand_over,
+            duty.hand_over,
             record=DutyShift,
             needs="dutyshift.serve",
             title=Label("Ký giao ca", "Sign the hand-over"),
             states=("on_duty",),
-            reads=(Read("unfinished", logic.open_incidents, Incident),),
+            reads=(Read("unfinished", duty.open_incidents, Incident),),
         ),
         Action(
-            logic.note,
+            duty.note,
             record=DutyShift,
             needs="dutyshift.serve",
             title=Label("Ghi nhật ký trực", "Write into the duty log"),
             states=("on_duty", "handing_over"),
         ),
         Action(
-            logic.drop,
+            duty.drop,
             record=DutyShift,
             needs="operationscentre.establish",
             title=Label("Bỏ ca", "Drop the shift"),
