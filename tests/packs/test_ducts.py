@@ -160,6 +160,19 @@ def test_without_starts_the_network_begins_at_its_ducts() -> None:
     assert found.certificate.objective == 55, "both ends of the duct for nothing, the depot by 400 m"
 
 
+def test_laid_sections_of_the_register_are_ducts_and_planned_ones_are_not() -> None:
+    line = {"type": "LineString", "coordinates": [at(1002, 0), at(1002, 400)]}
+
+    def layers(status: str) -> dict[str, tuple[Feature, ...]]:
+        return {"ducts": (Feature(id="s", geometry=line, properties={"status": status}),)}
+
+    found = solve(problem(budget=1_200, layers=layers("laid")))
+    assert found.certificate.objective == 50, "1,000 m of trench to the duct, and 100 m behind it"
+    assert figure(found, "metres_new") == pytest.approx(1_100, rel=0.01)
+    assert figure(found, "metres_duct") == pytest.approx(1_405, rel=0.01)
+    wrong("budget", "joins nothing", problem(budget=1_200, layers=layers("planned")))
+
+
 def test_classes_of_registers_and_of_openstreetmap_are_known_and_expressways_are_left_out() -> None:
     more = (road("CT", "motorway", (0, -100), (500, -100)), road("?", "đường mòn", (0, 200), (0, 0)))
     ground = streets.read(problem(layers={"roads": (*ROADS, *more)}))

@@ -101,7 +101,8 @@ Examples:
             "roads": "Roads as lines: an extract of OpenStreetMap, GeoPackage, GeoJSON, DXF. Columns that count: name,"
             " class, works, duct. Default: the roads of the register.",
             "demand": "What is to be joined: points with name and weight. Default: the parks of the register.",
-            "starts": "Where the network begins: exchanges, cabinets. Default: wherever a road holds a duct.",
+            "ducts": "Ducts that exist, as lines. Default: the laid sections of the register.",
+            "starts": "Where the network begins: exchanges, cabinets. Default: wherever a duct lies.",
         },
         "A metre of trench: national, provincial, district, urban; duct: a metre of cable in a duct.",
         (),

@@ -1,10 +1,12 @@
-"""Row II.3: cables under the ground: which roads to trench this year within a budget."""
+"""Row II.3: cables under the ground: the inventory of ducts, and which roads to trench this year within a budget."""
 
 from __future__ import annotations
 
 from province.model.label import Label
-from province.pack import Pack, StudyKind, StudyLayer, StudyMark
-from province.packs.ducts import plan, telling
+from province.model.query import Where
+from province.pack import Action, Indicator, Map, Pack, StudyKind, StudyLayer, StudyMark, Table
+from province.packs.ducts import logic, plan, telling
+from province.packs.ducts.types import DuctSection
 from province.vocab import IndustrialPark
 from province.vocab.road import Road
 
@@ -12,6 +14,40 @@ PACK = Pack(
     name="ducts",
     title=Label("Ngầm hoá cáp", "Cables under the ground"),
     row="II.3",
+    types=(DuctSection,),
+    actions=(
+        Action(logic.lay, record=DuctSection, needs="ductsection.lay", title=Label("Ghi đã đặt ống", "Laid")),
+        Action(logic.drop, record=DuctSection, needs="ductsection.drop", title=Label("Không làm nữa", "Drop")),
+    ),
+    indicators=(
+        Indicator(
+            "ducts_laid_m",
+            "sum",
+            of=DuctSection,
+            title=Label("Chiều dài cáp đã ngầm hoá", "Length of ducts laid"),
+            unit="MTR",
+            field="length",
+            where=(Where("status", "==", "laid"),),
+        ),
+        Indicator(
+            "ducts_planned_m",
+            "sum",
+            of=DuctSection,
+            title=Label("Chiều dài cáp còn phải ngầm hoá", "Length of ducts still planned"),
+            unit="MTR",
+            field="length",
+            where=(Where("status", "==", "planned"),),
+        ),
+    ),
+    panels=(
+        Map(DuctSection, Label("Đoạn ngầm hoá cáp", "Duct sections"), colour_by="status"),
+        Table(
+            DuctSection,
+            Label("Đoạn ngầm hoá cáp", "Duct sections"),
+            columns=("code", "name", "roadClass", "length", "owner", "laidOn"),
+            group="status",
+        ),
+    ),
     studies=(
         StudyKind(
             name="ducts",
@@ -35,6 +71,12 @@ PACK = Pack(
                     of=IndustrialPark,
                     columns={"name": Label("Tên", "Name"), "weight": Label("Trọng số", "Weight")},
                     required=True,
+                ),
+                StudyLayer(
+                    "ducts",
+                    Label("Ống đã có", "Ducts that exist"),
+                    of=DuctSection,
+                    columns={"name": Label("Tên", "Name")},
                 ),
                 StudyLayer(
                     "starts",
@@ -79,4 +121,8 @@ PACK = Pack(
             compared="joined",
         ),
     ),
+    roles={
+        "operator": ("ductsection.lay", "ductsection.drop"),
+        "steward": ("ductsection.lay", "ductsection.drop"),
+    },
 )

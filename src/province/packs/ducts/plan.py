@@ -16,6 +16,7 @@ from province.errors import InvalidInput
 from province.model.label import Label
 from province.model.study import Certificate, Outcome, Problem, Progress, Tell
 from province.packs.ducts import streets, telling
+from province.packs.ducts.classes import CLASSES
 from province.packs.ducts.streets import Ground
 
 Floats = npt.NDArray[np.float64]
@@ -32,6 +33,7 @@ ASSUMPTIONS: Final[Mapping[str, Label]] = {
     "works_share": Label("Phần giá rãnh phải trả khi đường được đào sẵn", "Share of the price in a road dug up anyway"),
     "reach": Label("Khoảng cách tối đa từ điểm tới đường", "Farthest from a point to a road"),
     "margin": Label("Xét đường quanh các điểm tới", "Roads around the points are looked at up to"),
+    "duct_near": Label("Ống nằm trong đường khi cách tim đường dưới", "A duct lies in a road nearer than"),
     "join": Label("Nối đầu tuyến cách tuyến khác dưới", "Ends are joined to a road nearer than"),
 }
 
@@ -97,7 +99,7 @@ def costs(problem: Problem, ground: Ground) -> Floats:
     """What each piece of road costs, in the unit of the budget. Raises: InvalidInput naming the missing price."""
     of = [ground.street(e) for e in range(len(ground.network.tail))]
     if problem.unit == METRES:
-        each = dict.fromkeys(streets.CLASSES, 1.0) | {"duct": 0.0}
+        each = dict.fromkeys(CLASSES, 1.0) | {"duct": 0.0}
         share = 1.0
     else:
         used = {"duct" if s.duct else s.kind for s in of}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,12 +21,6 @@ from province.model.text import fold
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-CLASSES: Final[Mapping[str, Label]] = {
-    "national": Label("Quốc lộ, đường vành đai", "National and ring roads"),
-    "provincial": Label("Đường tỉnh", "Provincial roads"),
-    "district": Label("Đường huyện", "District roads"),
-    "urban": Label("Đường đô thị và đường còn lại", "Urban streets and all others"),
-}
 _WORDS: Final[Mapping[str, str]] = {
     "national": "national", "ring": "national", "trunk": "national", "primary": "national", "quoc lo": "national",
     "ql": "national", "vanh dai": "national", "duong vanh dai": "national",
@@ -67,19 +61,22 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Everything of a problem in one plane. starts: features and their nodes.  roots: nodes, ducts' ends among them."""
+    """Everything of a problem in one plane. ducted: (edges,) a duct lies there.  starts: features and
+    their nodes.  roots: where the network begins."""
 
     plane: Plane
     streets: tuple[Street, ...]
     network: Network
+    ducted: npt.NDArray[np.bool_]
     demand: tuple[Demand, ...]
     starts: tuple[tuple[Feature, int], ...]
     roots: Integers
     remarks: tuple[Label, ...]
 
     def street(self, edge: int) -> Street:
-        """Of an edge."""
-        return self.streets[int(self.network.line[edge])]
+        """Of an edge, as it is there."""
+        whole = self.streets[int(self.network.line[edge])]
+        return replace(whole, duct=bool(self.ducted[edge]))
 
 
 def read(problem: Problem) -> Ground:
@@ -97,9 +94,10 @@ def read(problem: Problem) -> Ground:
     margin = problem.number("margin")
     remarks: list[Label] = []
     streets, shapes = _streets(roads, plane, plane.metres(points), margin, remarks)
-    network = road_lines.network(
-        shapes, plane.metres(points), join_m=problem.number("join"), reach_m=problem.number("reach")
-    )
+    ducts = _ducts(problem, plane)
+    places = np.vstack([plane.metres(points), *(d[[0, -1]] for d in ducts)])  # where a duct ends, a road is cut
+    network = road_lines.network(shapes, places, join_m=problem.number("join"), reach_m=problem.number("reach"))
+    ducted = _ducted(network, streets, ducts, problem.number("duct_near"))
     if len(network.tail) > MOST_EDGES:
         raise TooLarge(f"{len(network.tail):,} pieces of road.", field="layers.roads",
                        remedy="Cut the layer to the area, or give a smaller assumption `margin`.")  # fmt: skip
@@ -133,7 +131,7 @@ def read(problem: Problem) -> Ground:
             remedy="Check the coordinate systems of both files, or raise the assumption `reach`.",
         )  # fmt: skip
     begun = tuple((f, int(network.node[len(demand) + i])) for i, f in enumerate(starts))
-    return Ground(plane, streets, network, wanted, begun, _roots(network, streets, begun), tuple(remarks))
+    return Ground(plane, streets, network, ducted, wanted, begun, _roots(network, ducted, begun), tuple(remarks))
 
 
 def _of(problem: Problem, layer: str, kinds: Sequence[str] = ()) -> tuple[Feature, ...]:
@@ -197,17 +195,39 @@ def _streets(
     return tuple(streets), shapes
 
 
-def _roots(network: Network, streets: Sequence[Street], starts: Sequence[tuple[Feature, int]]) -> Integers:
+def _ducts(problem: Problem, plane: Plane) -> list[Floats]:
+    """The lines of ducts that lie there; planned and dropped sections do not."""
+    found: list[Floats] = []
+    for feature in _of(problem, "ducts"):
+        if feature.properties.get("status") in (None, "", "laid"):
+            flat = shapely.transform(shapely.force_2d(shapely.geometry.shape(feature.geometry)), plane.metres)
+            parts = getattr(flat, "geoms", [flat])
+            found += [np.asarray(p.coords, np.float64) for p in parts if p.geom_type == "LineString"]
+    return found
+
+
+def _ducted(
+    network: Network, streets: Sequence[Street], ducts: Sequence[Floats], near_m: float
+) -> npt.NDArray[np.bool_]:
+    """Edges of streets that hold a duct, or that lie within `near_m` of one from end to end."""
+    found = np.array([streets[int(line)].duct for line in network.line], np.bool_)
+    if ducts:
+        along = shapely.union_all([shapely.linestrings(d).buffer(near_m) for d in ducts])
+        shapely.prepare(along)
+        found |= shapely.covers(along, [shapely.linestrings(c) for c in network.corners])
+    return found
+
+
+def _roots(network: Network, ducted: npt.NDArray[np.bool_], starts: Sequence[tuple[Feature, int]]) -> Integers:
     """Where the network begins: the starts; without any, wherever a duct lies."""
     roots = [node for _, node in starts if node >= 0]
     if not roots:
-        ducts = np.array([streets[int(line)].duct for line in network.line], np.bool_)
-        roots = np.unique(np.concatenate([network.tail[ducts], network.head[ducts]])).tolist()
+        roots = np.unique(np.concatenate([network.tail[ducted], network.head[ducted]])).tolist()
     if not roots:
         raise InvalidInput(
             "nothing says where the network begins." if not starts else "no beginning lies near a road.",
             field="layers.starts",
-            remedy="Give exchanges or cabinets as points, or mark roads with ducts in a column `duct`.",
+            remedy="Give exchanges or cabinets as points, or ducts as lines.",
         )  # fmt: skip
     return np.unique(np.array(roots, np.int64))
 

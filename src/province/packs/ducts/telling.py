@@ -14,7 +14,8 @@ import shapely
 from province.model.geometry import Geometry
 from province.model.label import Label
 from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table
-from province.packs.ducts.streets import CLASSES, Ground, Street
+from province.packs.ducts.classes import CLASSES
+from province.packs.ducts.streets import Ground, Street
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
