@@ -24,9 +24,12 @@ import scipy.sparse as sp
 from scipy.spatial import Delaunay, cKDTree
 
 from bench.product import Row, write
+from province.adapters import openstreetmap
 from province.compute.network import check as check_network
-from province.compute.network import graph, steiner, survivable
+from province.compute.network import collecting, graph, steiner, survivable
+from province.compute.plane import middle
 from province.compute.radio import diffraction, field
+from province.compute.roads import lines
 from province.compute.siting import budgeted, capacitated, check, covering, median
 
 Floats = npt.NDArray[np.float64]
@@ -207,6 +210,7 @@ def measure(data: Path, seconds: float, *, long: bool) -> Iterator[Row]:
         yield _row("capacitated location", name, located.cost, known, located.gap, cpu, proved=located.proved)
     yield from _trees(data, long=long)
     yield from _rings()
+    yield from trenches(data.parent / "roads/hcm_2018.osm.pbf")
     instance = sectors(100_000, 5_000)
     began = time.monotonic()
     sited, cpu = _timed(lambda: budgeted.solve(**instance, budget=700.0, seconds=seconds))
@@ -257,6 +261,31 @@ def _rings() -> Iterator[Row]:
         check_network.joined(edges, range(nodes), plan.edges, plan.cost, plan.bound, twice=True)
         yield _row("2-edge-connected network", f"{nodes} nodes, seed {seed}", plan.cost, None, plan.gap, cpu,
                    proved=plan.proved, wall_s=round(took, 1))  # fmt: skip
+
+
+def trenches(path: Path) -> Iterator[Row]:
+    """Demand of one to nine at corners of real streets (seed 7), joined to one of them by so many kilometres."""
+    if not path.exists():
+        return
+    corners = [street.place for street in openstreetmap.streets(path)]
+    plane = middle(np.vstack(corners))
+    shapes = [plane.metres(c) for c in corners]
+    collecting.prepare()
+    for points, metres in ((120, 60_000.0), (500, 150_000.0)):
+        random = np.random.default_rng(7)
+        places = np.array([shapes[int(k)][0] for k in random.choice(len(shapes), points, replace=False)])
+        found = lines.network(shapes, places)
+        of = graph.build(found.nodes, found.tail, found.head, found.metres)
+        prize = np.zeros(found.nodes)
+        np.add.at(prize, found.node[1:], 1.0 + np.arange(points - 1) % 9)
+        began = time.monotonic()
+        plan, cpu = _timed(lambda of=of, p=prize, r=found.node[:1], m=metres: collecting.solve(of, r, p, m, seconds=20))
+        took = time.monotonic() - began
+        edges = list(zip(of.tail.tolist(), of.head.tolist(), of.cost.tolist(), strict=True))
+        told = {int(v): float(prize[v]) for v in np.flatnonzero(prize)}
+        check_network.collected(edges, found.node[:1].tolist(), told, metres, plan.edges, plan.gathered, plan.bound)
+        yield _row("trenches in a budget", f"{len(edges):,} streets, {points} points, {metres / 1000:g} km",
+                   plan.gathered, None, plan.gap, cpu, wall_s=round(took, 1))  # fmt: skip
 
 
 def main() -> None:

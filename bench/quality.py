@@ -13,8 +13,12 @@ code that knows nothing of the kernels (`compute/siting/check.py`, `compute/netw
 One thread; processor seconds; peak memory of the whole process so far. *Radio* has no optimum: pairs of a site and a
 place per second of one core.
 
+Not measured here: tours (no solver of them is in the product yet), tracks 2 and 3 of PACE 2018, and other programs
+beside ours. Without `--long` each fourth of the odd instances of track 1 is run. A family missing below was not run.
+
 What is not certified: a Steiner tree of many terminals in a large graph has the bound of dual ascent, which can lie
-several percent below the optimum; coverage within a budget has the bound of a linear relaxation.
+several percent below the optimum; coverage within a budget has the bound of a linear relaxation; trenches
+within a budget have that of dual ascent for a price of money.
 """
 
 

@@ -1,4 +1,4 @@
-"""`python -m bench.report`: writes docs/benchmarks.md from bench/results/*.json."""
+"""`python -m bench.report`: writes docs/benchmarks.md and docs/planning-quality.md from bench/results/*.json."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ def main() -> None:
         sys.exit(f"there are no results in {RESULTS}: run `make bench` first.")
     if planning := results.pop("planning", None):
         QUALITY.write_text(quality.page(planning))
+        print(QUALITY)
+    if not results:
+        return
     parts = [HEAD, GOALS.format(**_goals(results)).strip()]
     ordered = [name.rpartition(".")[2] for name in MODULES]
     names = sorted(results, key=lambda n: ordered.index(n) if n in ordered else len(ordered))

@@ -21,7 +21,7 @@ from province.model.goal import Judge, goals_reached
 from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.schema import Record
-from province.model.study import Outcome, Problem, Tell
+from province.model.study import Mark, Outcome, Problem, Tell, Tone
 from province.model.time import Instant
 
 Parameters = Mapping[str, Any]
@@ -465,6 +465,20 @@ class StudyLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyMark:
+    """How a layer of an outcome is drawn. name: property that names a feature.
+
+    by: property whose words choose among `tones`: word → (tone, what it says); without it the layer is outlined.
+    """
+
+    layer: str
+    mark: Mark
+    name: str = "name"
+    by: str = ""
+    tones: Mapping[str, tuple[Tone, Label]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StudyKind:
     """A kind of planning study, solved in a process of its own: it may keep a core busy for minutes.
 
@@ -472,6 +486,9 @@ class StudyKind:
     others, with their source.  prices: assumptions that have no default: unit by name; needed for a budget in money.
     solve(problem, tell) → outcome.  Pure; it looks at no clock but for its own end.  Raises: InvalidInput naming the
     field of the problem.  needs: modules of the extra `planning` that must be installed.
+    budgets: units in which a budget may be given.  marks: layers that are drawn, the lowest first.
+    focus: a table and the layer of the same name, row by feature: each can be looked at closely, and its column
+    `compared` stands side by side with that of other scenarios.
     """
 
     name: str
@@ -481,6 +498,10 @@ class StudyKind:
     prices: Mapping[str, Label]
     solve: Callable[[Problem, Tell], Outcome]
     needs: tuple[str, ...] = ()
+    budgets: tuple[str, ...] = ("VND",)
+    marks: tuple[StudyMark, ...] = ()
+    focus: str = ""
+    compared: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,3 +127,29 @@ async def test_too_many_rows_are_refused_before_they_are_kept(tmp_path: Path, mo
     rows = "".join(f"KCN {i},{LON},{LAT}\n" for i in range(4))
     with pytest.raises(ProvinceError, match="more than 3 rows"):
         await read(tmp_path / "a.csv", f"ten,lon,lat\n{rows}")
+
+
+OSM = """<?xml version="1.0"?><osm version="0.6">
+<node id="1" version="1" lat="10.98" lon="106.65"/><node id="2" version="1" lat="10.98" lon="106.66"/>
+<node id="3" version="1" lat="10.99" lon="106.66"/>
+<way id="10" version="1"><nd ref="1"/><nd ref="2"/><tag k="highway" v="primary"/><tag k="name" v="QL 13"/></way>
+<way id="11" version="1"><nd ref="2"/><nd ref="3"/><tag k="highway" v="footway"/></way>
+<way id="12" version="1"><nd ref="2"/><nd ref="9"/><tag k="highway" v="residential"/></way>
+</osm>"""
+
+
+async def test_an_extract_of_openstreetmap_gives_its_streets_as_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.osm").write_text(OSM)
+    columns = {"name": Label("Tên", "Name"), "class": Label("Cấp đường", "Class")}
+    layer = await features.read(tmp_path / "a.osm", "upload", crs="", columns=columns)
+    (street,) = layer.features
+    assert street.properties == {"class": "primary", "name": "QL 13"}
+    assert street.geometry == {"type": "LineString", "coordinates": [[106.65, 10.98], [106.66, 10.98]]}
+    assert layer.crs == "EPSG:4326"
+
+
+async def test_a_damaged_extract_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.osm").write_text(OSM[:300])
+    with pytest.raises(InvalidInput) as refused:
+        await features.read(tmp_path / "a.osm", "a.osm", crs="", columns=COLUMNS)
+    assert refused.value.field == "file"

@@ -124,6 +124,14 @@ async def test_a_file_stands_for_a_layer(broker: Broker, studies: Studies) -> No
         await studies.attach(PLANNER, id, "parks", "khu.csv", chunks(text))
 
 
+async def test_a_budget_in_a_unit_that_the_kind_has_not_is_refused(broker: Broker, studies: Studies) -> None:
+    id = await draft(broker, budget_unit="MTR")
+    with pytest.raises(InvalidInput) as refused:
+        await studies.start(PLANNER, id)
+    assert refused.value.field == "budget_unit"
+    assert "sites" in refused.value.remedy
+
+
 async def test_unknown_layers_assumptions_and_kinds_are_refused_by_name(broker: Broker, studies: Studies) -> None:
     id = await draft(broker)
     with pytest.raises(InvalidInput) as refused:

@@ -16,6 +16,7 @@ from province.errors import InvalidInput, ProvinceError
 
 KIND = {
     "name": "fiveg",
+    "title": {"vi": "Chọn vị trí trạm", "en": "Sites"},
     "missing": [],
     "prices": {"price_new_site": {"vi": "Cột mới", "en": "New"}, "price_sector": {"vi": "Cánh", "en": "Sector"}},
     "assumptions": [
@@ -105,6 +106,7 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     [
         ("40 sites", (40.0, "C62")), ("40 trạm", (40.0, "C62")), ("60 tỷ", (60e9, "VND")), ("60tỷ", (60e9, "VND")),
         ("1,5 tỉ", (1.5e9, "VND")), ("900 triệu", (900e6, "VND")), ("60e9", (60e9, "VND")),
+        ("8000 m", (8_000.0, "MTR")), ("8.000 mét", (8_000.0, "MTR")), ("20,5 km", (20_500.0, "MTR")),
         ("60.000.000.000", (60e9, "VND")), ("60,000,000,000 đồng", (60e9, "VND")), ("2.5 tỷ", (2.5e9, "VND")),
     ],
 )  # fmt: skip
@@ -203,3 +205,22 @@ def test_assumptions_are_listed_with_unit_and_source(plan: Callable[..., Result]
 def test_json_is_all_that_is_printed(plan: Callable[..., Result]) -> None:
     result = plan(Server({"status": "computed"}), "fiveg", "--budget", "2 sites", "--json")
     assert json.loads(result.stdout)["id"] == "urn:study:1"
+
+
+def test_trenches_have_layers_of_their_own_and_need_a_price_for_money(
+    plan: Callable[..., Result], tmp_path: Path
+) -> None:
+    kind = {**KIND, "name": "ducts", "prices": {"price_urban": {"vi": "Đô thị", "en": "Urban"}}}
+    (tmp_path / "a.osm.pbf").write_text("x")
+    outcome = {**OUTCOME, "tables": [{**OUTCOME["tables"][0], "name": "materials"}]}
+    server = Server({"status": "computed"}, kind=kind, outcome=outcome)
+    result = plan(server, "ducts", "--budget", "20 km", "--roads", str(tmp_path / "a.osm.pbf"))
+    assert result.exit_code == 0, result.output
+    assert "KCN A  1,234.5" in result.stdout
+    assert server.asked[0][1]["inputs"]["budget_unit"] == "MTR"
+    assert server.asked[0][1]["inputs"]["budget"] == 20_000.0
+    assert server.asked[1][0].endswith("/layers/roads")
+    refused = plan(Server({"status": "computed"}, kind=kind), "ducts", "--budget", "3 tỷ")
+    assert refused.exit_code == 1
+    assert "needs the prices of: urban" in refused.stderr
+    assert '"20 km"' in refused.stderr

@@ -11,7 +11,7 @@ import pytest
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.indexes import ensure_indexes
 from province.model import parameters
 from province.model.schema import describe
 from province.model.time import Instant
@@ -32,10 +32,9 @@ async def no_latest(*_: object) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-async def pool(make_database: Any) -> AsyncIterator[Pool]:
-    made = await connect(make_database(), size=4)
+async def pool(make_migrated: Any) -> AsyncIterator[Pool]:
+    made = await connect(make_migrated(), size=4)
     async with made.acquire() as connection:
-        await migrate(connection)
         await ensure_indexes(connection, list(KINDS.values()))
     yield made
     await made.close()

@@ -169,7 +169,7 @@ def planned() -> tuple[World, Shelf]:
 
 
 PATHS = ("/studies", *(f"/studies/urn:ngsi-ld:Study:{n}" for n in "abcde"),
-         "/studies/urn:ngsi-ld:Study:a?park=urn:park:a",
+         "/studies/urn:ngsi-ld:Study:a?at=urn:park:a",
          "/studies/compare?id=urn:ngsi-ld:Study:a&id=urn:ngsi-ld:Study:b")  # fmt: skip
 
 
@@ -190,8 +190,8 @@ async def test_a_plan_shows_its_map_its_parks_and_its_proof(browse: Open, planne
         page = (await client.get("/studies/urn:ngsi-ld:Study:a")).text
         csv = await client.get("/studies/urn:ngsi-ld:Study:a/files/parks.csv")
         missing = await client.get("/studies/urn:ngsi-ld:Study:a/files/secrets")
-    assert 'class="level-inside"' in page
-    assert 'class="site-new"' in page
+    assert 'class="area tone-good"' in page
+    assert 'class="tone-new"' in page
     assert "24.5%" in page
     assert "at most 4% below the best possible" in page
     assert HASH in page
@@ -304,17 +304,17 @@ async def test_the_report_is_printed_with_its_map(browse: Open, planned: tuple[W
     document = pypdfium2.PdfDocument(answer.content)
     text = " ".join(page.get_textpage().get_text_bounded() for page in document)
     for word in (
-        ("Từng khu", "chưa phủ", "Chứng nhận tính toán", "31/03/2022")
+        ("Từng khu", "Chưa phủ", "Chứng nhận tính toán", "31/03/2022")
         if language == "vi"
-        else ("Park by park", "not covered", "Certificate", "New masts")
+        else ("Park by park", "Not covered", "Certificate", "New masts")
     ):
         assert word in text, word
     assert "KCN <b>A</b>" in text, "as it is, never as markup"
 
 
 def test_a_drawing_has_one_frame_for_everything_and_a_close_one_for_a_park() -> None:
-    whole = drawing.draw(outcome())
-    close = drawing.draw(outcome(), around="urn:park:a")
+    whole = drawing.draw(outcome(), FIVEG.studies[0])
+    close = drawing.draw(outcome(), FIVEG.studies[0], around="urn:park:a")
     assert whole is not None
     assert close is not None
     for made in (whole, close):
@@ -324,5 +324,6 @@ def test_a_drawing_has_one_frame_for_everything_and_a_close_one_for_a_park() -> 
     assert close.scale_m < whole.scale_m
     assert len(close.outlines) == 1
     assert whole.spots[0].rays.count("M") == 3
-    assert drawing.draw(outcome(layers=())) is None
+    assert drawing.draw(outcome(layers=()), FIVEG.studies[0]) is None
+    assert drawing.draw(outcome(), None) is None, "nobody says how it is drawn"
     assert drawing.svg(whole).count("<circle") == 1

@@ -13,7 +13,7 @@ from province.app.example import folder as example
 from province.errors import InvalidInput, ProvinceError
 from province.model import parameters
 from province.model.geometry import Geometry, point
-from province.model.study import Assumed, Feature, Outcome, Problem, Progress
+from province.model.study import Assumed, Feature, Outcome, Problem, Progress, require_in_vietnam
 from province.model.unit import lookup
 from province.packs.fiveg import demand, places, plan
 from province.packs.fiveg.pack import PACK
@@ -248,4 +248,4 @@ def test_numbers_of_files_are_read_as_they_are() -> None:
     assert found == 12.5
     assert demand.number(json.loads('{"a": null}'), "a", "b") is None
     with pytest.raises(InvalidInput):
-        demand.in_vietnam(Feature(id="x", geometry=point(0.0, 0.0)), "parks")
+        require_in_vietnam(Feature(id="x", geometry=point(0.0, 0.0)), "parks")

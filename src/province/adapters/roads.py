@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,16 +10,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from province.adapters.openstreetmap import SPEEDS, drivable, file, highways, reading
 from province.compute.roads.graph import Restriction, Roads, Way, build
-from province.errors import InvalidInput, Unsupported
 
-SPEEDS: Final[Mapping[str, float]] = {
-    "motorway": 90.0, "motorway_link": 50.0, "trunk": 60.0, "trunk_link": 40.0, "primary": 50.0, "primary_link": 35.0,
-    "secondary": 40.0, "secondary_link": 30.0, "tertiary": 35.0, "tertiary_link": 30.0, "unclassified": 30.0,
-    "residential": 25.0, "living_street": 15.0, "service": 15.0,
-}  # fmt: skip
-"""Kilometres per hour where a street has no `maxspeed`. Defaults of this product for free traffic, no measurement."""
-_CLOSED: Final = ("no", "private", "agricultural", "forestry")
 _SIGNED_SHARE: Final = 0.8
 """Of a signed limit that is driven on average; default of this product."""
 
@@ -41,43 +33,29 @@ class Extract:
 
 def read(path: Path) -> Extract:
     """The streets of an extract that cars may use. Raises: InvalidInput, Unsupported without `osmium`."""
-    try:
-        import osmium
-    except ImportError:
-        raise Unsupported(
-            "reading OpenStreetMap needs osmium.",
-            field="file",
-            remedy="Install the extra: pip install 'province[planning]'.",
-        ) from None
     index: dict[int, int] = {}
     place: list[tuple[float, float]] = []
     ways: list[Way] = []
     rules: list[tuple[int, int, int, bool]] = []
     lost = 0
-    try:
-        streets = osmium.FileProcessor(str(path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
-        one: Any
-        for one in streets.with_filter(osmium.filter.KeyFilter("highway")):
-            if one.is_way():
-                _take(one, index, place, ways)
-        for one in osmium.FileProcessor(str(path), osmium.osm.RELATION).with_filter(osmium.filter.KeyFilter("type")):
+    with reading() as osmium:
+        for one in highways(osmium, path):
+            _take(one, index, place, ways)
+        relations = osmium.FileProcessor(file(osmium, path), osmium.osm.RELATION)
+        for one in relations.with_filter(osmium.filter.KeyFilter("type")):
             if one.tags.get("type") == "restriction":
                 rule = _rule(one)
                 lost += rule is None
                 rules += [rule] if rule is not None else []
-    except (RuntimeError, osmium.InvalidLocationError) as error:
-        raise InvalidInput(f"the file cannot be read: {str(error)[:200]}", field="file",
-                           remedy="Give an extract of OpenStreetMap, .osm.pbf or .osm.") from None  # fmt: skip
     kept = [Restriction(a, index[via], b, only) for a, via, b, only in rules if via in index]
     return Extract(np.array(place, np.float64).reshape(-1, 2), tuple(ways), tuple(kept), lost)
 
 
 def _take(one: Any, index: dict[int, int], place: list[tuple[float, float]], ways: list[Way]) -> None:
     tags = one.tags
-    kind = tags.get("highway")
-    access = tags.get("motor_vehicle") or tags.get("vehicle") or tags.get("access")
-    if kind not in SPEEDS or access in _CLOSED or tags.get("area") == "yes":
+    if not drivable(tags):
         return
+    kind = tags.get("highway")
     nodes = []
     for node in one.nodes:
         if not node.location.valid():

@@ -101,6 +101,7 @@ def _kind(kind: StudyKind, defaults: dict[str, Assumed]) -> dict[str, Any]:
             if name in defaults
         ],
         "prices": {name: _label(label) for name, label in kind.prices.items()},
+        "budgets": list(kind.budgets),
         "missing": list(missing(kind)),
     }
 

@@ -39,7 +39,8 @@ Examples:
   province act report.resolve ID --set note="Đã vá"   carry out an action
   province observe readings.json                      a batch of readings
   province import parks.csv --mapping parks.yaml      a file, refused rows beside it
-  province plan fiveg --budget "40 sites"               5G sites for the parks, with a certificate
+  province plan fiveg --budget "40 sites"             5G sites for the parks, with a certificate
+  province plan ducts --budget "20 km" --roads a.pbf  roads to trench this year, on real streets
   province annex verify                               one acceptance check per line of the plan
   province territory preview --file order.yaml        what a merger touches, before anything is written
   province backup /srv/backups                        one consistent cut

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,42 @@ EXIT_PARTIAL: Final = 4
 EXIT_FAILED: Final = 1
 _POLL_S: Final = 0.5
 _PATIENCE_S: Final = 120.0
-_SITES: Final = ("sites", "site", "trạm", "tram")
 _DONE: Final = ("computed", "failed", "cancelled")
 
-_EXAMPLES = """
+_UNITS: Final[Mapping[str, tuple[str, float]]] = {
+    "sites": ("C62", 1.0), "site": ("C62", 1.0), "trạm": ("C62", 1.0), "tram": ("C62", 1.0),
+    "m": ("MTR", 1.0), "mét": ("MTR", 1.0), "met": ("MTR", 1.0), "metres": ("MTR", 1.0), "km": ("MTR", 1000.0),
+}  # fmt: skip
+_CODES: Final = """
+\b
+Exit code 0: a plan, checked; 4: a plan that answers less than was asked (it says why); 1: refused or failed;
+3: the server does not answer. Stop it with Ctrl-C: the run is cancelled.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of study as a command. layers: name → help.  instead: a budget that needs no prices.
+
+    priced: prices without which a budget in đồng is refused at once.  table: the one that is printed.
+    """
+
+    name: str
+    help: str
+    examples: str
+    budget: str
+    layers: Mapping[str, str]
+    prices: str
+    priced: tuple[str, ...]
+    instead: str
+    table: str
+
+
+_KINDS: Final = (
+    _Kind(
+        "fiveg",
+        "5G sites for industrial parks: which masts to share, which to build, what each park then gets.",
+        """
 \b
 Examples:
   province plan fiveg --budget "40 sites"
@@ -36,10 +69,47 @@ Examples:
   province plan fiveg --parks khu.geojson --masts cot.csv --crs "VN-2000 TM-3 105°45'" --budget "20 sites"
   province plan fiveg --budget "40 sites" --assume building=low --assume demand_per_hectare=8
                       --source "Đo lưu lượng tháng 10/2026"
+""",
+        'Money such as "60 tỷ" or 60e9 (đồng), or a number of sites: "40 sites".',
+        {
+            "parks": "Parks: GeoJSON, GeoPackage, CSV … Default: those of the register.",
+            "masts": "Existing masts. Default: the radio sites of the register.",
+            "candidates": "Places for new masts. Default: a grid around the parks.",
+            "demand": "Other demand: points with a column mbps.",
+        },
+        "new_site, shared_site or sector.",
+        ("price_new_site", "price_sector"),
+        "40 sites",
+        "parks",
+    ),
+    _Kind(
+        "ducts",
+        "Roads to trench this year: which pieces join the most demand to what exists, and how many metres of each.",
+        """
 \b
-Exit code 0: a plan, checked; 4: a plan that answers less than was asked (it says why); 1: refused or failed;
-3: the server does not answer. Stop it with Ctrl-C: the run is cancelled.
-"""
+Examples:
+  province plan ducts --roads binh-duong.osm.pbf --demand diem.csv --starts tram.csv --budget "20 km"
+      on the streets of OpenStreetMap; no prices are needed
+  province plan ducts --roads duong.gpkg --demand diem.csv --starts tram.csv --budget "30 tỷ"
+                      --price national="2,1 triệu" --price provincial="1,6 triệu" --price district="1,2 triệu"
+                      --price urban="1,9 triệu" --source "Đơn giá 5/QĐ-SXD ngày 3/11/2026" --out plan
+  province plan ducts --roads duong.dxf --crs "VN-2000 TM-3 105°45'" --demand diem.csv --starts tram.csv
+                      --budget "8000 m" --assume reach=800 --source "Khảo sát tháng 10/2026"
+""",
+        'Money such as "30 tỷ" or 30e9 (đồng), or metres of trench: "8000 m", "20 km".',
+        {
+            "roads": "Roads as lines: an extract of OpenStreetMap, GeoPackage, GeoJSON, DXF. Columns that count: name,"
+            " class, works, duct. Default: the roads of the register.",
+            "demand": "What is to be joined: points with name and weight. Default: the parks of the register.",
+            "ducts": "Ducts that exist, as lines. Default: the laid sections of the register.",
+            "starts": "Where the network begins: exchanges, cabinets. Default: wherever a duct lies.",
+        },
+        "A metre of trench: national, provincial, district, urban; duct: a metre of cable in a duct.",
+        (),
+        "20 km",
+        "materials",
+    ),
+)
 
 
 def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -> None:
@@ -49,60 +119,8 @@ def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -
     def plan() -> None:
         """Planning studies: what to build where, within a budget, with a certificate."""
 
-    @plan.command("fiveg", epilog=_EXAMPLES)
-    @click.option(
-        "--budget", required=True, help='Money such as "60 tỷ" or 60e9 (đồng), or a number of sites: "40 sites".'
-    )
-    @click.option("--parks", type=_FILE, help="Parks: GeoJSON, GeoPackage, CSV … Default: those of the register.")
-    @click.option("--masts", type=_FILE, help="Existing masts. Default: the radio sites of the register.")
-    @click.option("--candidates", type=_FILE, help="Places for new masts. Default: a grid around the parks.")
-    @click.option("--demand", type=_FILE, help="Other demand: points with a column mbps.")
-    @click.option("--crs", default="", help="Coordinate system of these files, where they do not say it.")
-    @click.option("--price", "prices", multiple=True, metavar="NAME=VND", help="new_site, shared_site or sector.")
-    @click.option("--assume", "assumptions", multiple=True, metavar="NAME=VALUE",
-                  help="Another value, in its unit; `province plan assumptions fiveg` lists them.")  # fmt: skip
-    @click.option("--source", default="", help="Where these prices and assumptions come from; kept with the study.")
-    @click.option("--title", default="", help="Title of the study.")
-    @click.option(
-        "--seconds", type=click.FloatRange(1, 600), default=20.0, show_default=True, help="Time of the search."
-    )
-    @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the files of the plan.")
-    @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-    @click.pass_context
-    def fiveg(ctx: click.Context, budget: str, parks: Path | None, masts: Path | None, candidates: Path | None,
-              demand: Path | None, crs: str, prices: tuple[str, ...], assumptions: tuple[str, ...], source: str,
-              title: str, seconds: float, out: Path | None, as_json: bool) -> None:  # fmt: skip
-        """5G sites for industrial parks: which masts to share, which to build, what each park then gets."""
-        amount, unit = read_budget(budget)
-        given = [("price_" + n.removeprefix("price_"), v, "VND") for n, v in (_pair(p, "--price") for p in prices)]
-        files = {"parks": parks, "masts": masts, "candidates": candidates, "demand": demand}
-        run = _Run(client_of(ctx), as_json)
-        kind = run.kind("fiveg")
-        units = {one["name"]: one["unit"] for one in kind["assumptions"]}
-        for name, value in (_pair(a, "--assume") for a in assumptions):
-            if name not in units:
-                raise InvalidInput(f"there is no assumption {name!r}.", field="--assume",
-                                   remedy="`province plan assumptions fiveg` lists them.")  # fmt: skip
-            given.append((name, value, units[name]))
-        if given and not source:
-            raise InvalidInput("prices and assumptions need their source.", field="--source",
-                               remedy='Say where they come from, such as --source "Báo giá 12/BG-VT".')  # fmt: skip
-        unpriced = [n for n in kind["prices"] if n not in {g[0] for g in given}]
-        if (unit == "VND" and "price_new_site" in unpriced) or (unit == "VND" and "price_sector" in unpriced):
-            listed = ", ".join(n.removeprefix("price_") for n in unpriced)
-            raise InvalidInput(
-                f"a budget in đồng needs the prices of: {listed}.", field="--price",
-                remedy=f'Give --price {listed.split(",")[0]}="900 triệu" …, or a budget such as "40 sites".',
-            )  # fmt: skip
-        study = run.begin("fiveg", title or f"5G {budget}", amount, unit, seconds)
-        with run.withdrawn_on_refusal(study):
-            for layer, path in files.items():
-                if path is not None:
-                    run.attach(study, layer, path, crs)
-            for name, value, own in given:
-                run.assume(study, name, money.read_sum(value, field="--price") if own == "VND" else value, own, source)
-            run.start(study)
-        ctx.exit(run.carry(study, out))
+    for kind in _KINDS:
+        plan.add_command(_command(kind, client_of))
 
     @plan.command("assumptions")
     @click.argument("kind")
@@ -124,6 +142,82 @@ def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -
         click.echo(json.dumps(client_of(ctx).get(f"/api/studies/{id}"), ensure_ascii=False, indent=1))
 
 
+def _command(kind: _Kind, client_of: Callable[[click.Context], Client]) -> click.Command:
+    """`province plan KIND`: a file option for every layer, and the options that all kinds share."""
+
+    def carry_out(
+        *, budget: str, crs: str, prices: tuple[str, ...], assumptions: tuple[str, ...], source: str, title: str,
+        seconds: float, out: Path | None, as_json: bool, **layers: Path | None,
+    ) -> None:  # fmt: skip
+        ctx = click.get_current_context()
+        amount, unit = read_budget(budget)
+        run = _Run(client_of(ctx), as_json)
+        known = run.kind(kind.name)
+        given = _given(kind, known, prices, assumptions, source)
+        _require_prices(kind, known, unit, {name for name, _, _ in given})
+        study = run.begin(kind.name, title or f"{known['title']['vi']}: {budget}", amount, unit, seconds)
+        with run.withdrawn_on_refusal(study):
+            for layer, path in layers.items():
+                if path is not None:
+                    run.attach(study, layer, path, crs)
+            for name, value, own in given:
+                run.assume(study, name, money.read_sum(value, field="--price") if own == "VND" else value, own, source)
+            run.start(study)
+        ctx.exit(run.carry(study, out, kind.table))
+
+    options: list[click.Parameter] = [
+        click.Option(["--budget"], required=True, help=kind.budget),
+        *(click.Option([f"--{name}"], type=_FILE, help=told) for name, told in kind.layers.items()),
+        click.Option(["--crs"], default="", help="Coordinate system of these files, where they do not say it."),
+        click.Option(["--price", "prices"], multiple=True, metavar="NAME=VND", help=kind.prices),
+        click.Option(["--assume", "assumptions"], multiple=True, metavar="NAME=VALUE",
+                     help=f"Another value, in its unit; `province plan assumptions {kind.name}` lists them."),
+        click.Option(["--source"], default="",
+                     help="Where these prices and assumptions come from; kept with the study."),
+        click.Option(["--title"], default="", help="Title of the study."),
+        click.Option(["--seconds"], type=click.FloatRange(1, 600), default=20.0, show_default=True,
+                     help="Time of the search."),
+        click.Option(["--out"], type=click.Path(file_okay=False, path_type=Path),
+                     help="Folder for the files of the plan."),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print the outcome as JSON."),
+    ]  # fmt: skip
+    return click.Command(
+        kind.name, params=options, callback=carry_out, help=kind.help, epilog=f"{kind.examples.rstrip()}\n{_CODES}"
+    )
+
+
+def _given(
+    kind: _Kind, known: Mapping[str, Any], prices: Sequence[str], assumptions: Sequence[str], source: str
+) -> list[tuple[str, str, str]]:
+    """(name, value, unit) of what the options set. Raises: InvalidInput."""
+    given = [("price_" + n.removeprefix("price_"), v, "VND") for n, v in (_pair(p, "--price") for p in prices)]
+    units = {one["name"]: one["unit"] for one in known["assumptions"]}
+    for name, value in (_pair(a, "--assume") for a in assumptions):
+        if name not in units:
+            raise InvalidInput(f"there is no assumption {name!r}.", field="--assume",
+                               remedy=f"`province plan assumptions {kind.name}` lists them.")  # fmt: skip
+        given.append((name, value, units[name]))
+    if given and not source:
+        raise InvalidInput("prices and assumptions need their source.", field="--source",
+                           remedy='Say where they come from, such as --source "Báo giá 12/BG-VT".')  # fmt: skip
+    return given
+
+
+def _require_prices(kind: _Kind, known: Mapping[str, Any], unit: str, given: Collection[str]) -> None:
+    """Refuse a budget in đồng without prices before anything is drafted. Raises: InvalidInput.
+
+    Where a kind does not say which it always needs, the run says which are missing; here it must be one at least.
+    """
+    unpriced = [n for n in known["prices"] if n not in given]
+    lacking = bool(set(kind.priced) & set(unpriced)) if kind.priced else len(unpriced) == len(known["prices"])
+    if unit == "VND" and lacking:
+        listed = ", ".join(n.removeprefix("price_") for n in unpriced)
+        raise InvalidInput(
+            f"a budget in đồng needs the prices of: {listed}.", field="--price",
+            remedy=f'Give --price {listed.split(",")[0]}="900 triệu" …, or a budget such as "{kind.instead}".',
+        )  # fmt: skip
+
+
 class _File(click.Path):
     """A file that is there, or the error of this command line."""
 
@@ -132,10 +226,11 @@ _FILE: Final = _File(exists=True, dir_okay=False, path_type=Path)
 
 
 def read_budget(text: str) -> tuple[float, str]:
-    """(amount, VND or C62) of what people write. Raises: InvalidInput."""
+    """(amount, VND, C62 or MTR) of what people write. Raises: InvalidInput."""
     amount, word = money.split(text)
-    if word in _SITES:
-        return money.read_number(amount, field="--budget"), "C62"
+    if word in _UNITS:
+        unit, times = _UNITS[word]
+        return money.read_number(amount, field="--budget") * times, unit
     return money.read_sum(text, field="--budget"), "VND"
 
 
@@ -204,7 +299,7 @@ class _Run:
         """Let it be computed."""
         self._client.post(f"/api/studies/{study}/start", {})
 
-    def carry(self, study: str, out: Path | None) -> int:
+    def carry(self, study: str, out: Path | None, table: str) -> int:
         """Wait for the plan and tell it. Returns the exit code."""
         try:
             record = self._wait(study)
@@ -222,7 +317,7 @@ class _Run:
         if self._quiet:
             click.echo(json.dumps({"id": study, **outcome}, ensure_ascii=False))
         else:
-            self._tell(study, outcome, out)
+            self._tell(study, outcome, out, table)
         return EXIT_PARTIAL if outcome.get("partial") else 0
 
     def _wait(self, study: str) -> dict[str, Any]:
@@ -258,10 +353,10 @@ class _Run:
         for name in names:
             (out / name).write_bytes(self._client.download(f"/api/studies/{study}/files/{name}", {}))
 
-    def _tell(self, study: str, outcome: Mapping[str, Any], out: Path | None) -> None:
+    def _tell(self, study: str, outcome: Mapping[str, Any], out: Path | None, shown: str) -> None:
         for one in outcome["figures"]:
             click.echo(f"{one['label']['vi']:<28} {_figure(one['value'], one['unit'])}")
-        table = next((t for t in outcome["tables"] if t["name"] == "parks"), None)
+        table = next((t for t in outcome["tables"] if t["name"] == shown), None)
         if table is not None:
             click.echo("")
             _print_table(table)

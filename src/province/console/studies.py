@@ -17,7 +17,6 @@ from province.adapters.studies.service import Studies, missing
 from province.console import forms
 from province.console.display import entity_href, unit_symbol
 from province.console.entity import actions_of, choices, steps_of
-from province.console.language import mark
 from province.console.signin import problem
 from province.console.visit import Visit
 from province.errors import Conflict, InvalidInput, NotFound, ProvinceError, TooLarge, Unsupported
@@ -41,12 +40,6 @@ _OWN: Final = ("study.attach", "study.assume", "study.run")
 """Actions that have forms of their own on the page."""
 _UNDONE: Final = ("draft", "failed", "cancelled")
 _BAD: Final = (InvalidInput, Conflict, TooLarge, Unsupported)
-LEVELS: Final = {
-    "inside": mark("covered indoors too"),
-    "outside": mark("covered outdoors only"),
-    "none": mark("not covered"),
-}
-SITES: Final = {"new": mark("new mast"), "shared": mark("shared mast"), "existing": mark("on air already")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +64,15 @@ async def _overview(visit: Visit, wrong: ProvinceError | None = None) -> Respons
     service = _service(visit)
     query = Query(types=("Study",), order="-modified", limit=_SHOWN, latest=False)
     page = await visit.services.broker.query(query, visit.actor)
-    kinds = [(name, visit.words.label(kind.title), missing(kind)) for name, (_, kind) in service.kinds.items()]
+    names = {code: visit.words.label(label) for code, label in BUDGET_UNITS}
+    kinds = [
+        (name, visit.words.label(kind.title), missing(kind), [names[unit] for unit in kind.budgets])
+        for name, (_, kind) in service.kinds.items()
+    ]
     values = {
         "rows": [_row(visit, service, entity) for entity in page.items],
         "kinds": kinds,
-        "units": [(code, visit.words.label(label)) for code, label in BUDGET_UNITS],
+        "units": list(names.items()),
         "problem": problem(visit, wrong) if wrong else None,
         "given": forms.given(visit.form) if visit.form is not None else {},
         "most": MOST,
@@ -92,6 +89,7 @@ async def create(visit: Visit) -> Response:
             "title": visit.text("title"), "kind": visit.text("kind"), "budget_unit": unit,
             "budget": read(visit.text("budget"), field="budget"),
         }  # fmt: skip
+        _service(visit).require_budget(visit.text("kind"), unit)
         done = await visit.services.broker.act("study.draft", visit.actor, inputs=inputs)
     except _BAD as error:
         return await _overview(visit, error)
@@ -110,7 +108,7 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
     found = await service.get(id, visit.actor)
     known = service.kinds.get(found.kind)
     outcome = (await service.outcome(visit.actor, id))[1] if found.outcome else None
-    around = visit.request.query_params.get("park", "")
+    around = visit.request.query_params.get("at", "")
     offered = [a for a in actions_of(visit, entity) if a.name not in _OWN]
     options = await asyncio.gather(*(choices(visit, a) for a in offered))
     history = await visit.services.broker.history(id, visit.actor, attrs=("status",), limit=100)
@@ -132,7 +130,7 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
         "layers": _layers(visit, found, known[1]) if known else [],
         "grounds": _grounds(visit, service, found, known[1]) if known else [],
         "prices": _prices(visit, found, known[1]) if known else [],
-        "outcome": _told(visit, outcome, around) if outcome is not None else None,
+        "outcome": _told(visit, outcome, known[1] if known else None, around) if outcome is not None else None,
         "files": [(name, f"{_href(id)}/files/{name}") for name in files.names(outcome)] if outcome else [],
         "forms": [forms.form_of(a, words, visit.services.bounds, o) for a, o in zip(offered, options, strict=True)],
         "steps": steps_of(visit, kind_type, records, people, {}),
@@ -206,6 +204,7 @@ async def compare(visit: Visit) -> Response:
         raise InvalidInput("two studies are needed.", field="id", remedy="Choose two or more in the list.")
     found = [await service.outcome(visit.actor, id) for id in ids]
     plans = [outcome for _, outcome in found]
+    kinds = [service.kinds.get(s.kind, ("", None))[1] for s, _ in found]
     values = {
         "studies": [
             {
@@ -219,7 +218,7 @@ async def compare(visit: Visit) -> Response:
         "figures": _side_by_side(visit, plans),
         "gaps": [_gap(visit, one) for one in plans],
         "differences": _differences(visit, service, [s for s, _ in found]),
-        "parks": _parks_side_by_side(visit, plans),
+        "rows": _rows_side_by_side(visit, plans, kinds),
     }
     return visit.page("study_compare.html", values)
 
@@ -231,8 +230,9 @@ async def report_pdf(visit: Visit) -> Response:
     service, words = _service(visit), visit.words
     found, outcome = await service.outcome(visit.actor, visit.request.path_params["id"])
     pack_kind = service.kinds.get(found.kind)
-    drawn = await asyncio.to_thread(drawing.draw, outcome)
-    told = _told(visit, outcome, "")
+    kind = pack_kind[1] if pack_kind else None
+    drawn = await asyncio.to_thread(drawing.draw, outcome, kind)
+    told = _told(visit, outcome, kind, "")
     grounds = _grounds(visit, service, found, pack_kind[1], prices=True) if pack_kind else []
     data = {
         "lang": visit.language,
@@ -244,7 +244,7 @@ async def report_pdf(visit: Visit) -> Response:
         "partial": told["partial"],
         "map": drawing.svg(drawn) if drawn is not None else "",
         "legend": [
-            {"colour": drawing.COLOURS[name], "text": words(text)} for name, text in (*LEVELS.items(), *SITES.items())
+            {"colour": drawing.COLOURS[tone], "text": words.label(label)} for _, tone, label in drawing.keys(kind)
         ],
         "tables": [_sheet(visit, table) for table in outcome.tables],
         "grounds": {
@@ -262,21 +262,22 @@ async def report_pdf(visit: Visit) -> Response:
     return Response(await visit.services.print(SHEET, data), media_type="application/pdf", headers=headers)
 
 
-def _told(visit: Visit, outcome: Outcome, around: str) -> dict[str, Any]:
+def _told(visit: Visit, outcome: Outcome, kind: StudyKind | None, around: str) -> dict[str, Any]:
     """What a page says of an outcome."""
     words = visit.words
-    layer = outcome.layer("parks")
-    parks = [(f.id, str(f.properties.get("park") or f.id)) for f in layer.features] if layer else []
-    table = outcome.table("parks")
+    focus = kind.focus if kind else ""
+    layer, table = outcome.layer(focus), outcome.table(focus)
+    name = next((m.name for m in kind.marks if m.layer == focus), "name") if kind else "name"
+    places = [(f.id, str(f.properties.get(name) or f.id)) for f in layer.features] if layer else []
+    together = table is not None and len(table.rows) == len(places)
     return {
         "figures": [(words.label(q.label), _quantity(visit, q.value, q.unit)) for q in outcome.figures],
-        "drawing": drawing.draw(outcome, around=around),
-        "around": next((name for id, name in parks if id == around), ""),
-        "levels": [(name, words(text)) for name, text in LEVELS.items()],
-        "kinds": [(name, words(text)) for name, text in SITES.items()],
-        "parks": _table(visit, table) if table else None,
-        "links": [id for id, _ in parks],
-        "tables": [_table(visit, t) for t in outcome.tables if t.name != "parks"],
+        "drawing": drawing.draw(outcome, kind, around=around),
+        "around": next((name for id, name in places if id == around), ""),
+        "legend": [(mark, tone, words.label(label)) for mark, tone, label in drawing.keys(kind)],
+        "focus": _table(visit, table) if table else None,
+        "links": [id for id, _ in places] if together else [],
+        "tables": [_table(visit, t) for t in outcome.tables if t.name != focus],
         "certificate": _certificate(visit, outcome),
         "checked": outcome.certificate.checked,
         "gap": _gap(visit, outcome),
@@ -352,16 +353,25 @@ def _side_by_side(visit: Visit, plans: Sequence[Outcome]) -> list[tuple[str, lis
     return rows
 
 
-def _parks_side_by_side(visit: Visit, plans: Sequence[Outcome]) -> list[tuple[str, list[str]]]:
-    """Share of the demand covered, park by park."""
+def _rows_side_by_side(visit: Visit, plans: Sequence[Outcome], kinds: Sequence[StudyKind | None]) -> dict[str, Any]:
+    """The compared column of the table in focus, row by row; nothing for studies of different kinds."""
+    kind = kinds[0]
+    if kind is None or not kind.compared or any(one is not kind for one in kinds):
+        return {}
     found: list[dict[str, float | None]] = []
+    title, first, unit = "", "", ""
     for outcome in plans:
-        table = outcome.table("parks")
-        names = [c.name for c in table.columns] if table else []
-        at = names.index("covered") if "covered" in names else -1
-        found.append({str(r[0]): r[at] for r in table.rows if not isinstance(r[at], str)} if table and at >= 0 else {})  # type: ignore[misc]
-    parks = dict.fromkeys(name for one in found for name in one)
-    return [(name, [_quantity(visit, one.get(name), "P1") for one in found]) for name in parks]
+        table = outcome.table(kind.focus)
+        at = next((i for i, c in enumerate(table.columns) if c.name == kind.compared), -1) if table else -1
+        if table is None or at < 0:
+            found.append({})
+            continue
+        unit, first = table.columns[at].unit, visit.words.label(table.columns[0].label)
+        title = f"{visit.words.label(table.title)}: {visit.words.label(table.columns[at].label)}"
+        found.append({str(r[0]): v for r in table.rows if not isinstance(v := r[at], str)})
+    names = dict.fromkeys(name for one in found for name in one)
+    rows = [(name, [_quantity(visit, one.get(name), unit) for one in found]) for name in names]
+    return {"title": title, "first": first, "rows": rows} if rows else {}
 
 
 def _differences(visit: Visit, service: Studies, found: Sequence[Study]) -> list[tuple[str, list[str]]]:

@@ -9,13 +9,16 @@ Geometries are GeoJSON in WGS 84. Every number that a person reads has a unit (U
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from province.errors import InvalidInput
-from province.model.geometry import Geometry
+from province.model.geometry import Geometry, bounds
 from province.model.label import Label
+
+_VIETNAM: Final = (101.0, 7.0, 118.5, 24.0)
+"""West, south, east, north, with its islands."""
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +27,19 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     geometry: Geometry | None = None
     properties: Mapping[str, Any] = {}
+
+
+def require_in_vietnam(feature: Feature, layer: str) -> None:
+    """Raises: InvalidInput for a place elsewhere: it was read in the wrong system."""
+    assert feature.geometry is not None
+    west, south, east, north = bounds(feature.geometry)
+    if west < _VIETNAM[0] or south < _VIETNAM[1] or east > _VIETNAM[2] or north > _VIETNAM[3]:
+        raise InvalidInput(
+            f"{feature.properties.get('name') or feature.id} lies at {west:.4f}, {south:.4f}, outside Vietnam.",
+            field=f"layers.{layer}",
+            remedy="Name the coordinate system of the file, such as VN-2000 TM-3 105°45' or EPSG:4326,"
+            " and check which column is the longitude.",
+        )
 
 
 class Assumed(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +54,7 @@ class Assumed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What a study is to solve. unit: of the budget, VND or C62 (a number of sites).
+    """What a study is to solve. unit: of the budget: VND, C62 (a number of sites) or MTR.
 
     seconds: of wall time for the search.  seed: same seed, same plan, where the search is counted and not timed.
     """
@@ -92,6 +108,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Mark = Literal["point", "area", "line"]
+Tone = Literal["good", "fair", "poor", "new", "shared", "existing"]
+"""Colour of what is drawn: how well something is served, or what is built."""
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import alerts, atlas, cases, devices, environment, fiveg, incidents, plan, reports, studies
+from province.packs import alerts, atlas, cases, devices, ducts, environment, fiveg, incidents, plan, reports, studies
 
 BUILT_IN: tuple[Pack, ...] = (
     alerts.PACK,
     atlas.PACK,
     cases.PACK,
     devices.PACK,
+    ducts.PACK,
     environment.PACK,
     fiveg.PACK,
     incidents.PACK,

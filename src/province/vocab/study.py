@@ -54,7 +54,7 @@ STUDY: Final = Workflow(
         ("withdrawn", Label("Không dùng", "Withdrawn")),
     ),
 )
-BUDGET_UNITS: Final = (("VND", Label("đồng", "đồng")), ("C62", Label("trạm", "sites")))
+BUDGET_UNITS: Final = (("VND", Label("đồng", "đồng")), ("C62", Label("trạm", "sites")), ("MTR", Label("m", "m")))
 COMPUTED: Final = ("computed", "submitted", "returned", "approved")
 """States of a study that has a plan."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from xml.sax.saxutils import quoteattr
@@ -12,7 +12,9 @@ import msgspec
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from province.model.study import Feature, Layer, Outcome
+from province.model.label import Label
+from province.model.study import Feature, Layer, Mark, Outcome, Tone
+from province.pack import StudyKind, StudyMark
 
 WIDTH: Final = 900.0
 _MARGIN: Final = 18.0
@@ -20,23 +22,26 @@ _FINE: Final = 0.4
 """Corners closer than this many units of the drawing are not told apart."""
 _AROUND: Final = 0.35
 """So much of its size is shown around one park."""
+_NEAR: Final = 0.004
+"""And at least so many degrees, around a point."""
 _TALLEST: Final = 1.2
 _FAR: Final = 2.4
 _CLOSE: Final = 6.0
 """Radius of a site."""
 COLOURS: Final[Mapping[str, str]] = {
-    "inside": "#3f8f5f", "outside": "#d9b44a", "none": "#d7a39b", "new": "#b3480a", "shared": "#0a5c8a",
+    "good": "#3f8f5f", "fair": "#d9b44a", "poor": "#d7a39b", "new": "#b3480a", "shared": "#0a5c8a",
     "existing": "#4c5d67",
 }  # fmt: skip
-"""Of what is printed; pages have their own style sheet."""
+"""Tones of what is printed; pages have their own style sheet."""
+_LEFT: Final = {"area": "#999", "line": "#b9c3c9", "point": "#999"}
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A surface or a line. kind: its colour's name."""
+    """A surface, an outline or a line. tone: its colour's name; empty: none."""
 
     id: str
-    kind: str
+    tone: str
     name: str
     path: str
 
@@ -46,7 +51,7 @@ class Spot:
     """A point with its sectors. rays: of an SVG path, one line per sector."""
 
     id: str
-    kind: str
+    tone: str
     name: str
     x: float
     y: float
@@ -61,23 +66,28 @@ class Drawing:
     height: float
     surfaces: tuple[Shape, ...]
     outlines: tuple[Shape, ...]
+    lines: tuple[Shape, ...]
     spots: tuple[Spot, ...]
     dot: float
     scale_m: int
     scale: float
 
 
-def draw(outcome: Outcome, *, around: str = "") -> Drawing | None:
-    """The drawing; None when nothing has a place. around: id of a feature of the layer `parks` to look at closely."""
-    layers = {layer.name: _shapes(layer) for layer in outcome.layers}
-    whole = [shape for _, shape in layers.get("parks", []) or [s for found in layers.values() for s in found]]
-    chosen = [shape for feature, shape in layers.get("parks", []) if feature.id == around]
-    frame = chosen or whole
+def draw(outcome: Outcome, kind: StudyKind | None, *, around: str = "") -> Drawing | None:
+    """The drawing; None when nothing has a place, or nobody says how it is drawn. around: id of a feature of the
+    layer in focus to look at closely."""
+    if kind is None:
+        return None
+    layers = [(mark, _shapes(layer)) for mark in kind.marks if (layer := outcome.layer(mark.layer)) is not None]
+    focus = [one for mark, found in layers if mark.layer == kind.focus for one in found]
+    chosen = [shape for feature, shape in focus if feature.id == around]
+    toned = [shape for mark, found in layers if mark.by for _, shape in found]
+    frame = chosen or ([shape for _, shape in focus] + toned)
     if not frame:
         return None
     west, south, east, north = (float(v) for v in shapely.total_bounds(frame))
     if chosen:
-        wide, high = (east - west) * _AROUND, (north - south) * _AROUND
+        wide, high = max((east - west) * _AROUND, _NEAR), max((north - south) * _AROUND, _NEAR)
         west, south, east, north = west - wide, south - high, east + wide, north + high
     shrink = math.cos(math.radians((south + north) / 2))
     across, up = max((east - west) * shrink, 1e-5), max(north - south, 1e-5)
@@ -91,18 +101,39 @@ def draw(outcome: Outcome, *, around: str = "") -> Drawing | None:
     window = shapely.box(*(
         (west - _MARGIN / unit / shrink, south - _MARGIN / unit, east + _MARGIN / unit / shrink, north + _MARGIN / unit)
     ))  # fmt: skip
+
+    def shapes(what: str, toned: bool) -> tuple[Shape, ...]:
+        return tuple(
+            shape
+            for mark, found in layers
+            if mark.mark == what and bool(mark.by) == toned
+            for shape in _drawn(found, mark, place, window, unit)
+        )
+
     dot = _CLOSE if chosen else _FAR
     step = _round_length(110_600 / unit * WIDTH / 5)
     return Drawing(
         width=WIDTH,
         height=round(height, 1),
-        surfaces=_surfaces(layers.get("coverage", []), "level", "park", place, window, unit),
-        outlines=_surfaces(layers.get("parks", []), "", "park", place, window, unit),
-        spots=tuple(_spot(f, s, place, 4 * dot) for f, s in layers.get("sites", []) if window.intersects(s)),
+        surfaces=shapes("area", True),
+        outlines=shapes("area", False),
+        lines=(*shapes("line", False), *shapes("line", True)),
+        spots=tuple(
+            _spot(f, s, mark, place, 4 * dot)
+            for mark, found in layers
+            if mark.mark == "point"
+            for f, s in found
+            if window.intersects(s)
+        ),
         dot=dot,
         scale_m=step,
         scale=round(step / 110_600 * unit, 1),
     )
+
+
+def keys(kind: StudyKind | None) -> tuple[tuple[Mark, Tone, Label], ...]:
+    """What the tones of a drawing say."""
+    return tuple((mark.mark, *told) for mark in (kind.marks if kind else ()) for told in mark.tones.values())
 
 
 def svg(drawing: Drawing) -> str:
@@ -111,16 +142,25 @@ def svg(drawing: Drawing) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width:g} {drawing.height:g}">',
         f'<rect width="{drawing.width:g}" height="{drawing.height:g}" fill="#f4f6f7"/>',
         *(
-            f'<path d={quoteattr(s.path)} fill={quoteattr(COLOURS.get(s.kind, "#999"))} fill-rule="evenodd"/>'
+            f'<path d={quoteattr(s.path)} fill={_colour(s.tone, "area")} fill-rule="evenodd"/>'
             for s in drawing.surfaces
         ),
         *(f'<path d={quoteattr(s.path)} fill="none" stroke="#16242c" stroke-width="0.8"/>' for s in drawing.outlines),
+        *(
+            f'<path d={quoteattr(s.path)} fill="none" stroke={_colour(s.tone, "line")}'
+            f' stroke-width="{2.4 if s.tone else 0.7}"/>'
+            for s in drawing.lines
+        ),
     ]
     for spot in drawing.spots:
-        colour = quoteattr(COLOURS.get(spot.kind, "#999"))
+        colour = _colour(spot.tone, "point")
         parts.append(f'<path d={quoteattr(spot.rays)} stroke={colour} stroke-width="1.4" fill="none"/>')
         parts.append(f'<circle cx="{spot.x:g}" cy="{spot.y:g}" r="{drawing.dot:g}" fill={colour}/>')
     return "".join((*parts, "</svg>"))
+
+
+def _colour(tone: str, mark: Mark) -> str:
+    return quoteattr(COLOURS.get(tone, _LEFT[mark]))
 
 
 def _shapes(layer: Layer) -> list[tuple[Feature, BaseGeometry]]:
@@ -131,43 +171,50 @@ def _shapes(layer: Layer) -> list[tuple[Feature, BaseGeometry]]:
     ]
 
 
-def _surfaces(
-    found: Sequence[tuple[Feature, BaseGeometry]], kind: str, name: str, place: Callable[[float, float], Any],
+def _drawn(
+    found: Sequence[tuple[Feature, BaseGeometry]], mark: StudyMark, place: Callable[[float, float], Any],
     window: BaseGeometry, unit: float,
-) -> tuple[Shape, ...]:  # fmt: skip
-    result = []
+) -> Iterator[Shape]:  # fmt: skip
     for feature, shape in found:
         if not window.intersects(shape):
             continue
-        path = _path(shapely.simplify(shape, _FINE / unit), place)
+        seen = shapely.intersection(shape, window) if mark.mark == "line" else shape
+        path = _path(shapely.simplify(seen, _FINE / unit), place)
         if path:
-            words = feature.properties
-            result.append(Shape(feature.id, str(words.get(kind, "")), str(words.get(name, "")), path))
-    return tuple(result)
+            yield Shape(feature.id, _tone(feature, mark), str(feature.properties.get(mark.name, "")), path)
 
 
 def _spot(
-    feature: Feature, shape: BaseGeometry, place: Callable[[float, float], tuple[float, float]], ray: float
-) -> Spot:
+    feature: Feature, shape: BaseGeometry, mark: StudyMark, place: Callable[[float, float], tuple[float, float]],
+    ray: float,
+) -> Spot:  # fmt: skip
     middle = shape.centroid
     x, y = place(middle.x, middle.y)
     rays = []
     for text in str(feature.properties.get("azimuths", "")).split():
         turn = math.radians(float(text))
         rays.append(f"M{x:.1f} {y:.1f}L{x + ray * math.sin(turn):.1f} {y - ray * math.cos(turn):.1f}")
-    words = feature.properties
-    return Spot(
-        feature.id, str(words.get("kind", "")), str(words.get("name", "")), round(x, 1), round(y, 1), "".join(rays)
-    )
+    name = str(feature.properties.get(mark.name, ""))
+    return Spot(feature.id, _tone(feature, mark), name, round(x, 1), round(y, 1), "".join(rays))
+
+
+def _tone(feature: Feature, mark: StudyMark) -> str:
+    found = mark.tones.get(str(feature.properties.get(mark.by, ""))) if mark.by else None
+    return found[0] if found else ""
 
 
 def _path(shape: BaseGeometry, place: Callable[[float, float], tuple[float, float]]) -> str:
-    rings = []
-    for polygon in getattr(shape, "geoms", [shape]):
-        if polygon.geom_type == "Polygon" and not polygon.is_empty:
-            rings += [polygon.exterior.coords, *(hole.coords for hole in polygon.interiors)]
-    drawn = ("L".join(f"{x:.1f} {y:.1f}" for x, y in (place(p[0], p[1]) for p in ring)) for ring in rings)
-    return "".join(f"M{corners}Z" for corners in drawn)
+    rings: list[tuple[Any, str]] = []
+    for part in getattr(shape, "geoms", [shape]):
+        if part.is_empty:
+            continue
+        if part.geom_type == "Polygon":
+            rings += [(part.exterior.coords, "Z"), *((hole.coords, "Z") for hole in part.interiors)]
+        elif part.geom_type == "LineString":
+            rings.append((part.coords, ""))
+    return "".join(
+        f"M{'L'.join(f'{x:.1f} {y:.1f}' for x, y in (place(p[0], p[1]) for p in ring))}{end}" for ring, end in rings
+    )
 
 
 def _round_length(metres: float) -> int:

@@ -28,7 +28,7 @@ from province.model.study import Assumed, Feature, Outcome, Problem
 from province.model.time import Instant, now
 from province.model.unit import convert
 from province.pack import StudyKind, StudyLayer
-from province.vocab.study import Study
+from province.vocab.study import BUDGET_UNITS, Study
 
 PROBLEM: Final = "application/vnd.province.problem+json"
 OUTCOME: Final = "application/vnd.province.outcome+json"
@@ -74,6 +74,16 @@ class Studies:
             known = ", ".join(self.kinds) or "none"
             raise InvalidInput(f"there is no kind of study {name[:40]!r}.", field="kind", remedy=f"Known: {known}.")
         return found
+
+    def require_budget(self, kind: str, unit: str) -> None:
+        """Raises: InvalidInput for a unit in which this kind has no budget, or a kind that there is not."""
+        allowed = self.kind(kind)[1].budgets
+        if unit not in allowed:
+            names = {code: label.en for code, label in BUDGET_UNITS}
+            raise InvalidInput(
+                f"{kind} has no budget in {names.get(unit, unit)}.", field="budget_unit",
+                remedy=f"One of: {', '.join(names[u] for u in allowed)}.",
+            )  # fmt: skip
 
     async def get(self, id: str, actor: Actor) -> Study:
         """A study that the actor may read. Raises: NotFound, NotAllowed."""
@@ -139,6 +149,7 @@ class Studies:
         study = await self.get(id, actor)
         _, kind = self.kind(study.kind)
         require_installed(kind)
+        self.require_budget(study.kind, study.budget["unitCode"])
         problem = await self._problem(study, kind, actor)
         content = msgspec.json.encode(problem)
         stored = await self._files.store(actor, _once(content), name="problem.json", known=PROBLEM)

@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from province.adapters.tables import csv_file, geo_file, json_file, parquet_file, xlsx_file
+from province.adapters.tables import csv_file, geo_file, json_file, osm_file, parquet_file, xlsx_file
 from province.adapters.tables.raw import FAULT, ROW, Found, Options
 from province.compute import legacy
 from province.errors import InvalidInput, Unsupported
@@ -22,10 +22,11 @@ READERS: Final = {
     "gpkg": geo_file.read,
     "dxf": geo_file.read,
     "parquet": parquet_file.read,
+    "osm": osm_file.read,
 }
 SUFFIX: Final[Mapping[str, str]] = {
     "csv": ".csv", "xlsx": ".xlsx", "geojson": ".geojson", "ngsi-ld": ".json", "gpkg": ".gpkg", "dxf": ".dxf",
-    "parquet": ".parquet",
+    "parquet": ".parquet", "osm": ".osm.pbf",
 }  # fmt: skip
 _OFTEN: Final = 400
 REMARKS: Final = frozenset(("_row ", "_field", "_reason", "_remedy"))
@@ -41,12 +42,15 @@ def detect(head: bytes, name: str) -> str:
         return "gpkg"
     if head.startswith(b"PAR1"):
         return "parquet"
+    if b"OSMHeader" in head[:20] or b"<osm" in head[:500]:
+        return "osm"
     if head.startswith(b"AutoCAD Binary DXF") or suffix == ".dxf" or _looks_like_dxf(head):
         return "dxf"
     if head.startswith((b"\xd0\xcf\x11\xe0", b"%PDF", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")):
         raise Unsupported(
             "this kind of file is not read.", field="file",
-            remedy="Send CSV, XLSX, GeoJSON, GeoPackage, DXF, NGSI-LD JSON or Parquet; unpack archives first.",
+            remedy="Send CSV, XLSX, GeoJSON, GeoPackage, DXF, NGSI-LD JSON, Parquet or an extract of OpenStreetMap;"
+            " unpack archives first.",
         )  # fmt: skip
     text = head.lstrip(b"\xef\xbb\xbf \r\n\t\x1e")
     if text[:1] in (b"{", b"["):

@@ -2,6 +2,7 @@
 
     graph       the one form of an undirected graph that the kernels take
     steiner     terminals joined at the least cost (trenches, ducts)
+    collecting  the most demand joined to what exists within a budget (which trenches this year)
     survivable  terminals that stay joined when any one edge fails (rings of transmission)
     check       recomputes cost and connectivity of any plan from the edges alone, with code of its own
 

@@ -54,7 +54,7 @@ def solve(graph: Graph, terminals: Integers, *, rounds: int = 600, seconds: floa
     ends = (graph.tail, graph.head)
     is_terminal = np.zeros(graph.nodes, np.bool_)
     is_terminal[wanted] = True
-    inside = _paths(*parts, graph.cost, is_terminal, int(wanted[0]))
+    inside = paths(*parts, graph.cost, is_terminal, int(wanted[0]))
     if not inside[wanted].all():
         lost = wanted[~inside[wanted]]
         raise InvalidInput(
@@ -72,7 +72,7 @@ def solve(graph: Graph, terminals: Integers, *, rounds: int = 600, seconds: floa
 
     def take(nodes: Bools) -> None:
         nonlocal best
-        cost, edges = _improve(*parts, *ends, is_terminal, nodes)
+        cost, edges = improve(*parts, *ends, is_terminal, nodes)
         seen[edges.tobytes()] = (cost, edges)
         if len(seen) > 24:
             del seen[max(seen, key=lambda key: seen[key][0])]
@@ -88,29 +88,30 @@ def solve(graph: Graph, terminals: Integers, *, rounds: int = 600, seconds: floa
             break
         root = int(roots[n % len(roots)])
         if n < 12:
-            value, reduced = _ascent(*parts, is_terminal, root)
+            reduced = np.stack([graph.cost, graph.cost])
+            value = ascent(*parts[:3], reduced, is_terminal, root)
             bound = max(bound, value)
             # Inside what dual ascent left for nothing a tree is nearly optimal; a little of the cost breaks ties.
-            take(_paths(*parts, np.minimum(reduced[0], reduced[1]) + 1e-3 * graph.cost, is_terminal, root))
+            take(paths(*parts, np.minimum(reduced[0], reduced[1]) + 1e-3 * graph.cost, is_terminal, root))
         if pure and best[0] <= np.ceil(bound - 1e-6) + 1e-9:
             break
         noise = graph.cost * random.uniform(1.0, 1.0 + random.choice([0.15, 0.4, 1.0]), len(graph.cost))
-        take(_paths(*parts, noise, is_terminal, root))
-        take(_paths(*parts, graph.cost, is_terminal, root))
+        take(paths(*parts, noise, is_terminal, root))
+        take(paths(*parts, graph.cost, is_terminal, root))
         if n % 3 == 2 and len(seen) > 2:
             pool = list(seen.values())
             union = graph.cost * 1000.0
             for k in random.choice(len(pool), min(len(pool), int(random.integers(2, 7))), replace=False):
                 chosen = pool[int(k)][1]
                 union[chosen] = graph.cost[chosen] * random.uniform(1.0, 1.2, len(chosen))
-            take(_paths(*parts, union, is_terminal, root))
+            take(paths(*parts, union, is_terminal, root))
     if pure:
         bound = float(np.ceil(bound - 1e-6))
     return Tree(np.sort(best[1]), float(graph.cost[best[1]].sum()), min(bound, best[0]))
 
 
 @numba.njit(cache=True)
-def _paths(start, neighbour, edge, cost, use, is_terminal, root):
+def paths(start, neighbour, edge, cost, use, is_terminal, root):
     """Nodes of the tree that grows from the root along shortest paths, by the costs `use`, to the next terminal."""
     nodes = len(start) - 1
     far = np.full(nodes, np.inf)
@@ -195,7 +196,7 @@ def _exact(start, neighbour, edge, cost, tail, head, terminals):
 
 
 @numba.njit(cache=True)
-def _spanning(start, neighbour, edge, cost, is_terminal, inside, root, back, back_edge):
+def spanning(start, neighbour, edge, cost, is_terminal, inside, root, back, back_edge):
     """Minimum spanning tree of the nodes inside, without useless leaves. Returns its cost; inf when not connected.
 
     back, back_edge: written: the parent of each node of the tree.  inside: leaves that were dropped are cleared.
@@ -247,7 +248,7 @@ def _spanning(start, neighbour, edge, cost, is_terminal, inside, root, back, bac
 
 
 @numba.njit(cache=True)
-def _improve(start, neighbour, edge, cost, tail, head, is_terminal, inside):
+def improve(start, neighbour, edge, cost, tail, head, is_terminal, inside):
     """Put nodes in and take key nodes out while the spanning tree gets cheaper. Returns its cost and its edges."""
     nodes = len(start) - 1
     root = 0
@@ -255,7 +256,7 @@ def _improve(start, neighbour, edge, cost, tail, head, is_terminal, inside):
         root += 1
     back, back_edge = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
     inside = inside.copy()
-    total = _spanning(start, neighbour, edge, cost, is_terminal, inside, root, back, back_edge)
+    total = spanning(start, neighbour, edge, cost, is_terminal, inside, root, back, back_edge)
     trial = inside.copy()
     b, be = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
     size = 0
@@ -292,7 +293,7 @@ def _improve(start, neighbour, edge, cost, tail, head, is_terminal, inside):
                 trial[:] = inside
                 trial[v] = True
             budget -= 1
-            now = _spanning(start, neighbour, edge, cost, is_terminal, trial, root, b, be)
+            now = spanning(start, neighbour, edge, cost, is_terminal, trial, root, b, be)
             if now < total - 1e-9:
                 total = now
                 inside[:] = trial
@@ -391,15 +392,13 @@ def _without(start, neighbour, edge, cost, is_terminal, trial, root, gone, back,
 
 
 @numba.njit(cache=True)
-def _ascent(start, neighbour, edge, cost, is_terminal, root):
-    """Dual ascent. Returns the bound and the reduced costs: [0] tail → head as given, [1] the other way.
+def ascent(start, neighbour, edge, left, is_terminal, root):
+    """Dual ascent. Returns the bound; left: (2, edges) costs of the arcs, which become the reduced costs.
 
+    The arc u → v over edge e is left[0, e] when u < v, else left[1, e]; infinite: there is none.
     Terminals raise the prices of the arcs that enter the set which reaches them for nothing, the smallest set first.
     """
-    nodes, edges = len(start) - 1, len(cost)
-    left = np.empty((2, edges))
-    left[0], left[1] = cost, cost
-    # Arc u → v over edge e is left[0, e] when u < v, else left[1, e].
+    nodes = len(start) - 1
     value = 0.0
     reached = np.full(nodes, -1)
     stamp = 0
@@ -462,4 +461,4 @@ def _ascent(start, neighbour, edge, cost, is_terminal, root):
                     if reached[u] != stamp:
                         left[0 if u < v else 1, edge[k]] -= least
             size = arcs
-    return value, left
+    return value

@@ -21,14 +21,12 @@ from province.compute.plane import Plane, middle
 from province.errors import InvalidInput, TooLarge
 from province.model.geometry import bounds
 from province.model.label import Label
-from province.model.study import Feature, Problem
+from province.model.study import Feature, Problem, require_in_vietnam
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 HECTARE_M2: Final = 10_000.0
 MOST_ROWS: Final = 400_000
-_VIETNAM: Final = (101.0, 7.0, 118.5, 24.0)
-"""West, south, east, north, with its islands: what lies elsewhere was read in the wrong system."""
 _CLUSTER: Final = "cluster"
 
 
@@ -75,7 +73,7 @@ def read(problem: Problem) -> Demand:
         )  # fmt: skip
     for layer, found in (("parks", placed), ("demand", other)):
         for feature in found:
-            in_vietnam(feature, layer)
+            require_in_vietnam(feature, layer)
     corners = np.array([bounds(f.geometry) for f in placed if f.geometry is not None])
     plane = middle(np.vstack([corners[:, :2], corners[:, 2:]]))
     parks, remarks = _parks(placed, plane)
@@ -110,18 +108,6 @@ def read(problem: Problem) -> Demand:
         np.repeat([inside for inside, _ in kept], len(place)), np.tile(park, len(kept)), np.tile(square, len(kept)),
         side, tuple(remarks),
     )  # fmt: skip
-
-
-def in_vietnam(feature: Feature, layer: str) -> None:
-    """Refuse a place outside Vietnam. Raises: InvalidInput naming layer and feature."""
-    assert feature.geometry is not None
-    west, south, east, north = bounds(feature.geometry)
-    if west < _VIETNAM[0] or south < _VIETNAM[1] or east > _VIETNAM[2] or north > _VIETNAM[3]:
-        raise InvalidInput(
-            f"{_name(feature)} lies at {west:.4f}, {south:.4f}, outside Vietnam.", field=f"layers.{layer}",
-            remedy="Name the coordinate system of the file, such as VN-2000 TM-3 105°45' or EPSG:4326,"
-            " and check which column is the longitude.",
-        )  # fmt: skip
 
 
 def number(properties: Mapping[str, Any], *names: str) -> float | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from province.model.label import Label
 from province.model.query import Where
-from province.pack import Action, Indicator, Map, Pack, StudyKind, StudyLayer, Table
-from province.packs.fiveg import logic, plan
+from province.pack import Action, Indicator, Map, Pack, StudyKind, StudyLayer, StudyMark, Table
+from province.packs.fiveg import logic, plan, telling
 from province.packs.fiveg.types import FIFTH, RadioSite
 from province.vocab import IndustrialPark
 
@@ -80,6 +80,33 @@ PACK = Pack(
             prices=plan.PRICES,
             solve=plan.solve,
             needs=("numba", "scipy"),
+            budgets=("VND", "C62"),
+            marks=(
+                StudyMark(
+                    "coverage",
+                    "area",
+                    name="park",
+                    by="level",
+                    tones={
+                        "inside": ("good", telling.LEVELS["inside"]),
+                        "outside": ("fair", telling.LEVELS["outside"]),
+                        "none": ("poor", telling.LEVELS["none"]),
+                    },
+                ),
+                StudyMark("parks", "area", name="park"),
+                StudyMark(
+                    "sites",
+                    "point",
+                    by="kind",
+                    tones={
+                        "new": ("new", telling.KINDS["new"]),
+                        "shared": ("shared", telling.KINDS["shared"]),
+                        "existing": ("existing", telling.KINDS["existing"]),
+                    },
+                ),
+            ),
+            focus="parks",
+            compared="covered",
         ),
     ),
     roles={

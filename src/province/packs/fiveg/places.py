@@ -13,8 +13,8 @@ import shapely
 from province.compute.plane import Plane
 from province.errors import InvalidInput, TooLarge
 from province.model.label import Label
-from province.model.study import Feature, Problem
-from province.packs.fiveg.demand import Demand, in_vietnam, number
+from province.model.study import Feature, Problem, require_in_vietnam
+from province.packs.fiveg.demand import Demand, number
 from province.packs.fiveg.types import FIFTH
 
 Kind = Literal["existing", "shared", "new"]
@@ -85,7 +85,7 @@ def _masts(features: Sequence[Feature], plane: Plane, height: float) -> tuple[li
     for feature in features:
         if feature.geometry is None or feature.properties.get("status") == "removed":
             continue
-        in_vietnam(feature, "masts")
+        require_in_vietnam(feature, "masts")
         kind = _kind(feature.properties)
         if kind is None:
             unshared += 1
@@ -105,7 +105,7 @@ def _given(features: Sequence[Feature], plane: Plane, height: float) -> list[Pla
     found = []
     for feature in features:
         if feature.geometry is not None:
-            in_vietnam(feature, "candidates")
+            require_in_vietnam(feature, "candidates")
             found.append(_place(feature, "new", plane, height))
     return found
 

@@ -1,0 +1,418 @@
+"""The most demand joined to what exists, within a budget: the prize-collecting Steiner tree with a budget.
+
+Demand sits at nodes; the network begins at roots and grows by edges that cost money. Plan: a tree that joins all
+demand, cut back by a price of money until the budget pays for it (on a tree the best cut for a price is found exactly,
+by sums over subtrees), then filled with the most demand per money; then demand of a neighbourhood is taken away and
+filled in again while that helps.
+
+Bound: for a price of money the problem without a budget is a Steiner arborescence in which demand may be given up for
+its own price; dual ascent (Wong 1984) bounds that. Every price gives a valid bound, the best of several is taken.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from province.compute.network.graph import Floats, Graph, Integers, build
+from province.compute.network.steiner import ascent, improve, paths, spanning
+from province.errors import InvalidInput
+
+Bools = npt.NDArray[np.bool_]
+_PRICES: Final = 14
+"""So many prices of money are tried for the bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """edges: places in the graph, ascending.  joined: nodes with demand that they join to a root, ascending.
+
+    gathered: demand of these.  cost: of the edges.  bound: no choice within the budget joins more.
+    nearest: (nodes,) what it costs to join each node alone; infinite where no edge leads.
+    """
+
+    edges: Integers
+    joined: Integers
+    gathered: float
+    cost: float
+    bound: float
+    nearest: Floats
+
+    @property
+    def gap(self) -> float:
+        """(bound − gathered) / gathered."""
+        return max(0.0, (self.bound - self.gathered) / self.gathered) if self.gathered else float(self.bound > 0)
+
+
+def solve(
+    graph: Graph, roots: Integers, prize: Floats, budget: float, *, seconds: float = 20.0, rounds: int | None = None,
+    seed: int = 0, progress: Callable[[float, float], None] | None = None,
+) -> Collected:  # fmt: skip
+    """Choose edges.
+
+    roots: nodes that belong to the network already.  prize: (nodes,) ≥ 0.  budget: in the unit of the costs.
+    seconds: of wall time, search and bound together.  rounds: of the search instead of time, for a plan that can be
+    repeated.  progress: called with (gathered, bound) now and then.  Raises: InvalidInput naming the argument.
+    """
+    wanted = np.unique(np.asarray(roots, np.int64))
+    prize = np.ascontiguousarray(prize, np.float64)
+    if not len(wanted) or wanted[0] < 0 or wanted[-1] >= graph.nodes:
+        raise InvalidInput(f"{len(wanted)} roots of {graph.nodes} nodes.", field="roots")
+    if prize.shape != (graph.nodes,) or prize.min(initial=0.0) < 0 or not np.isfinite(prize).all():
+        raise InvalidInput("demand must be finite and ≥ 0, one for each node.", field="prize")
+    if not budget >= 0 or not np.isfinite(budget):
+        raise InvalidInput(f"a budget of {budget}.", field="budget", remedy="Give a sum ≥ 0.")
+    end = time.monotonic() + seconds
+    nearest = _nearest(graph.start, graph.neighbour, graph.edge, graph.cost, wanted)
+    place = _Reachable(graph, wanted, prize, nearest, float(budget))
+    best = place.all_at_once()
+    bounder = _Bounder(place)
+    random = np.random.default_rng(seed)
+    begun, bounding = time.monotonic(), 0.0
+    for n in range(10**9 if rounds is None else rounds):
+        at = time.monotonic()
+        if rounds is None and at > end:
+            break
+        if bounder.left and (n % 4 == 0 if rounds is not None else bounding <= 0.5 * (at - begun)):
+            bounder.step(best[0])
+            best = max(best, place.guided(bounder.reduced), key=_value)
+            bounding += time.monotonic() - at
+            if progress is not None:
+                progress(best[0], bounder.best)
+        if bounder.best <= best[0] * (1 + 1e-9):
+            break
+        best = max(best, place.around(best, random), key=_value)
+    while rounds is not None and bounder.left:
+        bounder.step(best[0])
+    value, spent, edges = best
+    chosen = np.sort(place.edge[edges])
+    chosen = chosen[chosen >= 0]
+    joined = np.flatnonzero((prize > 0) & _touched(graph, chosen, wanted))
+    return Collected(chosen, joined, value, spent, max(value, bounder.best), nearest)
+
+
+def prepare() -> None:
+    """Compile the kernels, which takes seconds the first time and then is kept on disk: before time is counted."""
+    line = build(4, np.array([0, 1, 2]), np.array([1, 2, 3]), np.ones(3))
+    solve(line, np.array([0]), np.array([0.0, 1.0, 1.0, 1.0]), 2.0, rounds=2)
+
+
+Plan = tuple[float, float, Integers]
+"""(demand, cost, edges), of a reachable part."""
+
+
+def _value(plan: Plan) -> tuple[float, float]:
+    return plan[0], -plan[1]
+
+
+class _Reachable:
+    """The part of a graph that the budget can reach, with one root more that is joined to all roots for nothing.
+
+    edge: (edges,) their places in the whole graph, −1 for those of the further root.
+    """
+
+    def __init__(self, graph: Graph, roots: Integers, prize: Floats, nearest: Floats, budget: float) -> None:
+        near = nearest <= budget
+        names = np.cumsum(near) - 1
+        kept = np.flatnonzero(near[graph.tail] & near[graph.head])
+        nodes = int(near.sum())
+        self.root = nodes
+        self.edge = np.concatenate([kept, np.full(len(roots), -1)])
+        self.graph = build(
+            nodes + 1, np.concatenate([names[graph.tail[kept]], names[roots]]),
+            np.concatenate([names[graph.head[kept]], np.full(len(roots), nodes)]),
+            np.concatenate([graph.cost[kept], np.zeros(len(roots))]),
+        )  # fmt: skip
+        self.worth = np.append(prize[near], 0.0)
+        self.budget = budget
+        self._parts = (self.graph.start, self.graph.neighbour, self.graph.edge, self.graph.cost)
+
+    def all_at_once(self) -> Plan:
+        """A tree that joins everything, cut back to the budget and filled."""
+        return self._cut(self.graph.cost)
+
+    def guided(self, reduced: Floats) -> Plan:
+        """The same along the edges that dual ascent left for nothing; a little of the cost breaks ties."""
+        return self._cut(reduced + 1e-3 * self.graph.cost)
+
+    def around(self, plan: Plan, random: np.random.Generator) -> Plan:
+        """The plan with the demand of a neighbourhood taken away and filled in again otherwise."""
+        inside = self._inside(plan[2])
+        joined = np.flatnonzero(inside & (self.worth > 0))
+        if not len(joined):
+            return plan
+        away = int(random.integers(1, max(2, min(60, len(joined) // 2 + 1)) + 1))
+        kept = inside & (self.worth > 0)
+        _forget(*self._parts[:3], kept, int(joined[random.integers(len(joined))]), away)
+        found = self._filled(
+            self._tree(inside, kept), float(random.choice([0.2, 0.6, 2.0])), int(random.integers(2**31))
+        )
+        return self._settled(found) if found[0] > plan[0] + 1e-9 else max(plan, found, key=_value)
+
+    def _cut(self, use: Floats) -> Plan:
+        every = self.worth > 0
+        every[self.root] = True
+        inside = paths(*self._parts, use, every, self.root)
+        inside = _cut_back(*self._parts, every, inside, self.root, self.worth, self.budget)
+        plan = self._settled(self._tree(inside, inside & (self.worth > 0)))
+        return self._settled(self._filled(plan, 0.0, 0))
+
+    def _settled(self, plan: Plan) -> Plan:
+        """The same demand joined for less, and what that leaves spent again, while it helps."""
+        while True:
+            inside = self._inside(plan[2])
+            wanted = inside & (self.worth > 0)
+            wanted[self.root] = True
+            spent, edges = improve(*self._parts, self.graph.tail, self.graph.head, wanted, inside)
+            better = self._filled((plan[0], float(spent), edges), 0.0, 0)
+            if better[0] <= plan[0] + 1e-9:
+                return max(plan, better, key=_value)
+            plan = better
+
+    def _filled(self, plan: Plan, noise: float, seed: int) -> Plan:
+        inside = self._inside(plan[2])
+        _fill(*self._parts, self.worth, inside, self.budget - plan[1], noise, seed)
+        return self._tree(inside, inside & (self.worth > 0))
+
+    def _tree(self, inside: Bools, wanted: Bools) -> Plan:
+        """The cheapest tree of the nodes inside that joins what is wanted."""
+        needed = wanted.copy()
+        needed[self.root] = True
+        inside = inside.copy()
+        back, back_edge = np.empty(self.graph.nodes, np.int64), np.empty(self.graph.nodes, np.int64)
+        spent = spanning(*self._parts, needed, inside, self.root, back, back_edge)
+        edges = np.sort(back_edge[inside & (back_edge >= 0)])
+        return float(self.worth[inside].sum()), float(spent), edges
+
+    def _inside(self, edges: Integers) -> Bools:
+        inside = np.zeros(self.graph.nodes, np.bool_)
+        inside[self.graph.tail[edges]] = True
+        inside[self.graph.head[edges]] = True
+        inside[self.root] = True
+        return inside
+
+
+class _Bounder:
+    """Prices of money, one after another: where the bound is least so far, and nearer to it."""
+
+    def __init__(self, place: _Reachable) -> None:
+        graph, worth = place.graph, place.worth
+        self._place = place
+        demand = np.flatnonzero(worth > 0)
+        own = graph.nodes + np.arange(len(demand))
+        self._whole = build(
+            graph.nodes + len(demand), np.concatenate([graph.tail, demand, np.full(len(demand), place.root)]),
+            np.concatenate([graph.head, own, own]), np.zeros(len(graph.tail) + 2 * len(demand)),
+        )  # fmt: skip
+        self._prize = worth[demand]
+        self._wanted = np.zeros(self._whole.nodes, np.bool_)
+        self._wanted[own] = True
+        self._wanted[place.root] = True
+        self.best = float(worth.sum())
+        self.left = _PRICES if len(demand) and place.budget > 0 else 0
+        self.reduced = graph.cost
+        self._known: dict[float, float] = {}
+
+    def step(self, gathered: float) -> None:
+        """Try one price more. gathered: of the best plan so far."""
+        price = self._next(gathered)
+        graph = self._place.graph
+        edges, demand = len(graph.tail), len(self._prize)
+        left = np.full((2, edges + 2 * demand), np.inf)
+        left[:, :edges] = graph.cost
+        left[0, edges : edges + demand] = 0.0
+        left[0, edges + demand :] = self._prize / price
+        whole = self._whole
+        value = ascent(whole.start, whole.neighbour, whole.edge, left, self._wanted, self._place.root)
+        bound = float(self._prize.sum()) + price * (self._place.budget - value)
+        if bound <= min(self._known.values(), default=np.inf):
+            self.reduced = np.minimum(left[0, :edges], left[1, :edges])
+        self._known[price] = bound
+        self.best = min(self.best, bound)
+        self.left -= 1
+
+    def _next(self, gathered: float) -> float:
+        """First prices a factor apart around demand per money; then between the neighbours of the best."""
+        first = max(gathered, 1e-9) / max(self._place.budget, 1e-9)
+        if len(self._known) < 5:
+            return first * (1.0, 0.4, 0.7, 1.6, 0.2)[len(self._known)]
+        known = sorted(self._known)
+        at = min(range(len(known)), key=lambda i: self._known[known[i]])
+        if at == 0:
+            return known[0] / 2.0
+        if at == len(known) - 1:
+            return known[-1] * 2.0
+        low, middle, high = known[at - 1 : at + 2]
+        wide = high / middle > middle / low
+        return math.sqrt(middle * high) if wide else math.sqrt(low * middle)
+
+
+def _touched(graph: Graph, edges: Integers, roots: Integers) -> Bools:
+    touched = np.zeros(graph.nodes, np.bool_)
+    touched[roots] = True
+    touched[graph.tail[edges]] = True
+    touched[graph.head[edges]] = True
+    return touched
+
+
+@numba.njit(cache=True)
+def _nearest(start, neighbour, edge, cost, roots):
+    """What it costs to reach each node from the nearest root."""
+    far = np.full(len(start) - 1, np.inf)
+    heap = [(0.0, 0)]
+    heap.pop()
+    for r in roots:
+        far[r] = 0.0
+        heapq.heappush(heap, (0.0, r))
+    while len(heap) > 0:
+        d, v = heapq.heappop(heap)
+        if d > far[v]:
+            continue
+        for k in range(start[v], start[v + 1]):
+            now = d + cost[edge[k]]
+            if now < far[neighbour[k]]:
+                far[neighbour[k]] = now
+                heapq.heappush(heap, (now, neighbour[k]))
+    return far
+
+
+@numba.njit(cache=True)
+def _cut_back(start, neighbour, edge, cost, wanted, inside, root, worth, budget):
+    """Nodes of the tree inside that are worth their money at the lowest price at which the budget pays for them."""
+    nodes = len(start) - 1
+    inside = inside.copy()
+    back, back_edge = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
+    total = spanning(start, neighbour, edge, cost, wanted, inside, root, back, back_edge)
+    if total <= budget:
+        return inside
+    children = np.zeros(nodes, np.int64)
+    for v in range(nodes):
+        if back[v] >= 0:
+            children[back[v]] += 1
+    order = np.empty(nodes, np.int64)  # leaves first
+    n = 0
+    for v in range(nodes):
+        if back[v] >= 0 and children[v] == 0:
+            order[n] = v
+            n += 1
+    at = 0
+    while at < n:
+        up = back[order[at]]
+        at += 1
+        children[up] -= 1
+        if children[up] == 0 and up != root:
+            order[n] = up
+            n += 1
+    least = np.inf
+    for k in range(n):
+        if cost[back_edge[order[k]]] > 0.0:
+            least = min(least, cost[back_edge[order[k]]])
+    high = 2.0 * worth.sum() / least  # nothing that costs anything is worth so much
+    low = high * 1e-15
+    best = np.zeros(nodes, np.bool_)
+    kept = np.zeros(nodes, np.bool_)
+    price = high
+    for _ in range(64):
+        net = worth.copy()
+        for k in range(n):
+            v = order[k]
+            net[v] -= price * cost[back_edge[v]]
+            if net[v] > 0.0:
+                net[back[v]] += net[v]
+        kept[:] = False
+        kept[root] = True
+        spent = 0.0
+        for k in range(n - 1, -1, -1):
+            v = order[k]
+            if net[v] > 0.0 and kept[back[v]]:
+                kept[v] = True
+                spent += cost[back_edge[v]]
+        if spent <= budget:
+            best[:] = kept
+            high = price
+        else:
+            low = price
+        price = math.sqrt(low * high)
+    return best
+
+
+@numba.njit(cache=True)
+def _fill(start, neighbour, edge, cost, worth, inside, left, noise, seed):
+    """Join more demand along shortest paths, the most demand for its money first, while the money lasts."""
+    np.random.seed(seed)
+    nodes = len(start) - 1
+    far = np.full(nodes, np.inf)
+    back = np.full(nodes, -1)
+    back_edge = np.full(nodes, -1)
+    heap = [(0.0, 0)]
+    heap.pop()
+    for v in range(nodes):
+        if inside[v]:
+            far[v] = 0.0
+            heapq.heappush(heap, (0.0, v))
+    open_ = np.flatnonzero((worth > 0) & ~inside)
+    taste = np.ones(nodes)
+    if noise > 0.0:
+        for t in open_:
+            taste[t] = np.exp(noise * np.random.randn())
+    while True:
+        while len(heap) > 0:
+            d, v = heapq.heappop(heap)
+            if d > far[v] or d > left:
+                continue
+            for k in range(start[v], start[v + 1]):
+                u = neighbour[k]
+                now = d + cost[edge[k]]
+                if now < far[u]:
+                    far[u] = now
+                    back[u] = v
+                    back_edge[u] = edge[k]
+                    heapq.heappush(heap, (now, u))
+        best, who = 0.0, -1
+        for t in open_:
+            if inside[t] or far[t] > left:
+                continue
+            gain, v = 0.0, int(t)
+            while not inside[v]:
+                gain += worth[v]
+                v = back[v]
+            value = taste[t] * gain / (far[t] + 1e-12)
+            if value > best:
+                best, who = value, int(t)
+        if who < 0:
+            return
+        left -= far[who]
+        v = who
+        while not inside[v]:
+            inside[v] = True
+            far[v] = 0.0
+            heapq.heappush(heap, (0.0, v))
+            v = back[v]
+
+
+@numba.njit(cache=True)
+def _forget(start, neighbour, edge, kept, first, count):
+    """Clear so many of the demands kept, the nearest in steps first."""
+    seen = np.zeros(len(start) - 1, np.bool_)
+    seen[first] = True
+    queue = [first]
+    at = 0
+    while at < len(queue) and count > 0:
+        v = queue[at]
+        at += 1
+        if kept[v]:
+            kept[v] = False
+            count -= 1
+        for k in range(start[v], start[v + 1]):
+            u = neighbour[k]
+            if not seen[u]:
+                seen[u] = True
+                queue.append(u)
