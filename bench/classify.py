@@ -20,11 +20,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bench.product import write
-from province.app.classifying import CORPUS, Example, read_corpus, train
+from province.app.classifying import Example, read_corpus, train
 from province.app.declarations import parameters_at
 from province.app.example import folder
 from province.compute.danger import Lexicon, dangers
 from province.compute.text import Classifier, Verdict
+from province.packs.reports.learning import LEARNER
 
 FOLDS: Final = 10
 
@@ -37,7 +38,7 @@ def judged(examples: Sequence[Example], folds: int = FOLDS) -> list[tuple[Exampl
         rest = [one for i, one in enumerate(examples) if i % folds != fold]
         model = Classifier(
             [one.text for one in rest],
-            {"category": [one.category for one in rest], "matter": [one.matter for one in rest]},
+            {"category": [one.answers["category"] for one in rest], "matter": [one.answers["matter"] for one in rest]},
         )
         answers = [(one, model.classify(one.text)) for one in held]
         found += [(one, said["category"], said["matter"]) for one, said in answers]
@@ -48,14 +49,14 @@ def summary(found: Sequence[tuple[Example, Verdict, Verdict]], sure: dict[str, f
     """Shares, 0…1. category: over all texts; covered: those at or above the threshold."""
     covered = [(e, c) for e, c, _ in found if c.confidence >= sure["category"]]
     figures = {
-        "category accuracy": sum(e.category == c.label for e, c, _ in found) / len(found),
+        "category accuracy": sum(e.answers["category"] == c.label for e, c, _ in found) / len(found),
         "category coverage": len(covered) / len(found),
-        "category precision when covered": sum(e.category == c.label for e, c in covered) / len(covered),
+        "category precision when covered": sum(e.answers["category"] == c.label for e, c in covered) / len(covered),
     }
     for matter in ("complaint", "denunciation", "emergency"):
         said = [e for e, _, m in found if m.chances[matter] >= sure[matter]]
-        real = [e for e, _, _ in found if e.matter == matter]
-        right = sum(e.matter == matter for e in said)
+        real = [e for e, _, _ in found if e.answers["matter"] == matter]
+        right = sum(e.answers["matter"] == matter for e in said)
         figures[f"{matter} precision"] = right / len(said) if said else float("nan")
         figures[f"{matter} recall"] = right / len(real)
     return figures
@@ -68,7 +69,7 @@ def suspicion(
     lexicon = Lexicon.of(params["danger_words"])
     words = [bool(dangers(e.text, lexicon)) for e, _, _ in found]
     likely = [m.chances["emergency"] >= params["suspected_above"] for _, _, m in found]
-    real = [e.matter == "emergency" for e, _, _ in found]
+    real = [e.answers["matter"] == "emergency" for e, _, _ in found]
     rows = []
     for name, said in (("words of danger", words), ("probability", likely),
                        ("suspected: either", [a or b for a, b in zip(words, likely, strict=True)])):  # fmt: skip
@@ -79,14 +80,14 @@ def suspicion(
 
 def main(seconds: float) -> None:
     """Cross-validate, print and keep."""
-    examples = read_corpus(folder() / CORPUS)
+    examples = read_corpus(folder() / LEARNER.corpus, LEARNER)
     params = parameters_at("reports", datetime.now(UTC))
     sure: dict[str, Any] = params["sure_above"]
     began = time.perf_counter()
     found = judged(examples)
     spent = time.perf_counter() - began
     began = time.perf_counter()
-    Classifier([e.text for e in examples], {"category": [e.category for e in examples]})
+    Classifier([e.text for e in examples], {"category": [e.answers["category"] for e in examples]})
     once = time.perf_counter() - began
     styles = defaultdict(list)
     for one in found:
@@ -95,13 +96,13 @@ def main(seconds: float) -> None:
     for by, precision, recall, said in suspicion(found, params):
         rows.append({"what": f"emergency precision, {by}", "share": round(precision, 3), "texts": said})
         rows.append({"what": f"emergency recall, {by}", "share": round(recall, 3),
-                     "texts": sum(e.matter == "emergency" for e in examples)})  # fmt: skip
+                     "texts": sum(e.answers["matter"] == "emergency" for e in examples)})  # fmt: skip
     for style, ones in sorted(styles.items()):
-        right = sum(e.category == c.label for e, c, _ in ones) / len(ones)
+        right = sum(e.answers["category"] == c.label for e, c, _ in ones) / len(ones)
         rows.append({"what": f"category accuracy, style {style}", "share": round(right, 3), "texts": len(ones)})
     rows.append({"what": "ten folds", "seconds": round(spent, 1), "texts": len(examples)})
     rows.append({"what": "one training", "seconds": round(once, 1), "texts": len(examples)})
-    say = train(examples)
+    say = train(examples, LEARNER)
     began, done = time.process_time(), 0
     while time.process_time() - began < seconds:
         say(examples[done % len(examples)].text)

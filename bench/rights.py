@@ -23,7 +23,8 @@ from bench.product import write
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.indexes import ensure_indexes
+from province.broker.migrate import migrate
 from province.engines.postgres import Postgres
 from province.model.actor import Actor, Grant
 from province.model.label import Label

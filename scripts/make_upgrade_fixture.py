@@ -22,8 +22,9 @@ from province.broker import deadletter
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
+from province.broker.indexes import ensure_indexes
 from province.broker.jobs import Jobs
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.migrate import migrate
 from province.engines.facade import Engines
 from province.engines.supervisor import Supervisor
 from province.history import latest

@@ -114,6 +114,12 @@ def clean(value: object, *, depth: int = 0) -> object:
     return clean(value.isoformat() if isinstance(value, datetime) else str(value))
 
 
+@lru_cache(4)
+def _second(epoch_s: int) -> str:
+    """A second as it is written; many lines have the same."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat()[:-6]
+
+
 class JsonLine(logging.Formatter):
     """Formats a record as one line of JSON."""
 
@@ -128,7 +134,7 @@ class JsonLine(logging.Formatter):
         except (TypeError, ValueError, KeyError):  # a wrong format string must not cost the line
             message = f"{record.msg} {record.args!r}"
         line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+            "time": f"{_second(int(record.created))}.{int(record.created % 1 * 1_000_000):06d}Z",
             "level": record.levelname,
             "process": self._process,
             "logger": record.name,

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 import pyarrow as pa
 
+from province.compute.text import Verdict
 from province.model.change import Change
 from province.model.entity import Entity
 from province.model.goal import Judge, goals_reached
@@ -504,6 +505,35 @@ class StudyKind:
 
 
 @dataclass(frozen=True, slots=True)
+class Learner:
+    """A classifier of texts in `Context.models`, trained at start from a shipped corpus and again as people correct it.
+
+    corpus: CSV file of the example, with a column `text` and one for every answer.  answers: what is asked of a text →
+    the words allowed.  corrected: entities whose answers a person decided, the newest first; each has the answers among
+    its fields.  text: of such an entity.  say: what the logic is given of the verdicts, by answer.
+    """
+
+    name: str
+    corpus: str
+    answers: Mapping[str, Sequence[str]]
+    corrected: Query
+    text: Callable[[Entity], str]
+    say: Callable[[Mapping[str, Verdict]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Whoever was told a secret with a record follows the record by it, without an account.
+
+    field: indexed; it holds `digest(secret)`, never the secret.
+    """
+
+    of: type[Record]
+    field: str
+    digest: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Pack:
     """A row of the plan as a declaration. name: the folder.  row: the plan's line, such as `III.2e`.
 
@@ -526,4 +556,6 @@ class Pack:
     checks: tuple[Check, ...] = ()
     panels: tuple[Panel, ...] = ()
     studies: tuple[StudyKind, ...] = ()
+    learners: tuple[Learner, ...] = ()
+    secret: Secret | None = None
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

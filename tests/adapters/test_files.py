@@ -5,7 +5,6 @@ import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -171,38 +170,6 @@ async def test_tenants_do_not_see_each_others_files(store: FileStore, an: Actor,
     for bad in ("", "../../etc/passwd", "A" * 64, "g" * 64):
         with pytest.raises(InvalidInput):
             await store.find(conn, an.tenant, bad)
-
-
-async def test_only_what_nothing_names_is_collected(store: FileStore, an: Actor, conn: Connection) -> None:
-    named = await store.store(an, stream(PDF), name="a.pdf")
-    loose = await store.store(an, stream(b"nobody names me"), name="b.txt")
-    await store.retain(conn, an.tenant, named.sha256)
-    assert await store.collect() == 0
-    await conn.execute("UPDATE file SET at = now() - interval '2 days' WHERE tenant = $1", an.tenant)
-    for path in _contents(store):
-        os.utime(path, (1_600_000_000, 1_600_000_000))
-    assert await store.collect() == 1
-    assert store.path(named).read_bytes() == PDF
-    with pytest.raises(NotFound):
-        await store.find(conn, an.tenant, loose.sha256)
-    assert await conn.fetchval("SELECT bytes FROM file_usage WHERE tenant = $1", an.tenant) == len(PDF)
-    await store.retain(conn, an.tenant, named.sha256, by=-1)
-    assert await store.collect(older_than=timedelta(0)) == 1
-    with pytest.raises(NotFound):
-        store.path(named)
-
-
-async def test_uploads_during_collection_lose_nothing(store: FileStore, an: Actor) -> None:
-    async def upload(n: int) -> StoredFile:
-        return await store.store(an, stream(f"content {n % 5}".encode()), name="x.txt")
-
-    async def collect() -> None:
-        for _ in range(10):
-            await store.collect(older_than=timedelta(seconds=30))
-
-    kept, _ = await asyncio.gather(asyncio.gather(*(upload(n) for n in range(40))), collect())
-    for file in kept:
-        assert store.path(file).read_bytes().startswith(b"content")
 
 
 def test_headers_keep_a_browser_from_running_a_file() -> None:

@@ -24,8 +24,9 @@ from province.broker.contexts import ContextStore
 from province.broker.database import Pool, connect
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance, read_instances, read_values
+from province.broker.indexes import ensure_indexes
 from province.broker.measured import AreaHour
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.migrate import migrate
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import DecodeError, NotFound, Unavailable

@@ -232,9 +232,9 @@ async def test_broken_and_unfinished_requests_are_told_too(observed: httpx.Async
     assert (half_line["bytes"], half_line["unfinished"]) == (3, True)
 
 
-@given(st.text())
-def test_only_harmless_request_ids_are_believed(given_id: str) -> None:
-    chosen = request_id_of({"x-request-id": given_id})
+@given(st.binary() | st.from_regex(rb"[A-Za-z0-9._-]{1,70}", fullmatch=True))
+def test_only_harmless_request_ids_are_believed(given_id: bytes) -> None:
+    chosen = request_id_of([(b"host", b"x"), (b"x-request-id", given_id)])
     assert 1 <= len(chosen) <= 64
     assert chosen.isascii()
     assert set(chosen) <= set("-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -23,7 +23,8 @@ from province.app.declarations import parameters_at
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.indexes import ensure_indexes
+from province.broker.migrate import migrate
 from province.errors import NotSignedIn
 from province.model.actor import Actor, Grant, anonymous, system
 from province.model.change import Change

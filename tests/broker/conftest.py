@@ -13,7 +13,8 @@ import pytest
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.indexes import ensure_indexes
+from province.broker.migrate import migrate
 from province.model.actor import Actor, Grant
 from province.model.geometry import Geometry, bounds
 from province.model.label import Label

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from province.broker import committer
 from province.broker.broker import Broker
 from province.broker.database import Pool
 from province.broker.history import read_instances
@@ -295,3 +298,62 @@ async def test_a_replacement_keeps_what_its_writer_does_not_see(broker: Broker) 
     assert (kept.value("owner_phone"), kept.value("name"), kept.value("code")) == ("0274 1", "Mới", None)
     await broker.apply([Change(op="replace", id=lamp_id(1), type="Lamp", attrs=seen)], person("*"))
     assert (await broker.get(lamp_id(1), person("*"))).value("owner_phone") is None
+
+
+@contextlib.asynccontextmanager
+async def writing(broker: Broker, pool: Pool) -> AsyncIterator[None]:
+    """One transaction of the committer is in flight: it waits for a row that somebody else has locked."""
+    await broker.apply([record.create(lamp("held"))], ROOT)
+    async with pool.acquire() as other:
+        held = other.transaction()
+        await held.start()
+        await other.execute("SELECT 1 FROM entity WHERE id = $1 FOR UPDATE", lamp_id("held"))
+        merge = Change(op="merge", id=lamp_id("held"), type="Lamp", attrs={"height": Attribute(value=7)})
+        stuck = asyncio.create_task(broker.apply([merge], ROOT))
+        while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+        yield
+        assert not stuck.done()
+        await held.rollback()
+    (changed,) = await stuck
+    assert changed.version == 2
+
+
+async def test_few_writes_wait_for_one_another_and_many_do_not(
+    broker: Broker, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "PATIENCE_S", 3600.0)
+    async with writing(broker, pool):
+        writes = [asyncio.create_task(broker.apply([record.create(lamp(n))], ROOT)) for n in range(committer.MANY - 1)]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not any(one.done() for one in writes)
+    await asyncio.gather(*writes)
+    groups = await pool.fetchval("SELECT count(DISTINCT xid) FROM outbox WHERE name = 'lamp.created'")
+    assert groups == 2, "the held lamp's, and all that waited in one"
+
+
+async def test_many_writes_wait_for_nothing(broker: Broker, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer, "PATIENCE_S", 3600.0)
+    async with writing(broker, pool):
+        created = (broker.apply([record.create(lamp(n))], ROOT) for n in range(committer.MANY))
+        await asyncio.wait_for(asyncio.gather(*created), 30)
+
+
+async def test_a_write_that_waits_for_a_lock_holds_up_no_other(broker: Broker, pool: Pool) -> None:
+    async with writing(broker, pool):
+        await asyncio.wait_for(broker.apply([record.create(lamp(2))], ROOT), 30)
+
+
+async def test_what_becomes_a_lamp_too_takes_the_right_to_make_one(broker: Broker) -> None:
+    maker, both = person("entity.create", "entity.change"), person("entity.*", "lamp.create")
+    attrs = {"name": Attribute(value="Cột")}
+    await broker.apply([Change(op="create", id="urn:x:1", type="Pole", attrs=attrs)], maker)
+    for change in (
+        Change(op="create", id="urn:x:2", type="Pole", types=("Pole", "Lamp"), attrs=attrs),
+        Change(op="merge", id="urn:x:1", type="Lamp", attrs=attrs),
+    ):
+        with pytest.raises(NotAllowed, match=r"lamp\.create"):
+            await broker.apply([change], maker)
+        await broker.apply([change], both)
+    assert (await broker.get("urn:x:1", ROOT)).types == ("Pole", "Lamp")

@@ -12,7 +12,7 @@ import pytest
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool
-from province.broker.migrate import ensure_indexes
+from province.broker.indexes import ensure_indexes
 from province.broker.timers import Timers
 from province.model.actor import system
 from province.model.label import Label

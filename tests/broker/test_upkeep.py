@@ -23,7 +23,7 @@ __all__ = ["stand"]
 
 
 def upkeep_of(stand: Stand, **nightly: Any) -> Upkeep:
-    return Upkeep(stand.store, lambda t: stand.lake, retention_of(stand), nightly)
+    return Upkeep(stand.store, lambda t: stand.lake, retention_of(stand), often=nightly)
 
 
 def retention_of(stand: Stand) -> Retention:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar, Literal
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
 
 from province.adapters.tables.copies import FileCopies
 from province.adapters.tables.folder import Shelf
+from province.api import erasures
+from province.api.route import serve
 from province.broker import consents
 from province.broker.audit_check import check_values
 from province.broker.broker import Broker
@@ -21,8 +28,9 @@ from province.broker.database import Pool
 from province.broker.erasure import Erasures
 from province.broker.history import read_instances
 from province.broker.withdrawals import Withdrawals
+from province.broker.write import Write
 from province.errors import ConfigurationError, Conflict, InvalidInput, NotAllowed, NotFound
-from province.model.actor import Actor
+from province.model.actor import Actor, anonymous, system
 from province.model.change import Change
 from province.model.entity import Attribute
 from province.model.label import Label
@@ -244,12 +252,150 @@ async def test_who_agreed_again_meanwhile_is_let_be(desk: Desk) -> None:
     assert await desk.reads("urn:r:1") == {"topic", "account", "phone"}
 
 
+def _phone(id: str, value: str | None = "0900 111 111") -> Change:
+    return Change(
+        op="merge", id=id, type="Reader", attrs={"phone": Attribute(value=value) if value is not None else None}
+    )
+
+
+async def test_what_was_set_aside_is_not_written_anew(desk: Desk) -> None:
+    await desk.withdraw()
+    rule = system(TENANT, "rule")
+    for actor in (ROOT, rule):
+        with pytest.raises(Conflict, match="phone"):
+            await desk.broker.apply([_phone("urn:r:1")], actor)
+    with pytest.raises(Conflict, match="account"):  # a further record of the same person, and one that is put in whole
+        await desk.broker.apply([create(Reader(id="urn:r:9", topic="rác", account="me"))], ROOT)
+    topic = Change(op="merge", id="urn:r:1", type="Reader", attrs={"topic": Attribute(value="đèn")})
+    await desk.broker.apply([topic, _phone("urn:r:1", None)], ROOT)  # what is not about the person goes on
+    await desk.broker.apply([_phone("urn:r:2")], ROOT)
+    await desk.broker.apply([create(Clerk(id="urn:c:2", desk="2", account="me", phone="0900 000 010"))], ROOT)
+    assert await desk.reads("urn:r:1") == {"topic"}
+
+
+async def test_one_refusal_holds_up_no_other_write(desk: Desk) -> None:
+    await desk.withdraw()
+    answers = await asyncio.gather(
+        *(desk.broker.apply([_phone(f"urn:r:{1 + n % 2}", f"0900 000 0{n:02}")], ROOT) for n in range(20)),
+        return_exceptions=True,
+    )
+    assert [isinstance(a, Conflict) for a in answers] == [n % 2 == 0 for n in range(20)]
+
+
+async def test_it_stays_so_after_the_erasure_until_the_person_agrees_anew(desk: Desk) -> None:
+    await desk.withdraw()
+    (one,) = await desk.withdrawals.listed(ROOT)
+    await desk.withdrawals.confirm(ROOT, one.id)
+    await desk.pool.execute("DELETE FROM outbox WHERE kind = 'notice'")
+    await desk.erasures.carry_out()
+    with pytest.raises(Conflict):
+        await desk.broker.apply([_phone("urn:r:1")], ROOT)
+    async with desk.pool.acquire() as connection:
+        anew = await consents.give(connection, ME, "me", PURPOSE.upper())  # in other letters the same purpose
+    back = Change(op="merge", id="urn:r:1", type="Reader", attrs={"account": Attribute(value="me")})
+    await desk.broker.apply([_phone("urn:r:1"), back], ROOT)
+    await desk.withdraw(PURPOSE)  # the other one stands
+    assert await desk.reads("urn:r:1") == {"topic", "account", "phone"}
+    async with desk.pool.acquire() as connection:
+        await consents.withdraw(connection, ME, anew.id)
+    await desk.withdrawals.settle_all()
+    assert await desk.reads("urn:r:1") == {"topic"}
+    with pytest.raises(Conflict):
+        await desk.broker.apply([_phone("urn:r:1", "0900 222 222")], ROOT)
+
+
+async def test_on_another_ground_it_is_written(desk: Desk) -> None:
+    await desk.withdraw()
+    (one,) = await desk.withdrawals.listed(ROOT)
+    await desk.withdrawals.give_back(ROOT, one.id, "Luật Lưu trữ, điều 5")
+    await desk.broker.apply([_phone("urn:r:1")], ROOT)
+    assert (await desk.broker.get("urn:r:1", ROOT)).value("phone") == "0900 111 111"
+
+
+async def test_a_record_is_a_subject_itself(desk: Desk) -> None:
+    async with desk.pool.acquire() as connection:
+        given = await consents.give(connection, ROOT, "urn:r:2", PURPOSE)
+        await consents.withdraw(connection, ROOT, given.id)
+    with pytest.raises(Conflict):  # also before what the withdrawal starts was done
+        await desk.broker.apply([_phone("urn:r:2")], ROOT)
+    with pytest.raises(Conflict):
+        await desk.broker.apply(
+            [Change(op="delete", id="urn:r:2", type="Reader"), create(Reader(id="urn:r:2", topic="x", phone="1"))], ROOT
+        )
+
+
+async def test_a_withdrawal_waits_for_a_write_and_finds_what_it_wrote(desk: Desk) -> None:
+    async with desk.pool.acquire() as connection:
+        given = await consents.give(connection, ME, "me", PURPOSE)
+    await desk.broker.apply([_phone("urn:r:1", None)], ROOT)
+    written, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: Any) -> None:
+        written.set()
+        await go.wait()
+
+    write = Write((create(Reader(id="urn:r:8", topic="x", account="me")),), ROOT, lambda *_: None, beside=hold)
+    writing = asyncio.create_task(desk.broker._committer.submit(write))
+    await written.wait()
+
+    async def withdraw() -> None:
+        async with desk.pool.acquire() as connection:
+            await consents.withdraw(connection, ME, given.id)
+
+    withdrawing = asyncio.create_task(withdraw())
+    async with asyncio.timeout(30):
+        while not await desk.pool.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock' AND query LIKE '%consent%')"
+        ):
+            await asyncio.sleep(0.01)
+    go.set()
+    await asyncio.gather(writing, withdrawing)
+    await desk.withdrawals.settle_all()
+    assert await desk.reads("urn:r:8") == {"topic"}
+
+
 async def test_strangers_learn_nothing_of_what_is_set_aside(desk: Desk) -> None:
     await desk.withdraw()
     with pytest.raises(NotAllowed):
         await desk.withdrawals.listed(person("reader.*", id="x"))
     with pytest.raises(NotFound):
         await desk.withdrawals.confirm(ROOT, "nonsense")
+
+
+async def test_programs_decide_as_the_page_does(desk: Desk) -> None:
+    await desk.withdraw()
+    callers = {"Bearer root": ROOT, "Bearer clerk": person("reader.*", id="clerk")}
+
+    async def authenticate(request: Request) -> Actor:
+        return callers.get(request.headers.get("authorization", ""), anonymous(TENANT))
+
+    services: Any = SimpleNamespace(authenticate=authenticate, withdrawals=desk.withdrawals, max_body_bytes=10_000)
+    app = Starlette(routes=serve(erasures.ROUTES, services, prefixes=("/api",)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
+
+        async def call(method: str, path: str, who: str = "root", **body: str) -> tuple[int, Any]:
+            given = {"json": body} if method == "POST" else {}
+            answer = await client.request(method, path, headers={"authorization": f"Bearer {who}"}, **given)  # type: ignore[arg-type]
+            return answer.status_code, answer.json()
+
+        status, (one,) = await call("GET", "/api/set-aside")
+        assert (status, one["state"], one["part"]["fields"]) == (200, "waiting", ["account", "phone"])
+        assert CANARY not in str(one)
+        assert (await call("GET", "/api/set-aside", "nobody"))[0] == 401
+        assert (await call("GET", "/api/set-aside", "clerk"))[0] == 403
+        here = f"/api/set-aside/{one['id']}"
+        assert (await call("POST", f"{here}/confirm", "clerk"))[0] == 403
+        status, refused = await call("POST", f"{here}/return")
+        assert (status, refused["field"]) == (400, "reason")
+        status, back = await call("POST", f"{here}/return", reason="Luật Lưu trữ, điều 5")
+        assert (status, back["state"]) == (200, "returned")
+        assert (await call("POST", f"{here}/confirm"))[0] == 409
+        assert (await call("POST", "/api/set-aside/none/confirm"))[0] == 404
+        await desk.withdraw()
+        status, (waits, _) = await call("GET", "/api/set-aside")
+        status, made = await call("POST", f"/api/set-aside/{waits['id']}/confirm", reference="15/YC")
+        assert (status, made["ground"], made["reference"]) == (202, "consent", "15/YC")
 
 
 def test_a_record_that_rests_on_consent_can_be_without_it() -> None:

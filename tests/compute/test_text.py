@@ -10,12 +10,13 @@ from bench.classify import judged, summary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from province.app.classifying import CORPUS, read_corpus
+from province.app.classifying import read_corpus
 from province.app.declarations import parameters_at
 from province.app.example import folder
 from province.compute.text import Classifier, similarity, solve
 from province.errors import InvalidInput
 from province.model.time import now
+from province.packs.reports.learning import LEARNER
 
 WORDS = st.lists(
     st.sampled_from(("ngập", "nước", "đường", "hẻm", "cây", "đổ", "rác", "đèn", "tắt", "ổ", "gà", "lớn")),
@@ -85,7 +86,7 @@ def test_a_corpus_that_teaches_nothing_is_refused() -> None:
 @pytest.mark.slow
 def test_sorting_of_texts_by_another_hand_keeps_its_precision_and_coverage() -> None:
     """Tenfold cross-validation; the floors lie a few points below what was measured, see docs/benchmarks.md."""
-    found = judged(read_corpus(folder() / CORPUS))
+    found = judged(read_corpus(folder() / LEARNER.corpus, LEARNER))
     figures = summary(found, parameters_at("reports", now())["sure_above"])
     assert figures["category accuracy"] >= FLOORS["category accuracy"], figures
     assert figures["category precision when covered"] >= FLOORS["category precision when covered"], figures

@@ -11,7 +11,8 @@ import pytest
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
-from province.broker.migrate import ensure_indexes, migrate
+from province.broker.indexes import ensure_indexes
+from province.broker.migrate import migrate
 from province.model import parameters
 from province.model.schema import describe
 from province.model.time import Instant

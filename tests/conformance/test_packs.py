@@ -375,7 +375,8 @@ def copy_of_the_project(target: Path) -> Path:
     without = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*_cache", "node_modules")
     for name in ("src", "data", "scripts", "tests/conformance", "tests/territory", "tests/vocab"):
         shutil.copytree(ROOT / name, target / name, ignore=without)
-    for name in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py", "tests/effort.py", "tests/shared.py"):
+    for name in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py", "tests/effort.py", "tests/ports.py",
+                 "tests/shared.py"):  # fmt: skip
         shutil.copy(ROOT / name, target / name)
     return target
 

@@ -18,8 +18,9 @@ from province.app.declarations import declarations
 from province.broker import deadletter
 from province.broker.database import Pool, connect
 from province.broker.history import read_instances
+from province.broker.indexes import Renewal, declared, ensure_indexes
 from province.broker.jobs import Jobs
-from province.broker.migrate import available, ensure_indexes, migrate
+from province.broker.migrate import available, migrate
 from province.broker.rows import COLUMNS, entity_of
 from province.engines.postgres import Postgres
 from province.errors import ConfigurationError
@@ -86,6 +87,10 @@ async def test_a_release_is_brought_up_to_date(old: tuple[Pool, dict[str, int], 
         await ensure_indexes(c, types)
         await latest.ensure(c, types)
         assert await migrate(c) == []
+    await Renewal(pool, types).run()
+    async with pool.acquire() as c:
+        generated = await c.fetch("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'declared\\_%'")
+    assert {row["indexname"] for row in generated} == set(declared(types)), "the release's own are gone"
     assert applied == list(range(before["migration"] + 1, len(available()) + 1))
     after = await counts(pool)
     lost = {name: (rows, after.get(name)) for name, rows in before.items() if after.get(name, 0) < rows}

@@ -39,8 +39,7 @@ def copy(source: Path, target: Path) -> Digest:
     """Copy a file durably and return the digest of what was read. Raises OSError."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
-    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with source.open("rb") as reader, os.fdopen(handle, "wb") as writer:
+    with source.open("rb") as reader, os.fdopen(_new(target), "wb") as writer:
         while chunk := reader.read(_CHUNK):
             digest.update(chunk)
             writer.write(chunk)
@@ -48,6 +47,10 @@ def copy(source: Path, target: Path) -> Digest:
         writer.flush()
         os.fsync(writer.fileno())
     return Digest(digest.hexdigest(), size)
+
+
+def _new(target: Path) -> int:
+    return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 
 
 def digest_of(path: Path) -> Digest:
@@ -103,7 +106,10 @@ def copy_contents(store: Path, target: Path, wanted: Iterable[str]) -> tuple[Con
         name = next((text for n in (1, 2, 3) if _SHA256.fullmatch(text := "".join(relative.parts[-n:]))), None)
         if name is None or name not in missing:
             continue
-        digest = copy(path, target / relative)
+        try:
+            digest = copy(path, target / relative)
+        except FileNotFoundError:  # erased or collected since the folder was listed
+            continue
         if digest.sha256 != name:
             (target / relative).unlink()
             seen.damaged.append(name)

@@ -10,8 +10,9 @@ import asyncio
 import errno
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -29,8 +30,28 @@ from province.model.text import nfc
 
 LARGEST: Final = 25 * 1024**2
 GRACE: Final = timedelta(days=1)
-"""An upload that no entity names after a day is removed by `collect`."""
+"""An upload that no record has named after a day is removed by `collect`."""
 _LOCK = 0x70727666
+_SOME: Final = 500
+"""So many are removed while uploads wait."""
+_LOOK_S: Final = 3600.0
+_NAME: Final = re.compile("[0-9a-f]{64}")
+_UNKNOWN: Final = "SELECT EXISTS (SELECT FROM file WHERE tenant = $1 AND named IS NOT TRUE AND named IS NULL)"
+_LOOK: Final = r"""
+WITH texts AS (
+    SELECT attrs::text AS text FROM entity WHERE tenant = $1
+    UNION ALL SELECT attribute::text FROM attribute_history WHERE tenant = $1
+    UNION ALL SELECT attrs::text FROM change_history WHERE tenant = $1
+    UNION ALL SELECT attribute::text FROM history_correction WHERE tenant = $1
+    UNION ALL SELECT attrs::text FROM set_aside WHERE tenant = $1
+    UNION ALL SELECT past::text FROM set_aside WHERE tenant = $1
+), said AS (
+    SELECT DISTINCT decode(found[1], 'hex') AS sha256 FROM texts, regexp_matches(text, '"([0-9a-f]{64})"', 'g') AS found
+)
+UPDATE file SET named = sha256 IN (SELECT sha256 FROM said) WHERE tenant = $1 AND named IS NULL
+"""
+"""Whether records or their history name the files of before that was kept: looked at once, over all that was ever said.
+Studies and imports are records too."""
 
 
 class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,66 +190,87 @@ class FileStore:
         with _refusing_when_full():
             await asyncio.to_thread(write)
 
-    async def retain(self, conn: Connection, tenant: str, sha256: str, *, by: int = 1) -> None:
-        """Count entities that name the file; -1 when one lets go. In the caller's transaction. Raises: NotFound."""
-        status = await conn.execute(
-            "UPDATE file SET refs = greatest(refs + $3, 0) WHERE tenant = $1 AND sha256 = $2",
-            tenant,
-            _digest(sha256),
-            by,
-        )
-        if status != "UPDATE 1":
-            raise _absent(sha256)
-
     async def remove(self, tenant: str, hashes: Sequence[str]) -> int:
         """Remove files that no record of any tenant names any more. Returns the contents removed."""
         removed = 0
-        async with self._pool.acquire() as conn:
-            await conn.execute("SELECT pg_advisory_lock($1)", _LOCK)
-            try:
-                for sha256 in hashes:
-                    named = await conn.fetchval(
-                        "SELECT EXISTS (SELECT 1 FROM entity WHERE position($1 IN attrs::text) > 0)",
-                        sha256,
-                        timeout=300,
+        async with self._pool.acquire() as conn, self._swept(conn):
+            for sha256 in hashes:
+                named = await conn.fetchval(
+                    "SELECT EXISTS (SELECT 1 FROM entity WHERE position($1 IN attrs::text) > 0)",
+                    sha256,
+                    timeout=300,
+                )
+                if named:
+                    continue
+                freed = await conn.fetchval(
+                    "DELETE FROM file WHERE tenant = $1 AND sha256 = $2 RETURNING bytes", tenant, _digest(sha256)
+                )
+                if freed is not None:
+                    await conn.execute(
+                        "UPDATE file_usage SET bytes = greatest(bytes - $2, 0) WHERE tenant = $1", tenant, freed
                     )
-                    if named:
-                        continue
-                    freed = await conn.fetchval(
-                        "DELETE FROM file WHERE tenant = $1 AND sha256 = $2 RETURNING bytes", tenant, _digest(sha256)
-                    )
-                    if freed is not None:
-                        await conn.execute(
-                            "UPDATE file_usage SET bytes = greatest(bytes - $2, 0) WHERE tenant = $1", tenant, freed
-                        )
-                    elsewhere = await conn.fetchval(
-                        "SELECT EXISTS (SELECT 1 FROM file WHERE sha256 = $1)", _digest(sha256)
-                    )
-                    if not elsewhere and await asyncio.to_thread(_unlink, self._place(sha256)):
-                        removed += 1
-            finally:
-                await conn.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+                elsewhere = await conn.fetchval("SELECT EXISTS (SELECT 1 FROM file WHERE sha256 = $1)", _digest(sha256))
+                if not elsewhere and await asyncio.to_thread(_unlink, self._place(sha256)):
+                    removed += 1
         return removed
 
-    async def collect(self, *, older_than: timedelta = GRACE) -> int:
-        """Remove files that nothing names and that are older than `older_than`. Returns the contents removed."""
+    async def collect(self, tenant: str, *, older_than: timedelta = GRACE) -> int:
+        """Remove the tenant's files that no record ever named and that are older than `older_than`, and contents on
+        disk that stand in no row. Returns the contents removed.
+
+        A record that names a file says so in its own transaction, and waits for this one or is waited for. An upload
+        makes the file young again.
+        """
         async with self._pool.acquire() as conn:
-            # Held until the contents are gone too, so that no upload slips between row and content; the rows are
-            # committed first, for a row without content would be a lost file and the reverse is only waste.
-            await conn.execute("SELECT pg_advisory_lock($1)", _LOCK)
-            try:
-                await conn.execute(
-                    """WITH gone AS (DELETE FROM file WHERE refs = 0 AND at < now() - $1::interval
-                                     RETURNING tenant, bytes),
-                            freed AS (SELECT tenant, sum(bytes)::bigint AS bytes FROM gone GROUP BY tenant)
-                       UPDATE file_usage u SET bytes = greatest(u.bytes - freed.bytes, 0)
-                       FROM freed WHERE u.tenant = freed.tenant""",
-                    older_than,
-                )
-                kept = {row["sha256"].hex() for row in await conn.fetch("SELECT DISTINCT sha256 FROM file")}
-                return await asyncio.to_thread(self._sweep, kept, older_than.total_seconds())
-            finally:
-                await conn.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+            if await conn.fetchval(_UNKNOWN, tenant):
+                await conn.execute(_LOOK, tenant, timeout=_LOOK_S)
+            removed = 0
+            while gone := await self._remove_unnamed(conn, tenant, older_than):
+                removed += gone
+            return removed + await self._sweep(conn, older_than)
+
+    async def _remove_unnamed(self, conn: Connection, tenant: str, older_than: timedelta) -> int:
+        """Remove some. Returns how many; 0 when there are no more."""
+        async with self._swept(conn):
+            rows = await conn.fetch(
+                """WITH old AS (SELECT sha256 FROM file WHERE tenant = $1 AND named IS NOT TRUE AND NOT named
+                                AND at < now() - $2::interval ORDER BY at LIMIT $3),
+                        gone AS (DELETE FROM file f USING old WHERE f.tenant = $1 AND f.sha256 = old.sha256
+                                 AND NOT f.named AND f.at < now() - $2::interval RETURNING f.sha256, f.bytes),
+                        freed AS (UPDATE file_usage u SET bytes = greatest(u.bytes - (SELECT sum(bytes) FROM gone), 0)
+                                  WHERE u.tenant = $1 AND EXISTS (SELECT FROM gone))
+                   SELECT encode(sha256, 'hex') AS name FROM gone""",
+                tenant, older_than, _SOME,
+            )  # fmt: skip
+            # The rows are gone for good: one without its content would be a lost file, the reverse is only waste.
+            await self._unlink_unless_kept(conn, [row["name"] for row in rows])
+            return len(rows)
+
+    async def _sweep(self, conn: Connection, older_than: timedelta) -> int:
+        """Contents that a process which died left behind."""
+        removed = 0
+        old = await asyncio.to_thread(self._old, older_than.total_seconds())
+        for start in range(0, len(old), _SOME):
+            async with self._swept(conn):
+                removed += await self._unlink_unless_kept(conn, old[start : start + _SOME], older_than.total_seconds())
+        return removed
+
+    @asynccontextmanager
+    async def _swept(self, conn: Connection) -> AsyncIterator[None]:
+        """No upload stands between its content and its row meanwhile."""
+        await conn.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        try:
+            yield
+        finally:
+            await conn.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+    async def _unlink_unless_kept(self, conn: Connection, names: Sequence[str], older_than_s: float = 0.0) -> int:
+        rows = await conn.fetch(
+            "SELECT DISTINCT encode(sha256, 'hex') AS name FROM file WHERE sha256 = ANY($1::bytea[])",
+            [bytes.fromhex(name) for name in names],
+        )
+        going = set(names).difference(row["name"] for row in rows)
+        return await asyncio.to_thread(self._remove_contents, going, older_than_s)
 
     async def _keep(self, conn: Connection, actor: Actor, file: StoredFile, path: Path) -> StoredFile:
         known = await conn.fetchrow(
@@ -273,17 +315,22 @@ class FileStore:
     def _place(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256[2:4] / sha256
 
-    def _sweep(self, kept: set[str], older_than_s: float) -> int:
-        removed = 0
+    def _old(self, older_than_s: float) -> list[str]:
+        """Names of the contents of that age. What uploads left in their waiting room that long ago goes at once."""
         newest = _now_of(self._folder) - older_than_s
-        for path in self._folder.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
-            if path.stem not in kept and path.stat().st_mtime <= newest:
-                path.unlink()
-                removed += path.suffix == ""
         for path in self._folder.glob("incoming/*"):
             # Left behind by a killed process; an upload never takes as long as an hour.
-            if path.stat().st_mtime <= newest - 3600:
+            if _is_old(path, newest - 3600):
                 path.unlink(missing_ok=True)
+        found = self._folder.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")
+        return sorted({p.stem for p in found if _NAME.fullmatch(p.stem) and _is_old(p, newest)})
+
+    def _remove_contents(self, names: Collection[str], older_than_s: float) -> int:
+        newest = _now_of(self._folder) - older_than_s
+        removed = 0
+        for place in map(self._place, names):
+            if not place.exists() or _is_old(place, newest):
+                removed += _unlink(place)
         return removed
 
 
@@ -317,6 +364,14 @@ def _place(source: Path, target: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _is_old(path: Path, newest: float) -> bool:
+    """Whether it is there, and no younger."""
+    try:
+        return path.stat().st_mtime <= newest
+    except FileNotFoundError:  # its upload ended
+        return False
 
 
 def _now_of(folder: Path) -> float:

@@ -101,10 +101,15 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._by_kind: dict[tuple[str, str, int], Histogram] = {}
 
     def measure(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self._requests.labels(method, route, str(status)).observe(seconds)
+        key = (method, route, status)
+        counted = self._by_kind.get(key)
+        if counted is None:
+            counted = self._by_kind[key] = self._requests.labels(method, route, str(status))
+        counted.observe(seconds)
 
     async def render(self) -> bytes:
         """All measurements in the text format of Prometheus; gauges are read now, those that fail are left out."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import time
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from starlette.datastructures import MutableHeaders
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,7 +21,8 @@ log = logging.getLogger("province.request")
 
 UNMATCHED: Final = "(none)"
 """Route of requests that match none: their paths are anybody's choice and would make endless time series."""
-_GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_HEADER: Final = b"x-request-id"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
@@ -32,10 +32,12 @@ class Measure(Protocol):
     def __call__(self, method: str, route: str, status: int, seconds: float) -> None: ...
 
 
-def request_id_of(headers: Mapping[str, str]) -> str:
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The caller's `X-Request-ID` when it is 1 to 64 letters, digits, dots, dashes or underscores; else a new one."""
-    given = headers.get("x-request-id", "")
-    return given if _GIVEN.fullmatch(given) else uuid.uuid4().hex
+    for name, given in headers:
+        if name == _HEADER and _GIVEN.fullmatch(given):
+            return given.decode()
+    return secrets.token_hex(16)
 
 
 def route_of(scope: Mapping[str, Any]) -> str:
@@ -71,7 +73,8 @@ class ObserveRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = request_id_of({k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]})
+        request = request_id_of(scope["headers"])
+        header = (_HEADER, request.encode())
         scope.setdefault("state", {})["request_id"] = request
         began = time.perf_counter()
         status, size, finished = 0, 0, False
@@ -80,30 +83,32 @@ class ObserveRequests:
             nonlocal status, size, finished
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request
+                others = [one for one in message.get("headers", ()) if one[0] != _HEADER]
+                message = {**message, "headers": [*others, header]}
             elif message["type"] == "http.response.body":
                 size += len(message.get("body", b""))
                 finished = not message.get("more_body", False)
             await send(message)
 
-        with logs.bind(request=request):
-            try:
-                await self._app(scope, receive, observed)
-            finally:
-                seconds = time.perf_counter() - began
-                method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-                route = route_of(scope)
-                self._measure(method, route, status or 500, seconds)
-                log.log(
-                    logging.WARNING if status >= 500 or not status else logging.INFO,
-                    "request",
-                    extra={
-                        "method": method,
-                        "route": route,
-                        "status": status or 500,
-                        "ms": round(seconds * 1000, 3),
-                        "bytes": size,
-                        "actor": self._actor_of(scope),
-                        **({} if finished else {"unfinished": True}),
-                    },
-                )
+        bound = logs.request_id.set(request)
+        try:
+            await self._app(scope, receive, observed)
+        finally:
+            seconds = time.perf_counter() - began
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            route = route_of(scope)
+            self._measure(method, route, status or 500, seconds)
+            log.log(
+                logging.WARNING if status >= 500 or not status else logging.INFO,
+                "request",
+                extra={
+                    "method": method,
+                    "route": route,
+                    "status": status or 500,
+                    "ms": round(seconds * 1000, 3),
+                    "bytes": size,
+                    "actor": self._actor_of(scope),
+                    **({} if finished else {"unfinished": True}),
+                },
+            )
+            logs.request_id.reset(bound)

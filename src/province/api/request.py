@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -23,48 +24,57 @@ def request_id(request: Request) -> str:
     if isinstance(known, str):
         return known
     given = request.headers.get("x-request-id", "")
-    made = given if _ID.fullmatch(given) else uuid.uuid4().hex
+    made = given if _ID.fullmatch(given) else secrets.token_hex(16)
     request.state.request_id = made
     return made
 
 
 def media_type(request: Request) -> str:
     """The media type of the body without parameters, lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return _media(request.headers.get("content-type", ""))[0]
+
+
+@lru_cache(256)
+def _media(header: str) -> tuple[str, str]:
+    """The media type of a Content-Type header, and its charset."""
+    charset = re.search(r"charset=\"?([\w\-]+)", header, re.IGNORECASE)
+    return header.partition(";")[0].strip().lower(), charset[1] if charset else ""
 
 
 def require_media(request: Request, *allowed: str) -> str:
     """The media type of the body, one of `allowed`. Raises: HTTPException 415; InvalidInput for a foreign charset."""
-    given = media_type(request)
+    given, charset = _media(request.headers.get("content-type", ""))
     if given not in allowed:
         raise HTTPException(
             415, f"Media type not supported: {given[:60] or 'none given'}; send {' or '.join(allowed)}."
         )
-    charset = re.search(r"charset=\"?([\w\-]+)", request.headers.get("content-type", ""), re.IGNORECASE)
-    if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise InvalidInput(f"the charset {charset[1]} is not read.", field="body", remedy="Send UTF-8.")
+    if charset and charset.lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise InvalidInput(f"the charset {charset} is not read.", field="body", remedy="Send UTF-8.")
     return given
 
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Stops reading at `limit` bytes. Raises: TooLarge, InvalidInput."""
-    too_large = TooLarge(
-        f"the body is larger than {limit} bytes.", field="body", remedy="Send it in parts, or as observations."
-    )
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
-        raise too_large
+        raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
             if size > limit:
-                raise too_large
+                raise _too_large(limit)
             parts.append(part)
     except ClientDisconnect:
         raise Unavailable("the client went away before the whole body had come.", field="body") from None
     return b"".join(parts)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"the body is larger than {limit} bytes.", field="body", remedy="Send it in parts, or as observations."
+    )
 
 
 def parse_json(body: bytes) -> Any:

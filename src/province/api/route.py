@@ -220,7 +220,7 @@ def _endpoint(routes: Mapping[str, Route], services: Services) -> _Endpoint:
             return _hang_up(request, problem_response(error, id, ngsi_ld=route.ngsi_ld))
         except HTTPException as error:
             return _hang_up(request, http_problem(error, id))
-        answer.headers["X-Request-Id"] = id
+        answer.raw_headers.append((b"x-request-id", id.encode()))
         tenant = request.headers.get("ngsild-tenant")
         if tenant and route.ngsi_ld:
             answer.headers["NGSILD-Tenant"] = actor.tenant
@@ -249,6 +249,8 @@ def _check_caller(route: Route, request: Request, actor: Actor) -> None:
 
 def _read_params(route: Route, request: Request) -> dict[str, str]:
     raw = request.scope["query_string"]
+    if not raw:
+        return {}
     if len(raw) > MAX_QUERY:
         raise InvalidInput(f"the query has {len(raw)} bytes.", field="query", remedy=f"At most {MAX_QUERY}.")
     known = {p.name for p in route.params if p.place == "query"}

@@ -23,6 +23,7 @@ from province.broker.land import Land
 from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
+from province.broker.withdrawals import Withdrawals
 from province.errors import ProvinceError
 from province.history import correction
 from province.history.aggregate import Figures, Periods
@@ -153,5 +154,7 @@ class Services:
     """None: the plan is not installed."""
     erasures: Erasures | None = None
     """None: a door without erasures."""
+    withdrawals: Withdrawals | None = None
+    """None: a door without consents."""
     territory: Land | None = None
     """None: a door without orders."""

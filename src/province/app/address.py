@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from functools import lru_cache
 
 from starlette.requests import Request
 
@@ -32,6 +33,7 @@ class Callers:
                 self._trusted.append(ipaddress.ip_network(text, strict=False))
             except ValueError:
                 raise ConfigurationError(f"{text!r} is no address.", field="PROVINCE_TRUSTED_PROXIES") from None
+        self._is_trusted = lru_cache(1024)(self._lies_in)
 
     def __call__(self, request: Request) -> str:
         """The caller's address."""
@@ -48,7 +50,7 @@ class Callers:
                 break
         return address[:64]
 
-    def _is_trusted(self, address: str) -> bool:
+    def _lies_in(self, address: str) -> bool:
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:

@@ -22,10 +22,11 @@ from province.broker.broker import Broker
 from province.broker.committer import IN_FLIGHT, Committer
 from province.broker.corrections import Corrections
 from province.broker.database import LOST, Connection, Pool, connect
+from province.broker.indexes import ensure_indexes
 from province.broker.jobs import Jobs, remove_old
 from province.broker.known import Known
 from province.broker.measured import Measured
-from province.broker.migrate import ensure_indexes, migrate, schema_lock
+from province.broker.migrate import migrate, schema_lock
 from province.broker.observe import Observer
 from province.broker.relay import Relay
 from province.engines.facade import Engines

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from province.app import annex_facts
 from province.app.core import Core
-from province.broker import restamp
 from province.errors import ConfigurationError
 from province.model.actor import system
 from province.model.change import Change
@@ -57,19 +56,9 @@ async def load(core: Core) -> None:
         await store.add(connection, tenant, replay.pieces(facts), replay.known_belongings(facts, day))
         await store.succeed(connection, tenant, replay.known_successions(facts, day))
     await core.read_atlas(tenant)  # the sensors are placed in the areas that have just come in
-    await _place(core, tenant)
     await _apply(core, load_figures(path))
     await _apply(core, invented_sensors(facts.areas, facts.agencies, facts.positions))
     await _apply(core, annex_facts.load(path, read_facts(path).agencies))  # the plan names owners of all times
-
-
-async def _place(core: Core, tenant: str) -> None:
-    """Entities that came in before the atoms were known stand in their atoms."""
-    async with core.pool.acquire() as connection, connection.transaction():
-        stale = await restamp.coarse_stamps(connection, tenant)
-        placed = await restamp.restamp(connection, tenant, stale, core.locate, core.broker.types, unplaced=True)
-        if placed:
-            log.info("entities placed in atoms", extra={"entities": placed})
 
 
 def load_figures(path: Path) -> list[Change]:

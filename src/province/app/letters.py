@@ -1,4 +1,4 @@
-"""Dead letters as one list: messages that could not be taken in, effects of rules that failed, and notifications
+"""Dead letters as one list: messages that could not be taken in, effects of rules and jobs that failed, notifications
 that a subscriber did not take, and mail and SMS that could not leave."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import asyncpg
 from province.adapters import dispatch
 from province.app.core import Core
 from province.broker import deadletter
+from province.broker.jobs import LETTER
 from province.broker.subscriptions import delivery
 from province.console import services as console
 from province.errors import InvalidInput, NotFound
@@ -79,7 +80,9 @@ def build(core: Core) -> console.DeadLetters:
     async def retry(actor: Actor, letter: str) -> None:
         policy.require_somewhere(actor, "letter.change")
         row = await find(actor, letter)
-        if row["kind"] == "effect":
+        if row["kind"] == "effect" and row["source"].startswith(LETTER):
+            await core.jobs.retry(actor.tenant, row["id"], row["source"])
+        elif row["kind"] == "effect":
             await core.relay.retry(actor.tenant, row["id"], row["source"])
         elif row["kind"] == "notification":
             await delivery.retry(core.pool, actor.tenant, row["id"])

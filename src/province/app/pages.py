@@ -43,8 +43,8 @@ from province.model.entity import Attribute
 from province.model.label import Label
 from province.model.observation import Acknowledged
 from province.model.query import Query, Where
+from province.model.schema import describe
 from province.model.time import now
-from province.packs.reports.logic import hash_secret
 
 
 class Door:
@@ -330,8 +330,12 @@ def _submit(desk: Desk) -> Callable[[Mapping[str, Any], tuple[str, ...], Actor, 
 
 async def _by_secret(desk: Desk, secret: str, actor: Actor) -> Any:
     desk.reports.take(address_key(actor.address), what="look-ups")
-    where = (Where("secretHash", "==", hash_secret(secret)),)
-    page = await desk.core.broker.query(Query(types=("Report",), where=where, limit=1), system(actor.tenant, "follow"))
+    declared = next((pack.secret for pack in desk.core.declared.packs if pack.secret is not None), None)
+    if declared is None:
+        raise NotFound("nothing is followed by a secret here.", field="secret")
+    where = (Where(declared.field, "==", declared.digest(secret)),)
+    query = Query(types=(describe(declared.of).name,), where=where, limit=1)
+    page = await desk.core.broker.query(query, system(actor.tenant, "follow"))
     if not page.items:
         raise NotFound("there is no report with this secret.", field="secret", remedy="Check the link you were given.")
     return page.items[0]

@@ -164,6 +164,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         annex=AnnexDoor(annex.view, annex.report, annex.print),
         territory=land,
         erasures=erasing,
+        withdrawals=privacy.withdrawals(core, erasing),
     )
     desk = pages.Desk(
         core=core,

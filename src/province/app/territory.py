@@ -10,6 +10,7 @@ from province.app import example
 from province.app.core import ATLAS_AGE_S, Core
 from province.broker.database import LOST
 from province.broker.land import Land
+from province.broker.placing import place_some
 from province.broker.reorganise import Reorganiser
 from province.errors import ConfigurationError, InvalidInput, NotFound, Unavailable
 from province.model.actor import Actor
@@ -99,3 +100,25 @@ async def keep(core: Core) -> None:
         except (*LOST, Unavailable) as error:
             log.warning("the orders cannot be looked at", extra={"error": repr(error)})
         await asyncio.sleep(LOOK_S)
+
+
+async def place(core: Core) -> None:
+    """Place what came in before the land was known; until cancelled."""
+    while True:
+        try:
+            for tenant in await core.tenants():
+                total = 0
+                while (n := await _place_some(core, tenant)) is not None:
+                    total += n
+                if total:
+                    log.info("entities placed in atoms", extra={"entities": total})
+        except (*LOST, Unavailable) as error:
+            log.warning("entities wait for their place", extra={"error": repr(error)})
+        await asyncio.sleep(ATLAS_AGE_S)
+
+
+async def _place_some(core: Core, tenant: str) -> int | None:
+    atlas = core.atlases.get(tenant)
+    if atlas is None or not atlas.land:
+        return None
+    return await place_some(core.pool, tenant, atlas.land, lambda _, place: atlas.stamp(place), core.broker.types)

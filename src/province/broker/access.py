@@ -166,14 +166,18 @@ class Rights:
             return None
         own = actor.kind == "system"
         personal = policy.scope(actor, f"{noun}.personal")
-        return Access(entity_type, read, personal, public, own, keeping or Keeping(actor, self._declared, own))
+        return Access(entity_type, read, personal, public, own, keeping or self.keeping(actor))
+
+    def keeping(self, actor: Actor) -> Keeping:
+        """What further types keep from the caller: one object for all types of a question works it out once."""
+        return Keeping(actor, self._declared, actor.kind == "system")
 
     def readable(self, actor: Actor, type_names: tuple[str, ...]) -> list[Access]:
         """Access to each of the types, or to all of them for an empty tuple. Undeclared types share one Access."""
         names: list[str | None] = list(dict.fromkeys(n if n in self._types else None for n in type_names))
         if not type_names:
             names = [*self._types, None]
-        keeping = Keeping(actor, self._declared, actor.kind == "system")
+        keeping = self.keeping(actor)
         return [access for name in names if (access := self.to_read(actor, name, keeping)) is not None]
 
     def require(

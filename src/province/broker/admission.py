@@ -142,9 +142,8 @@ def open_to(access: Sequence[Access], names: Iterable[str], columns: Columns, bi
         # Where every first type declares the field itself, only what is personal elsewhere is kept of it.
         foreign = not all(a.type is not None and name in a.type.fields for a in access)
         groups: dict[tuple[Scope, bool], list[str]] = {}
-        for kept in keeping.of(name):
-            if kept.always or foreign:
-                groups.setdefault((kept.scope, kept.always), []).append(kept.type)
+        for kept in keeping.of(name, foreign=foreign):
+            groups.setdefault((kept.scope, kept.always), []).append(kept.type)
         for (scope, always), kinds in groups.items():
             own = [] if always else [f"{columns.type} IN ({', '.join(map(literal, declared))})"]
             terms.append(_opens(kinds, scope, own, columns, bind))
@@ -164,8 +163,8 @@ def _kept_readings(access: Access, columns: Columns, bind: Bind) -> str:
         return ""
     groups: dict[Kept, list[str]] = {}
     for name in kind.fields:
-        for kept in keeping.of(name):
-            if kept.always and kept.type != kind.name:
+        for kept in keeping.of(name, foreign=False):
+            if kept.type != kind.name:
                 groups.setdefault(kept, []).append(name)
     terms = []
     for kept, names in groups.items():

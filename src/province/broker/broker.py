@@ -443,9 +443,9 @@ class Broker:
             rows = await connection.fetch(
                 "SELECT type, count(*) AS n FROM entity WHERE tenant = $1 GROUP BY type ORDER BY type", actor.tenant
             )
-            result = []
+            result, keeping = [], self._rights.keeping(actor)
             for row in rows:
-                access = self._rights.to_read(actor, row["type"])
+                access = self._rights.to_read(actor, row["type"], keeping)
                 if access is None:
                     continue
                 total = row["n"]

@@ -1,6 +1,8 @@
 """Natural group commit: while one transaction is in flight, arriving writes queue; the next one takes them all.
 
-There is no timer. Two transactions may be in flight, so that one group is worked out while the other is written.
+There is no timer. A second transaction begins beside the first when many writes wait, so that one group is worked out
+while the other is written; with few it would only make groups smaller, and each costs what a lone write costs. It also
+begins when the first does not end: what waits for a lock of another process holds up nobody else.
 Every write keeps its own fate: one that is refused (rights, precondition, input) leaves the group
 before anything is written; one that breaks the transaction itself (a unique key taken in the same instant) makes the
 group fall apart, and each member is then committed alone.
@@ -21,6 +23,7 @@ from province.broker import rows
 from province.broker.database import LOST, Pool
 from province.broker.plan import Step, step
 from province.broker.reserve import fill_counters, reserve
+from province.broker.withheld import require_ground, resting
 from province.broker.write import Write
 from province.errors import AlreadyExists, Conflict, InvalidInput, ProvinceError, TooLarge, Unavailable
 from province.model.change import Changed
@@ -36,6 +39,10 @@ MAX_CHANGES = 2_000
 MAX_QUEUE = 20_000
 IN_FLIGHT = 2
 """Transactions at a time: what one group locks the other waits for in PostgreSQL, as it would of another process."""
+MANY = 32
+"""So many waiting writes are worth a second transaction at once."""
+PATIENCE_S = 0.01
+"""Fewer are, when nothing was taken for so long."""
 
 MET_S = 1.0
 """So long after a creation met what exists, nothing is created without a look first."""
@@ -53,12 +60,15 @@ class Committer:
         self._locate = locate
         self._queue: deque[Write] = deque()
         self._wake = asyncio.Event()
+        self._many = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._met_until = -MET_S
+        self._taken = 0
+        self._resting = resting(types)
 
     def start(self) -> None:
         """Begin to commit."""
-        self._tasks = [asyncio.create_task(self._run(), name=f"committer {n}") for n in range(IN_FLIGHT)]
+        self._tasks = [asyncio.create_task(self._run(first=n == 0), name=f"committer {n}") for n in range(IN_FLIGHT)]
 
     async def stop(self) -> None:
         """Finish what is queued, then end."""
@@ -90,13 +100,17 @@ class Committer:
             )
         self._queue.append(write)
         self._wake.set()
+        if len(self._queue) >= MANY:
+            self._many.set()
         return write.done
 
-    async def _run(self) -> None:
+    async def _run(self, *, first: bool) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
+                if not first and not await self._is_wanted():
+                    continue
                 group = self._take()
                 try:
                     await self._commit(group)
@@ -114,9 +128,19 @@ class Committer:
                     log.exception("commit failed by a defect", extra={"writes": len(group)})
                     await self._fall_apart(group, error)
 
+    async def _is_wanted(self) -> bool:
+        """Whether a second transaction is: many writes wait, or the first does not end."""
+        taken = self._taken
+        if len(self._queue) < MANY:
+            self._many.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._many.wait(), PATIENCE_S)
+        return len(self._queue) >= MANY or (taken == self._taken and len(self._queue) > 0)
+
     def _take(self) -> list[Write]:
         group: list[Write] = []
         size = 0
+        self._taken += 1
         while self._queue and len(group) < MAX_GROUP:
             write = self._queue[0]
             if group and (write.alone or group[0].alone or size + len(write.changes) > MAX_CHANGES):
@@ -165,7 +189,7 @@ class Committer:
         if not group:
             return
         clock = asyncio.get_running_loop().time
-        if clock() >= self._met_until and all(_is_new(write) for write in group):
+        if clock() >= self._met_until and all(_is_new(write) and not self._rests(write) for write in group):
             try:
                 await self._create(group)
             except asyncpg.UniqueViolationError:  # something of it exists: who may know, and what they are told
@@ -212,6 +236,8 @@ class Committer:
                     continue
                 try:
                     steps = self._plan(write, state, now)
+                    if self._resting and not write.grounded:
+                        await require_ground(connection, self._types, write.actor, steps)
                     await reserve(connection, write, steps)
                 except ProvinceError as refusal:
                     answers.append((write, refusal))
@@ -230,6 +256,10 @@ class Committer:
             answers.extend((write, rows.changed(steps)) for write, steps in accepted)
         for write, answer in answers:
             self._answer(write, answer)
+
+    def _rests(self, write: Write) -> bool:
+        """Something of it is held on consent: whether that still stands is looked at."""
+        return any(name in self._resting for c in write.changes for name in (c.type, *c.types))
 
     def _plan(self, write: Write, state: Mapping[tuple[str, str], Entity | None], now: datetime) -> list[Step]:
         tenant = write.actor.tenant

@@ -1,7 +1,8 @@
 """The job queue: procrastinate on the same PostgreSQL, through its own psycopg pool.
 
 Jobs come from the outbox by way of the relay. A handler is idempotent by event id: a worker that dies in the middle is
-followed by another that does the job again.
+followed by another that does the job again. A job that failed for good is a letter for a person (`failed_effect`); what
+it was given stays in the queue's own row alone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
 import procrastinate
@@ -17,7 +19,7 @@ import psycopg
 from procrastinate import exceptions
 
 from province.broker.database import Pool
-from province.errors import Unavailable
+from province.errors import NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,12 @@ Handler = Callable[[str, Mapping[str, Any], str], Awaitable[None]]
 _TASK = "province.job"
 _AWAY = (exceptions.ConnectorException, psycopg.OperationalError, OSError)
 QUEUE = "default"
+LETTER: Final = "job "
+"""How the handler of a failed effect begins that is a job."""
+ATTEMPTS: Final = 11
+KEEP_DAYS: Final = 30
+KEEP_FAILED_DAYS: Final = 180
+"""Rows of jobs are kept so long after they ended."""
 HEAVY = "heavy"
 """Queue of jobs that take minutes: beside the others, one at a time."""
 _STALLED_S = 60.0
@@ -41,8 +49,8 @@ class Jobs:
         self._handlers = dict(handlers)
         self._queues: dict[str, str] = {}
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
-        retry = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=3)
-        self._task = self._app.task(name=_TASK, retry=retry)(self._run)
+        retry = procrastinate.RetryStrategy(max_attempts=ATTEMPTS - 1, exponential_wait=3)
+        self._task = self._app.task(name=_TASK, retry=retry, pass_context=True)(self._run)
 
         async def clean(timestamp: int) -> None:
             await nightly()
@@ -81,7 +89,7 @@ class Jobs:
         except exceptions.AlreadyEnqueued:
             log.info("job already queued", extra={"job": name, "event": str(event)})
         except _AWAY as error:
-            raise Unavailable(f"the job queue does not answer ({type(error).__name__}).") from error
+            raise _unavailable(error) from error
 
     async def work(self, queue: str = QUEUE) -> None:
         """Work in a queue until cancelled; a lost database is waited for."""
@@ -116,17 +124,65 @@ class Jobs:
                 log.warning("dead workers cannot be looked for", extra={"error": repr(error)[:300]})
             await asyncio.sleep(_STALLED_S / 2)
 
-    async def _run(self, tenant: str, name: str, arguments: dict[str, Any], event: str) -> None:
-        handler = self._handlers.get(name)
-        if handler is None:
-            raise LookupError(f"no handler is bound for the job {name!r}")
-        await handler(tenant, arguments, event)
+    async def retry(self, tenant: str, event: UUID, handler: str) -> None:
+        """Queue a job anew that failed for good. Raises: NotFound when its row is gone, Unavailable."""
+        try:
+            rows = await self._app.connector.execute_query_all_async(
+                "SELECT j.id, j.status FROM failed_effect f"
+                " LEFT JOIN procrastinate_jobs j ON j.id = (f.event ->> 'job')::bigint"
+                " WHERE f.tenant = %(tenant)s AND f.id = %(event)s AND f.handler = %(handler)s AND f.state = 'open'",
+                tenant=tenant, event=event, handler=handler,
+            )  # fmt: skip
+            for row in rows:
+                if row["id"] is None:
+                    raise NotFound(
+                        "the job is not in the queue any more.", field="id",
+                        remedy="Dismiss the letter, and do again what the job was to follow.",
+                    )  # fmt: skip
+                if row["status"] == "failed":  # else somebody else was faster
+                    await self._app.job_manager.retry_job_by_id_async(row["id"], retry_at=datetime.now(UTC))
+                await self._app.connector.execute_query_async(
+                    "UPDATE failed_effect SET state = 'retried' WHERE tenant = %(tenant)s AND id = %(event)s"
+                    " AND handler = %(handler)s", tenant=tenant, event=event, handler=handler,
+                )  # fmt: skip
+        except _AWAY as error:
+            raise _unavailable(error) from error
+
+    async def _run(
+        self, context: procrastinate.JobContext, tenant: str, name: str, arguments: dict[str, Any], event: str
+    ) -> None:
+        try:
+            handler = self._handlers.get(name)
+            if handler is None:
+                raise LookupError(f"no handler is bound for the job {name!r}")
+            await handler(tenant, arguments, event)
+        except Exception as error:
+            if context.job.attempts >= ATTEMPTS - 1:
+                await self._park(context.job, tenant, name, event, error)
+            raise
+
+    async def _park(self, job: procrastinate.jobs.Job, tenant: str, name: str, event: str, error: Exception) -> None:
+        """Put a job that is not tried again where a person finds it."""
+        await self._app.connector.execute_query_async(
+            "INSERT INTO failed_effect (tenant, id, handler, event, reason, attempts)"
+            " VALUES (%(tenant)s, %(event)s::uuid, %(handler)s,"
+            "  jsonb_build_object('job', %(job)s::bigint, 'name', %(name)s::text), %(reason)s, %(attempts)s)"
+            " ON CONFLICT (tenant, id, handler) DO UPDATE SET reason = excluded.reason, attempts = excluded.attempts,"
+            " state = 'open', at = now()",
+            tenant=tenant, event=event, handler=LETTER + name, job=job.id, name=name, reason=repr(error)[:2000],
+            attempts=job.attempts + 1,
+        )  # fmt: skip
 
 
-async def remove_old(pool: Pool, *, keep_days: int = 30) -> dict[str, int]:
-    """Remove relayed outbox rows and idempotency keys older than `keep_days`. Returns rows removed by table.
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable(f"the job queue does not answer ({type(error).__name__}).")
 
-    Rows that one of the readers has not passed yet, and those that a failed effect still needs, stay.
+
+async def remove_old(pool: Pool, *, keep_days: int = KEEP_DAYS) -> dict[str, int]:
+    """Remove relayed outbox rows, idempotency keys and finished jobs older than `keep_days`. Returns rows removed.
+
+    Rows that one of the readers has not passed yet, and those that a failed effect still needs, stay. Failed jobs stay
+    longer, and as long as their letter is open.
     """
     async with pool.acquire() as connection:
         outbox = await connection.execute(
@@ -141,4 +197,13 @@ async def remove_old(pool: Pool, *, keep_days: int = 30) -> dict[str, int]:
         applied = await connection.execute(
             "DELETE FROM applied WHERE at < now() - make_interval(days => $1)", keep_days
         )
-    return {"outbox": int(outbox.split()[-1]), "applied": int(applied.split()[-1])}
+        jobs = await connection.execute(
+            "DELETE FROM procrastinate_jobs j WHERE j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')"
+            " AND (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j.id)"
+            "  < now() - make_interval(days => CASE j.status WHEN 'failed' THEN $2::integer ELSE $1::integer END)"
+            " AND NOT EXISTS (SELECT 1 FROM failed_effect f WHERE f.tenant = j.args ->> 'tenant'"
+            "  AND f.id::text = j.args ->> 'event' AND f.state = 'open')",
+            keep_days, KEEP_FAILED_DAYS,
+        )  # fmt: skip
+    removed = {"outbox": outbox, "applied": applied, "jobs": jobs}
+    return {name: int(status.split()[-1]) for name, status in removed.items()}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from province.identity import policy
-from province.identity.policy import EVERYWHERE, NOWHERE, Scope
+from province.identity.policy import NOWHERE, Scope
 from province.model.actor import Actor
 from province.model.entity import Entity
 from province.model.schema import EntityType
@@ -28,12 +28,11 @@ class Kept:
     scope: Scope
     always: bool
 
-    def hides(self, entity: Entity, *, declared: bool) -> bool:
-        """Whether the field of this entity is hidden. declared: by its first type."""
+    def hides(self, entity: Entity) -> bool:
+        """Whether the field of this entity is hidden."""
         return (
             self.type in entity.types[1:]
             and self.type != entity.type
-            and (self.always or not declared)
             and not self.scope.covers(agency=entity.agency, area=entity.area, entity=entity.id)
         )
 
@@ -63,35 +62,48 @@ class Keeping:
     declared: Declared
     own: bool
     """It is the product itself, which concealed fields are open to."""
-    _known: dict[str, tuple[Kept, ...]] = field(default_factory=dict)
+    _known: dict[tuple[str, bool], tuple[Kept, ...]] = field(default_factory=dict)
+    _anything: bool | None = None
 
-    def of(self, name: str) -> tuple[Kept, ...]:
-        """What is kept of a field by the types that declare it."""
-        if name not in self._known:
-            said = ((kind, self._say(kind, name)) for kind in self.declared.fields.get(name, ()))
-            self._known[name] = tuple(Kept(kind.name, scope, always) for kind, (scope, always) in said if not scope.all)
-        return self._known[name]
+    def of(self, name: str, *, foreign: bool = True) -> tuple[Kept, ...]:
+        """What is kept of a field by the types that declare it.
+
+        foreign: also of entities whose first type does not declare it; else only what is personal or concealed.
+        """
+        if (name, foreign) not in self._known:
+            said = (self._say(kind, name, foreign) for kind in self.declared.fields.get(name, ()))
+            self._known[name, foreign] = tuple(kept for kept in said if kept is not None)
+        return self._known[name, foreign]
 
     def elsewhere(self, name: str, first: EntityType) -> bool:
         """Whether an entity of this first type may have the field hidden by another of its types."""
-        declared = name in first.fields
-        return any(k.type != first.name and (k.always or not declared) for k in self.of(name))
+        return any(k.type != first.name for k in self.of(name, foreign=name not in first.fields))
 
     def anything(self) -> bool:
         """Whether anything at all is kept from this actor."""
-        return any(self.of(name) for name in self.declared.fields)
+        if self._anything is None:
+            self._anything = any(
+                not policy.scope(self.actor, f"{kind.noun}.read").all
+                or (bool(kind.personal) and not policy.scope(self.actor, f"{kind.noun}.personal").all)
+                or (not self.own and any(s.field.concealed for s in kind.fields.values()))
+                for kind in self.declared.types.values()
+            )
+        return self._anything
 
     def hides(self, entity: Entity, name: str, first: EntityType | None) -> bool:
         """Whether one of the entity's further types hides the field."""
         declared = first is not None and name in first.fields
-        return any(kept.hides(entity, declared=declared) for kept in self.of(name))
+        return any(kept.hides(entity) for kept in self.of(name, foreign=not declared))
 
-    def _say(self, kind: EntityType, name: str) -> tuple[Scope, bool]:
+    def _say(self, kind: EntityType, name: str, foreign: bool) -> Kept | None:
         spec = kind.fields[name].field
         if spec.concealed:
-            return (EVERYWHERE if self.own else NOWHERE), True
-        if spec.personal:
-            return policy.scope(self.actor, f"{kind.noun}.personal"), True
-        if spec.public and kind.info.public and kind.info.public_where is None:
-            return EVERYWHERE, False
-        return policy.scope(self.actor, f"{kind.noun}.read"), False
+            return None if self.own else Kept(kind.name, NOWHERE, always=True)
+        if not spec.personal and (not foreign or self._is_open(kind, name)):
+            return None
+        scope = policy.scope(self.actor, f"{kind.noun}.{'personal' if spec.personal else 'read'}")
+        return None if scope.all else Kept(kind.name, scope, always=spec.personal)
+
+    def _is_open(self, kind: EntityType, name: str) -> bool:
+        """Everybody may see the field of every entity of the type."""
+        return kind.fields[name].field.public and kind.info.public and kind.info.public_where is None

@@ -1,21 +1,22 @@
-"""Numbered, forward-only migrations, and the generated indexes of declared types.
+"""Numbered, forward-only migrations.
 
 A database whose schema is newer than this code is refused: an older program would misread it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from importlib import resources
 
 from province.broker.database import Connection
 from province.errors import ConfigurationError
-from province.model.schema import EntityType
 
 _LOCK = 0x50524F56  # "PROV": one migrator at a time
+_LOOK_S = 0.05
 
 
 def available() -> list[tuple[int, str, str]]:
@@ -33,8 +34,15 @@ def available() -> list[tuple[int, str, str]]:
 
 @contextlib.asynccontextmanager
 async def schema_lock(connection: Connection) -> AsyncIterator[None]:
-    """Only one process at a time changes the schema. The lock may be taken again inside."""
-    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    """Only one process at a time changes the schema. The lock may be taken again inside.
+
+    Asked for again and again: a statement that waits is a transaction, for which an index that is made beside the
+    writes would wait in turn.
+    """
+    while True:
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            break
+        await asyncio.sleep(_LOOK_S)
     try:
         yield
     finally:
@@ -75,35 +83,3 @@ async def migrate(connection: Connection) -> list[int]:
                 )
             applied.append(number)
         return applied
-
-
-async def ensure_indexes(connection: Connection, types: Iterable[EntityType]) -> list[str]:
-    """Create the index of every field declared `indexed` that has none yet. Returns the names of the new ones."""
-    present = {row["indexname"] for row in await connection.fetch("SELECT indexname FROM pg_indexes")}
-    created: list[str] = []
-    for entity_type in types:
-        for spec in entity_type.fields.values():
-            if not spec.field.indexed or spec.field.observed:
-                continue
-            name = index_name(entity_type.name, spec.name)
-            if name in present:
-                continue
-            # Identifiers and literals come from our own declarations; they are quoted all the same.
-            await connection.execute(
-                f"CREATE INDEX IF NOT EXISTS {name} ON entity"
-                f" (tenant, (attrs -> {_literal(spec.name)} -> 'value'), id) WHERE type = {_literal(entity_type.name)}"
-            )
-            created.append(name)
-    if created:  # of an expression the planner knows nothing until then, and walks through everything
-        await connection.execute("ANALYZE entity", timeout=600)
-    return created
-
-
-def index_name(type_name: str, field: str) -> str:
-    """Name of the generated index: readable, and unique within PostgreSQL's 63 characters."""
-    readable = re.sub(r"\W", "_", f"{type_name}_{field}".lower())[:40]
-    return f"declared_{readable}_{hashlib.sha256(f'{type_name} {field}'.encode()).hexdigest()[:8]}"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import asyncpg
 import msgspec
 
 from province.broker.committer import Locate
@@ -17,44 +18,52 @@ _PART = 5_000
 
 
 async def restamp(
-    connection: Connection,
-    tenant: str,
-    stamps: Sequence[str],
-    locate: Locate,
-    types: Mapping[str, EntityType],
-    *,
-    unplaced: bool = False,
+    connection: Connection, tenant: str, stamps: Sequence[str], locate: Locate, types: Mapping[str, EntityType]
 ) -> int:
     """Place the entities that bear one of the stamps anew. Returns how many bear another one now.
 
-    unplaced: also those that came in before anything was known of the land; areas themselves stand nowhere.
     One whose place is not known, or that `locate` cannot place, keeps its stamp.
     """
     changed, after = 0, ""
     while True:
         rows = await connection.fetch(
-            "SELECT id, type, attrs::text AS attrs, area FROM entity WHERE tenant = $1 AND (area = ANY($2::text[])"
-            " OR ($5 AND area IS NULL AND bounds IS NOT NULL AND type <> 'Area')) AND id > $3 ORDER BY id LIMIT $4",
-            tenant, list(stamps), after, _PART, unplaced,
+            "SELECT id, type, attrs::text AS attrs, area, version FROM entity WHERE tenant = $1"
+            " AND area = ANY($2::text[]) AND id > $3 ORDER BY id LIMIT $4", tenant, list(stamps), after, _PART,
         )  # fmt: skip
         if not rows:
             return changed
         after = rows[-1]["id"]
-        moved = []
-        for row in rows:
-            entity_type = types.get(row["type"])
-            name = (entity_type.info.place if entity_type else "") or "location"
-            found = msgspec.json.decode(row["attrs"]).get(name)
-            geometry = found.get("value") if isinstance(found, dict) else None
-            stamp = locate(tenant, geometry) if isinstance(geometry, dict) else None
-            if stamp is not None and stamp != row["area"]:
-                moved.append((row["id"], stamp))
-        await connection.execute(
-            "UPDATE entity e SET area = n.area FROM unnest($2::text[], $3::text[]) AS n (id, area)"
-            " WHERE e.tenant = $1 AND e.id = n.id",
-            tenant, [id for id, _ in moved], [area for _, area in moved],
-        )  # fmt: skip
-        changed += len(moved)
+        changed += await move(connection, tenant, moved(tenant, rows, locate, types))
+
+
+Stamped = tuple[str, int, str]
+"""(id, version, new stamp)."""
+
+
+def moved(
+    tenant: str, rows: Sequence[asyncpg.Record], locate: Locate, types: Mapping[str, EntityType]
+) -> list[Stamped]:
+    """Which of the rows (id, type, attrs as text, area, version) get another stamp. Works out places: takes time."""
+    found: list[Stamped] = []
+    for row in rows:
+        entity_type = types.get(row["type"])
+        name = (entity_type.info.place if entity_type else "") or "location"
+        place = msgspec.json.decode(row["attrs"]).get(name)
+        geometry = place.get("value") if isinstance(place, dict) else None
+        stamp = locate(tenant, geometry) if isinstance(geometry, dict) else None
+        if stamp is not None and stamp != row["area"]:
+            found.append((row["id"], row["version"], stamp))
+    return found
+
+
+async def move(connection: Connection, tenant: str, found: Sequence[Stamped]) -> int:
+    """Give the stamps, but not to what was written meanwhile: that was placed when it was. Returns how many got one."""
+    status = await connection.execute(
+        "UPDATE entity e SET area = n.area FROM unnest($2::text[], $3::bigint[], $4::text[]) AS n (id, version, area)"
+        " WHERE e.tenant = $1 AND e.id = n.id AND e.version = n.version",
+        tenant, [id for id, _, _ in found], [version for _, version, _ in found], [area for _, _, area in found],
+    )  # fmt: skip
+    return int(status.split()[-1])
 
 
 async def coarse_stamps(connection: Connection, tenant: str) -> list[str]:

@@ -25,6 +25,9 @@ _encode = msgspec.json.Encoder()
 _attrs = msgspec.json.Decoder(dict[str, Attribute])
 _answer = msgspec.json.Decoder(tuple[Changed, ...])
 
+_FILE = re.compile(r'"([0-9a-f]{64})"')
+"""How a record names a file of the store, wherever in a value: by its SHA-256."""
+
 COLUMNS = "tenant, id, type, types, attrs, scope, agency, area, version, created_at, modified_at"
 
 _LOCK = f"""
@@ -123,14 +126,16 @@ async def store(
             *_transpose(gone, 4),
         )
     if effective or any(w.messages for w, _ in accepted):
+        changes = _changes(accepted, types, now)
         await connection.execute(
             _STORE,
             *_columns([n.after for n in net if n.after is not None and n.before is None], types),
             *_columns([n.after for n in net if n.after is not None and n.before is not None], types),
             *_transpose(keys, 5),
-            *_transpose(_changes(accepted, types, now), len(_CHANGE)),
+            *_transpose(changes, len(_CHANGE)),
             *_transpose(_messages(accepted), len(_MESSAGE)),
             now,
+            *_transpose(_files(changes), 2),
         )
     keyed = [(w.actor.tenant, w.key, encode(changed(steps))) for w, steps in accepted if w.key]
     if keyed:
@@ -217,6 +222,9 @@ WITH inserted AS (
         SELECT tenant, kind, name, entity, NULL, payload, depth, actor
         FROM {_unnest(50, _MESSAGE)} AS m (tenant, kind, name, entity, payload, depth, actor)
     ) AS o
+), named AS (
+    UPDATE file AS f SET named = true FROM unnest($58::text[], $59::text[]) AS n (tenant, sha256)
+    WHERE f.tenant = n.tenant AND f.sha256 = decode(n.sha256, 'hex') AND f.named IS NOT TRUE
 )
 INSERT INTO audit (tenant, actor, kind, action, entity, type, purpose, request, address, detail, at)
 SELECT tenant, actor, kind, action, entity, type, purpose, request, address, detail, $57
@@ -314,6 +322,11 @@ def _changes(
                 for part in parts[1:]
             )
     return records
+
+
+def _files(changes: Sequence[tuple[Any, ...]]) -> list[tuple[str, str]]:
+    """(tenant, SHA-256) of the files that what is written may name, in order: no two groups wait for each other."""
+    return sorted({(change[0], found) for change in changes if change[6] for found in _FILE.findall(change[6])})
 
 
 def _guarded(entity: Entity, types: Mapping[str, EntityType]) -> Collection[str]:

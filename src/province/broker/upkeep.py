@@ -71,15 +71,18 @@ class Run:
 
 
 class Upkeep:
-    """Run with `run()` until cancelled. nightly: further tasks of a night, by name."""
+    """Run with `run()` until cancelled. nightly: further tasks of a night, by name; often: those that are done several
+    times an hour as well where there is little to look at."""
 
     def __init__(
-        self, pool: Pool, lake_of: Callable[[str], Lake], retention: Retention, nightly: Mapping[str, Nightly]
-    ) -> None:
+        self, pool: Pool, lake_of: Callable[[str], Lake], retention: Retention, *,
+        often: Mapping[str, Nightly], nightly: Mapping[str, Nightly] | None = None,
+    ) -> None:  # fmt: skip
         self._pool = pool
         self._lake_of = lake_of
         self._retention = retention
-        self._nightly = dict(nightly)
+        self._often = dict(often)
+        self._nightly = {**self._often, **(nightly or {})}
         self._due: dict[tuple[str, str], datetime] = {}
 
     async def run(self) -> None:
@@ -108,11 +111,11 @@ class Upkeep:
         if self._is_due(tenant, "vacuum", at, VACUUM_EVERY):
             await self._task(tenant, "vacuum", self.vacuum)
         if self._is_due(tenant, "often", at, OFTEN):
-            await self._often(tenant, at)
+            await self._look_often(tenant, at)
         if await self._night_is_due(tenant, at):
             await self.night(tenant)
 
-    async def _often(self, tenant: str, at: Instant) -> None:
+    async def _look_often(self, tenant: str, at: Instant) -> None:
         """The further work of a night, several times an hour where there is little to look at."""
         files = await asyncio.to_thread(self._lake_of(tenant).files)
         if not files.num_rows:
@@ -120,7 +123,7 @@ class Upkeep:
             return
         newest = files.filter(pc.equal(files["partition.day"].cast(pa.string()), str(now().date())))
         if (pc.sum(newest["num_records"]).as_py() or 0) <= LITTLE:
-            for name, task in self._nightly.items():
+            for name, task in self._often.items():
                 await self._task(tenant, name, task)
 
     async def night(self, tenant: str) -> None:

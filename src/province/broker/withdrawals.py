@@ -1,8 +1,9 @@
 """What the withdrawal of a consent starts: where it was the only ground, the values are set aside at once.
 
 What is set aside has left the records, their history and what waits to be sent, so nobody reads it, no rule works with
-it and nothing finds by it. A person then confirms the erasure, or says on which other ground the values are held: they
-go back. The controller is told in either case, also when another ground goes on and nothing stops.
+it and nothing finds by it; nobody writes it anew (`withheld`). A person then confirms the erasure, or says on which
+other ground the values are held: they go back. The controller is told in either case, also when another ground goes on
+and nothing stops.
 """
 
 from __future__ import annotations
@@ -100,11 +101,12 @@ class Withdrawals:
         if row is None or row["withdrawn_at"] is None or row["settled_at"] is not None:
             return 0
         kinds = rests_on(self._broker.types, row["purpose"], row["type"])
-        again = await self._pool.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM consent WHERE tenant = $1 AND subject = $2 AND purpose = $3"
-            " AND withdrawn_at IS NULL)", tenant, row["subject"], row["purpose"],
+        again = await self._pool.fetch(
+            "SELECT purpose, type FROM consent WHERE tenant = $1 AND subject = $2 AND withdrawn_at IS NULL",
+            tenant, row["subject"],
         )  # fmt: skip
-        entities = [] if again else await self._records(tenant, row["subject"], kinds)
+        stand = {k.name for r in again for k in rests_on(self._broker.types, r["purpose"], r["type"])}
+        entities = await self._records(tenant, row["subject"], [k for k in kinds if k.name not in stand])
         for entity in entities:
             for attempt in range(_ATTEMPTS):  # somebody may write the record at this very moment
                 try:
@@ -242,7 +244,8 @@ class Withdrawals:
             event=f"{kind.noun if kind else one.part.type.lower()}.given_back", style="fill",
         )  # fmt: skip
         changes = (change,) if attrs else ()
-        await self._committer.submit(Write(changes, system(actor.tenant, "consent"), lambda *_: None, beside=beside))
+        write = Write(changes, system(actor.tenant, "consent"), lambda *_: None, beside=beside, grounded=True)
+        await self._committer.submit(write)
         for name in self._measured(one.part):
             await self._mark(one.part.entity, name, "restore", EARLIEST, FOREVER, system(actor.tenant, "consent"))
         return msgspec.structs.replace(one, state="returned", decided_by=actor.id, reason=reason)

@@ -46,6 +46,7 @@ class Write:
     """changes, in order; check: the policy door.  key: idempotency key.  depth: how many rules led here.
 
     hides: what of an entity its writer may not see.
+    grounded: it brings back what is held on another ground than a consent that was withdrawn.
 
     beside: for operations of the core that are more than entities; such a write may have any number of changes.
     """
@@ -59,6 +60,7 @@ class Write:
     depth: int = 0
     beside: Beside | None = None
     hides: Hides = hides_nothing
+    grounded: bool = False
     done: asyncio.Future[tuple[Changed, ...]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

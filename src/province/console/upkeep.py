@@ -23,6 +23,7 @@ TASKS: Final = {
     "retention": mark("Retention"),
     "vacuum": mark("Old files removed"),
     "tidy": mark("Old log entries removed"),
+    "uploads": mark("Uploads that nothing names removed"),
     "quality": mark("Data quality"),
     "night": mark("The night's work"),
 }

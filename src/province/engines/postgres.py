@@ -227,7 +227,7 @@ def _configure(data: Path, sockets: Path, settings: Settings, user: tuple[int, i
         "unix_socket_permissions": "0700",
         "password_encryption": "scram-sha-256",
         "max_connections": 100 + 30 * (settings.serve_processes - 1),
-        # A write opens every index of `entity`, some hundreds of them: so many locks are taken without a shared table.
+        # A write opens every index of `entity`, far over a hundred: so many locks are taken without a shared table.
         "max_locks_per_transaction": 512,
         "shared_buffers": f"{max(64, min(4096, memory // _MIB // 8))}MB",
         "effective_cache_size": f"{max(128, memory // _MIB // 2)}MB",

@@ -108,11 +108,10 @@ class Authenticator:
         Unavailable while PostgreSQL is away: a caller who cannot be checked is not taken for a stranger.
         """
         found: Caller | None = None
-        async with _answering():
-            if authorization is not None:
-                found = await self._by_token(tenant, authorization)
-            elif cookie and len(cookie) <= 128:
-                found = await self._by_cookie(tenant, cookie)
+        if authorization is not None:
+            found = await self._by_token(tenant, authorization)
+        elif cookie and len(cookie) <= 128:
+            found = await self._by_cookie(tenant, cookie)
         if found is None:
             return Caller(anonymous(tenant, address=address, request=request))
         actor = msgspec.structs.replace(
@@ -223,7 +222,7 @@ class Authenticator:
         known = self._remembered((tenant, name))
         if known is not None:
             return known
-        async with self._pool.acquire() as conn:
+        async with _answering(), self._pool.acquire() as conn:
             row = await conn.fetchrow(_SESSION, tenant, bytes.fromhex(name), sessions.IDLE, sessions.TOUCH)
             if row is None:
                 return None
@@ -246,7 +245,7 @@ class Authenticator:
         known = self._remembered(key)
         if known is not None:
             return known
-        async with self._pool.acquire() as conn:
+        async with _answering(), self._pool.acquire() as conn:
             row = await conn.fetchrow(_BEARER, tenant, name, sessions.TOUCH)
             if not hmac.compare_digest(digest, bytes(32) if row is None else row["token_hash"]) or row is None:
                 raise NotSignedIn("The token is unknown, expired or revoked.", remedy="Make a new token.")

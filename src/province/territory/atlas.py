@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from functools import cached_property
 
 import shapely
 import shapely.geometry
@@ -32,6 +34,17 @@ class Atlas:
         self._day = day
         self._ledger = ledger or Ledger((), ())
         self._lands: dict[str, BaseGeometry] = {}
+
+    @cached_property
+    def land(self) -> str:
+        """Digest of all that decides where a place lies; empty: nothing is known."""
+        if not self._ids:
+            return ""
+        digest = hashlib.sha256()
+        for id, shape in zip(self._ids, self._shapes, strict=True):
+            digest.update(f"{id} {self._ledger.atoms(id, self._day)}\n".encode())
+            digest.update(shapely.to_wkb(shape))
+        return digest.hexdigest()
 
     def locate(self, geometry: Geometry) -> str | None:
         """Id of the area that holds the geometry's representative point; on a border the first id; None outside."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from province.model.label import Label
 from province.model.query import Where
-from province.pack import Action, Check, Feed, Indicator, Map, Pack, Read, Rule, Table, Timer
+from province.pack import Action, Check, Feed, Indicator, Map, Pack, Read, Rule, Secret, Table, Timer
 from province.packs.reports import feeds, judging, logic, messages
+from province.packs.reports.learning import LEARNER
 from province.packs.reports.types import OPEN, DeskMessage, ProtectedIdentity, Report
 from province.vocab.agency import Agency
 from province.vocab.area import Area
@@ -72,6 +73,8 @@ PACK = Pack(
         ),
     ),
     timers=(Timer(Report, "nextStepAt", "report.step_reached"),),
+    learners=(LEARNER,),
+    secret=Secret(Report, "secretHash", logic.hash_secret),
     actions=(
         Action(
             logic.submit,
