@@ -16,13 +16,13 @@ from nats.js import JetStreamContext
 
 from province.broker import stream
 from province.broker.database import Pool, connect
-from province.broker.migrate import migrate
 from province.history import latest
 from province.model.actor import Actor, Grant
 from province.model.label import Label
 from province.model.observation import SCHEMA
 from province.model.schema import EntityType, Field, Record, TypeInfo, describe
 from province.model.unit import Unit
+from tests.emptying import empty
 
 TENANT = "binh-duong"
 
@@ -113,12 +113,11 @@ def allowed(actor: Actor, permission: str, *, agency: str | None, area: str | No
 
 
 @pytest.fixture(scope="session")
-async def migrated_store(make_database: Callable[[], str]) -> AsyncIterator[tuple[str, Pool]]:
+async def migrated_store(make_migrated: Callable[[], str]) -> AsyncIterator[tuple[str, Pool]]:
     """DSN and pool of a migrated database with the latest-value tables of TYPES."""
-    dsn = make_database()
+    dsn = make_migrated()
     pool = await connect(dsn, size=8)
     async with pool.acquire() as connection:
-        await migrate(connection)
         await latest.ensure(connection, TYPES.values())
     yield dsn, pool
     await pool.close()
@@ -128,10 +127,7 @@ async def migrated_store(make_database: Callable[[], str]) -> AsyncIterator[tupl
 async def store(migrated_store: tuple[str, Pool]) -> Pool:
     """That pool, all tables empty."""
     pool = migrated_store[1]
-    tables = await pool.fetch(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
-    )
-    await pool.execute("TRUNCATE " + ", ".join(f'"{t["tablename"]}"' for t in tables))
+    await empty(pool)
     return pool
 
 

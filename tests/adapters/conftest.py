@@ -7,24 +7,21 @@ import asyncpg
 import pytest
 
 from province.broker.database import connect
-from province.broker.migrate import migrate
 from province.identity.audit import Pool
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def dsn(make_database: Callable[[], str]) -> str:
+def dsn(make_migrated: Callable[[], str]) -> str:
     """Where the database of `pool` is."""
-    return make_database()
+    return make_migrated()
 
 
 @pytest.fixture(scope="session")
 async def pool(dsn: str) -> AsyncIterator[Pool]:
     """A database of our own with the shipped schema; each test works in a tenant of its own."""
     made = await connect(dsn, size=8)
-    async with made.acquire() as connection:
-        await migrate(connection)
     yield made
     await made.close()
 

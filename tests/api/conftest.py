@@ -26,7 +26,6 @@ from province.broker.feeds import Feeds
 from province.broker.history import History, Instance, read_instances, read_values
 from province.broker.indexes import ensure_indexes
 from province.broker.measured import AreaHour
-from province.broker.migrate import migrate
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
 from province.errors import DecodeError, NotFound, Unavailable
@@ -42,6 +41,7 @@ from province.model.record import change
 from province.model.schema import EntityType, Field, Record, TypeInfo, describe
 from province.model.unit import Unit
 from province.pack import Action, Context, Pack
+from tests.emptying import empty
 from tests.model.test_codec import load
 
 WORD = Label("chữ", "word")
@@ -194,10 +194,9 @@ async def fetch(url: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-async def migrated(make_database: Callable[[], str]) -> AsyncIterator[Pool]:
-    pool = await connect(make_database(), size=8)
+async def migrated(make_migrated: Callable[[], str]) -> AsyncIterator[Pool]:
+    pool = await connect(make_migrated(), size=8)
     async with pool.acquire() as connection:
-        await migrate(connection)
         await ensure_indexes(connection, [describe(Station)])
         await latest.ensure(connection, [describe(Station)])
     yield pool
@@ -206,11 +205,7 @@ async def migrated(make_database: Callable[[], str]) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def broker(migrated: Pool) -> AsyncIterator[FullBroker]:
-    async with migrated.acquire() as c:
-        tables = await c.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
-        )
-        await c.execute("TRUNCATE " + ", ".join(f'"{t["tablename"]}"' for t in tables))
+    await empty(migrated)
     committer = Committer(migrated, TYPES, lambda tenant, geometry: None)
     committer.start()
     made = FullBroker(

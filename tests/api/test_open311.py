@@ -24,7 +24,6 @@ from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
 from province.broker.indexes import ensure_indexes
-from province.broker.migrate import migrate
 from province.errors import NotSignedIn
 from province.model.actor import Actor, Grant, anonymous, system
 from province.model.change import Change
@@ -49,10 +48,9 @@ GOOD = {
 
 
 @pytest.fixture(scope="module")
-async def pool(make_database: Any) -> AsyncIterator[Pool]:
-    made = await connect(make_database(), size=8)
+async def pool(make_migrated: Any) -> AsyncIterator[Pool]:
+    made = await connect(make_migrated(), size=8)
     async with made.acquire() as connection:
-        await migrate(connection)
         await ensure_indexes(connection, list(KINDS.values()))
     yield made
     await made.close()

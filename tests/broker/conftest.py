@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, ClassVar
 
-import asyncpg
 import pytest
 
 from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
 from province.broker.indexes import ensure_indexes
-from province.broker.migrate import migrate
 from province.model.actor import Actor, Grant
 from province.model.geometry import Geometry, bounds
 from province.model.label import Label
@@ -22,6 +19,7 @@ from province.model.schema import Field, Record, TypeInfo, describe
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
 from tests.broker.subscribers import world
+from tests.emptying import empty
 from tests.observations import bus, migrated_store, store
 
 __all__ = ["bus", "migrated_store", "store", "world"]
@@ -75,35 +73,20 @@ def person(*permissions: str, agency: str | None = None, areas: tuple[str, ...] 
     return Actor(tenant=TENANT, id=id, kind="person", grants=grants)
 
 
-def _named(dsn: str, database: str) -> str:
-    base, _, query = dsn.partition("?")
-    return f"{base.rsplit('/', 1)[0]}/{database}" + (f"?{query}" if query else "")
-
-
 @pytest.fixture(scope="session")
-async def migrated(postgres_dsn: str) -> AsyncIterator[Pool]:
+async def migrated(make_migrated: Callable[[], str]) -> AsyncIterator[Pool]:
     """A pool over a migrated database of this test session."""
-    name = f"t_{uuid.uuid4().hex[:12]}"
-    admin = await asyncpg.connect(postgres_dsn)
-    await admin.execute(f"CREATE DATABASE {name}")
-    pool = await connect(_named(postgres_dsn, name), size=8)
+    pool = await connect(make_migrated(), size=8)
     async with pool.acquire() as connection:
-        await migrate(connection)
         await ensure_indexes(connection, [describe(Lamp)])
     yield pool
     await pool.close()
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
 
 
 @pytest.fixture
 async def pool(migrated: Pool) -> Pool:
-    """The same pool, every table empty: emptying takes a tenth of creating a database."""
-    async with migrated.acquire() as c:
-        tables = await c.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
-        )
-        await c.execute("TRUNCATE " + ", ".join(f'"{t["tablename"]}"' for t in tables))
+    """The same pool, every table empty."""
+    await empty(migrated)
     return migrated
 
 

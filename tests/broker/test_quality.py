@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from province.broker.lineage import Lines
-from province.broker.quality import Quality, score_of, shares_of
+from province.broker.quality import Quality
 from province.errors import InvalidInput, NotAllowed, NotFound
 from province.model.actor import Actor, Grant
 from province.model.time import now
@@ -19,17 +19,6 @@ STRANGER = Actor(tenant=TENANT, id="x", kind="person")
 ELSEWHERE = Actor(
     tenant=TENANT, id="e", kind="person", grants=(Grant("v", frozenset(("*.read",)), "urn:ngsi-ld:Agency:b"),)
 )
-
-
-def test_the_score_follows_the_formula() -> None:
-    inputs = {"received": 100, "expected": 200, "missing": 100, "stuck": 20, "dated": 100, "late": 10, "early": 0,
-              "rejected": 0, "clock_rejected": 0}  # fmt: skip
-    assert shares_of(inputs) == {"missing": 0.5, "rejected": 0.0, "stuck": 0.2, "late": 0.1, "clock": 0.0}
-    assert score_of(inputs) == pytest.approx(100 * (1 - 0.4 * 0.5 - 0.2 * 0.2 - 0.1 * 0.1))
-    assert score_of({"received": 10, "rejected": 0}) == 100
-    assert score_of({"received": 0, "rejected": 0}) is None, "nothing is known"
-    assert score_of({"received": 0, "rejected": 0, "silent": True}) == 0
-    assert score_of({"received": 0, "rejected": 10, "clock_rejected": 10}) == pytest.approx(0)
 
 
 async def test_sources_are_scored_from_what_came_in(stand: Stand) -> None:

@@ -12,7 +12,6 @@ from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.database import Pool, connect
 from province.broker.indexes import ensure_indexes
-from province.broker.migrate import migrate
 from province.model import parameters
 from province.model.schema import describe
 from province.model.time import Instant
@@ -33,10 +32,9 @@ async def no_latest(*_: object) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-async def pool(make_database: Any) -> AsyncIterator[Pool]:
-    made = await connect(make_database(), size=4)
+async def pool(make_migrated: Any) -> AsyncIterator[Pool]:
+    made = await connect(make_migrated(), size=4)
     async with made.acquire() as connection:
-        await migrate(connection)
         await ensure_indexes(connection, list(KINDS.values()))
     yield made
     await made.close()

@@ -10,8 +10,9 @@ from typing import Any
 from province.broker.corrections import Said
 from province.broker.lineage import Device, File, Lineage, Sender
 from province.broker.measured import Reading
-from province.broker.quality import Source, Summary, score_of, shares_of
+from province.broker.quality import Source, Summary
 from province.broker.retention import Declaration, Expired
+from province.broker.score import score_of, shares_of
 from province.broker.upkeep import Run
 from province.console.keeping import Keeping, LakeState
 from province.errors import InvalidInput

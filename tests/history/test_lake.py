@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from province.errors import Conflict, Unavailable
-from province.history.lake import LAKE, Lake, Span, arrange, stage
+from province.history.lake import LAKE, Lake, Span, arrange, may_hold, stage
 from tests.effort import examples
 from tests.observations import START, series, station, table
 
@@ -124,7 +125,7 @@ def test_datasets_are_told_apart(lake: Lake) -> None:
 
 
 def test_long_ids_and_microseconds_are_found_though_statistics_are_cut(lake: Lake) -> None:
-    # Delta keeps 32 characters and milliseconds of a file's bounds.
+    # A writer of Delta may keep 32 characters of a file's bounds, and milliseconds.
     long = "urn:ngsi-ld:Station:" + "đ" * 40 + "z"
     at = START + timedelta(microseconds=999_999)
     put(lake, table([long], at=at), 1)
@@ -132,6 +133,15 @@ def test_long_ids_and_microseconds_are_found_though_statistics_are_cut(lake: Lak
     assert lake.read(Span(start=at)).num_rows == 1
     assert lake.read(Span(start=START, end=at)).num_rows == 0
     assert lake.read(Span(end=at + timedelta(microseconds=1))).num_rows == 1
+
+
+def test_only_files_that_may_hold_a_long_id_are_opened(lake: Lake) -> None:
+    one, other = ("urn:ngsi-ld:TrafficFlowObserved:" + end for end in ("L-0000001", "L-0000002"))
+    put(lake, table([one]), 1)
+    put(lake, table([other]), 2)
+    assert [lake.files(Span(entities=[id])).num_rows for id in (one, other, "urn:ngsi-ld:U", one[:32])] == [1, 1, 0, 0]
+    cut = pa.table({"min.entity": [one[:32]], "max.entity": [one[:32]]})
+    assert pc.all(may_hold(cut, Span(entities=[one]))).as_py(), "a bound may have been cut there"
 
 
 def test_readings_of_one_instant_are_kept_and_equal_rows_are_not(lake: Lake) -> None:

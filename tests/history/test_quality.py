@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import given
 from hypothesis import strategies as st
 
 from province.history.lake import arrange, stage
-from province.history.quality import COLUMNS, FEW, Clock, examine, no_text
+from province.history.quality import COLUMNS, EXAMINED, FEW, Clock, examine, no_text
 from tests.observations import START, station, table
 
 MINUTE = 60_000_000
@@ -30,6 +31,19 @@ def look(batch: pa.Table, *, end_min: float, clock: Clock = NO_CLOCK) -> dict[st
 def minutes(n: int, offsets: list[float], values: list[float] | None = None, **other: Any) -> pa.Table:
     at = [START + timedelta(minutes=m) for m in offsets]
     return table([station(n)] * len(at), at=at, number=values or [float(i) for i in range(len(at))], **other)
+
+
+def test_texts_may_come_as_dictionaries_that_hold_more() -> None:
+    batch = pa.concat_tables(minutes(n, [5.0 * i for i in range(60)]) for n in range(3))
+    rows = no_text(arrange(stage([(1, batch)]), encoded=True).select(list(COLUMNS)))
+    for name in ("entity", "type", "attribute"):
+        rows = rows.set_column(
+            rows.schema.get_field_index(name), name, rows[name].cast(pa.string()).dictionary_encode()
+        )
+    wanted = rows.filter(pc.equal(rows["entity"].cast(pa.string()), station(1)))
+    found = examine(wanted, START_US + 300 * MINUTE, NO_CLOCK)
+    assert found["entity"].to_pylist() == [station(1)]
+    assert found.schema == EXAMINED
 
 
 def test_a_good_source_has_nothing_wrong() -> None:

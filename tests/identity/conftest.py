@@ -7,7 +7,6 @@ import asyncpg
 import pytest
 
 from province.broker.database import connect
-from province.broker.migrate import migrate
 from province.identity import roles
 from province.identity.audit import Pool
 from province.identity.passwords import Passwords
@@ -18,11 +17,9 @@ EXTRA = {"clerk": ("report.change", "report.personal"), "resident": ("report.cre
 
 
 @pytest.fixture(scope="session")
-async def pool(make_database: Callable[[], str]) -> AsyncIterator[Pool]:
+async def pool(make_migrated: Callable[[], str]) -> AsyncIterator[Pool]:
     """A database of our own with the shipped schema; each test works in a tenant of its own."""
-    made = await connect(make_database(), size=8)
-    async with made.acquire() as connection:
-        await migrate(connection)
+    made = await connect(make_migrated(), size=8)
     yield made
     await made.close()
 

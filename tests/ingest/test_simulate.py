@@ -95,7 +95,7 @@ async def test_readings_arrive_on_the_topic_of_their_entity_and_say_that_they_ar
     stop, tally = asyncio.Event(), Tally()
     devices = [device(n) for n in range(19)] + [device(19, silent_after=2)]
     task = asyncio.create_task(simulate(devices, host="127.0.0.1", port=server.mqtt, stop=stop, tally=tally))
-    await until(lambda: tally.acknowledged > 150 or task.done())
+    await until(lambda: (tally.acknowledged > 150 and len({subject for subject, _ in seen}) == 20) or task.done())
     stop.set()
     await task
     await until(lambda: len(seen) >= tally.acknowledged)

@@ -104,8 +104,15 @@ function layered(map: MapLibre, element: HTMLElement, specs: LayerSpec[], words:
   const every_s = Number(element.dataset["refresh"] ?? "5");
   if (every_s > 0) window.setInterval(() => refresh(false), every_s * 1000);
   map.on("click", (event: MapMouseEvent) => touch(map, layers, event));
+  // Once a frame, and never while the map moves: what lies under the pointer is looked up among all that is drawn.
+  let pointed: MapMouseEvent | null = null;
   map.on("mousemove", (event) => {
-    map.getCanvas().style.cursor = under(map, layers, event).length ? "pointer" : "";
+    if (pointed === null)
+      window.requestAnimationFrame(() => {
+        if (pointed && !map.isMoving()) map.getCanvas().style.cursor = under(map, layers, pointed).length ? "pointer" : "";
+        pointed = null;
+      });
+    pointed = event;
   });
   const focus = read<Focus>(element, "focus");
   if (focus) goTo(map, focus, true);

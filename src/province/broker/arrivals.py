@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from province.broker.database import Connection, Pool
 from province.broker.stream import Envelope
+from province.history.quality import Clock
 
 LATE_US: Final = 3_600_000_000
 """A reading that came this long after it was measured is late."""
@@ -78,7 +78,7 @@ async def find(connection: Connection, tenant: str, positions: Sequence[int]) ->
     return [Arrival(r["stream"], r["door"], r["sender"], r["at"], _runs(r["messages"])) for r in rows]
 
 
-async def clock(connection: Connection, tenant: str, since: datetime) -> tuple[npt.NDArray[np.int64], ...]:
+async def clock(connection: Connection, tenant: str, since: datetime) -> Clock:
     """(position of a batch, its arrival in µs), in order, of batches that came since: to date readings by position."""
     rows = await connection.fetch(
         "SELECT last, extract(epoch FROM min(at))::float8 AS at FROM arrival WHERE tenant = $1 AND at >= $2"

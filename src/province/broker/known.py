@@ -68,18 +68,19 @@ class Known:
         before = self._forgotten
         try:
             rows = await self._pool.fetch(
-                "SELECT id, type, agency, area FROM entity WHERE tenant = $1 AND id = ANY($2::text[])", tenant, ids
-            )
+                "SELECT type, agency, area, array_agg(id) FROM entity WHERE tenant = $1 AND id = ANY($2::text[])"
+                " GROUP BY type, agency, area", tenant, ids,
+            )  # fmt: skip
         except (*LOST, asyncpg.PostgresError) as error:
             raise Unavailable("the register of entities does not answer.", remedy="Try again shortly.") from error
-        result = {}
-        for one, type_name, agency, area in rows:
+        result: dict[str, int] = {}
+        for type_name, agency, area, found in rows:
             owner = Owner(type_name, agency, area)
             code = self._codes.get(owner)
             if code is None:
                 code = self._codes[owner] = len(self.owners)
                 self.owners.append(owner)
-            result[one] = code
+            result |= dict.fromkeys(found, code)
         if before == self._forgotten:  # else the answer may be older than the write that was announced meanwhile
             self._young.setdefault(tenant, {}).update(result)
         return result

@@ -1,16 +1,7 @@
 """Data quality per source, computed from running data: devices by their readings, senders by what they sent.
 
-The score is 100 less the weighted shares of what is wrong (`WEIGHTS`), the weights scaled to what is known:
-
-    score = 100 × (1 − Σ weight·share / Σ weight),   over the shares that are known
-
-    missing   missing readings / expected readings          (devices with a regular period)
-    rejected  refused readings / (refused + received)
-    stuck     readings in long runs of one number / received (devices)
-    late      readings that came more than an hour late / readings whose arrival is known
-    clock     readings measured after they came, or refused for their time / (received + those refused)
-
-A device that sent readings before and none in the window has score 0; one that never sent any has no score.
+`broker.score` says how the score follows. Devices are looked at a range of ids at a time, so that memory stays bounded,
+and in a thread, on columns: a million of them must not hold up what else this process does.
 """
 
 from __future__ import annotations
@@ -23,29 +14,42 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from province.broker import arrivals
 from province.broker.admission import Bound, Columns, admitted
 from province.broker.broker import Broker
 from province.broker.database import Connection, Pool
+from province.broker.score import REFUSED, SCORED, score_devices, score_of, shares_of
 from province.errors import NotFound
 from province.history import correction
 from province.history.correction import Correction, amend
 from province.history.lake import Lake, Span
 from province.history.latest import table_name
-from province.history.quality import COLUMNS, examine, no_text
+from province.history.quality import COLUMNS, Clock, examine, no_text
 from province.history.ranges import ranges_of
 from province.identity import policy
 from province.model.actor import Actor
 from province.model.schema import EntityType
 from province.model.time import Instant, now
 
-WEIGHTS: Final[Mapping[str, float]] = {"missing": 0.40, "rejected": 0.25, "stuck": 0.20, "late": 0.10, "clock": 0.05}
 WINDOW: Final = timedelta(hours=24)
 MAX_LETTERS: Final = 100_000
+AT_ONCE: Final = 20_000
+"""Sources written in one statement."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Kind = Literal["device", "sender"]
+_WRITE: Final = (
+    "INSERT INTO quality AS q (tenant, kind, source, type, agency, area, start_at, end_at, score, inputs, at)"
+    " SELECT $1, $2, u.source, u.type, e.agency, e.area, $3, $4, u.score, u.inputs::jsonb, clock_timestamp()"
+    " FROM unnest($5::text[], $6::text[], $7::real[], $8::text[]) AS u(source, type, score, inputs)"
+    " LEFT JOIN entity e ON $2 = 'device' AND e.tenant = $1 AND e.id = u.source"
+    " ON CONFLICT (tenant, kind, source) DO UPDATE SET type = EXCLUDED.type, agency = EXCLUDED.agency,"
+    " area = EXCLUDED.area, start_at = EXCLUDED.start_at, end_at = EXCLUDED.end_at, score = EXCLUDED.score,"
+    " inputs = EXCLUDED.inputs, at = EXCLUDED.at"
+)
 _SOURCES: Final = Columns(agency="q.agency", area="q.area", id="q.source")
 
 
@@ -78,35 +82,6 @@ class Summary:
     at: Instant
 
 
-def shares_of(inputs: Mapping[str, Any]) -> dict[str, float]:
-    """The shares of the formula that the inputs tell."""
-    found: dict[str, float] = {}
-    received, rejected = inputs.get("received", 0), inputs.get("rejected", 0)
-    if inputs.get("expected"):
-        found["missing"] = inputs["missing"] / inputs["expected"]
-    if received + rejected:
-        found["rejected"] = rejected / (received + rejected)
-    if received and "stuck" in inputs:
-        found["stuck"] = inputs["stuck"] / received
-    if inputs.get("dated"):
-        found["late"] = inputs["late"] / inputs["dated"]
-    wrong = inputs.get("clock_rejected", 0)
-    if received + wrong:
-        found["clock"] = (inputs.get("early", 0) + wrong) / (received + wrong)
-    return {name: min(1.0, max(0.0, share)) for name, share in found.items()}
-
-
-def score_of(inputs: Mapping[str, Any]) -> float | None:
-    """0 to 100 by the formula above; None when nothing is known."""
-    shares = shares_of(inputs)
-    if not inputs.get("received") and inputs.get("silent"):
-        return 0.0
-    if not shares:
-        return None
-    weight = sum(WEIGHTS[name] for name in shares)
-    return 100 * (1 - sum(WEIGHTS[name] * share for name, share in shares.items()) / weight)
-
-
 class Quality:
     """broker: entities and rights.  lake_of: tenant → its lake."""
 
@@ -128,49 +103,49 @@ class Quality:
         began = now()
         devices = 0
         end_us = (end - _EPOCH) // timedelta(microseconds=1)
-        parts = self._examined(tenant, Span(start=start, end=end), said, end_us, clock)
+        refused = await asyncio.to_thread(_table, letters.by_device)
+        parts = self._examined(tenant, Span(start=start, end=end), said, end_us, clock, refused)
         while (found := await asyncio.to_thread(next, parts, None)) is not None:
-            for chunk in _chunks(found.to_pylist(), 20_000):
-                rows = [_device(one, letters) for one in chunk]
-                await self._write(tenant, "device", rows, start, end)
-                devices += len(rows)
-        silent = await self._silent(tenant, letters, start, end, began)
+            await self._write(tenant, "device", found, start, end)
+            devices += found.num_rows
+        silent = await self._silent(tenant, refused, start, end, began)
         senders = await self._senders(tenant, letters, start, end)
         async with self._pool.acquire() as connection:
             await connection.execute("DELETE FROM quality WHERE tenant = $1 AND at < $2", tenant, began)
         return {"devices": devices, "without_readings": silent, "senders": senders}
 
     def _examined(
-        self, tenant: str, span: Span, said: Sequence[Correction], end_us: int, clock: Any
+        self, tenant: str, span: Span, said: Sequence[Correction], end_us: int, clock: Clock, refused: pa.Table
     ) -> Iterator[pa.Table]:
         lake = self._lake_of(tenant)
         files = lake.files(span)
         for chosen in ranges_of(lake, files):
-            rows = lake.chosen(span, (*COLUMNS, "dataset"), also=chosen)
+            rows = lake.chosen(span, (*COLUMNS, "dataset"), also=chosen, encoded=True)
             rows = rows.filter(rows["dataset"].is_null())
             # Deleted readings do not speak about a device; those marked invalid do.
             rows = amend(rows, said, fold=True)
-            yield examine(no_text(rows.select(list(COLUMNS))), end_us, clock)
+            yield score_devices(examine(no_text(rows.select(list(COLUMNS))), end_us, clock), refused)
 
-    async def _silent(self, tenant: str, letters: _Letters, start: Instant, end: Instant, began: Instant) -> int:
+    async def _silent(self, tenant: str, refused: pa.Table, start: Instant, end: Instant, began: Instant) -> int:
         """Registered entities of measured types that sent nothing in the window."""
         count = 0
         for entity_type in self._broker.types.values():
             if not entity_type.observed:
                 continue
             newest = ", ".join(f'l."{spec.name}_at"' for spec in entity_type.observed)
-            async with self._pool.acquire() as connection:
-                rows = await connection.fetch(
-                    f"SELECT e.id, e.type, greatest({newest}) AS last FROM entity e"  # noqa: S608 - declared names
-                    f" LEFT JOIN {table_name(entity_type)} l ON l.tenant = e.tenant AND l.entity = e.id"
-                    " WHERE e.tenant = $1 AND e.type = $2 AND NOT EXISTS (SELECT 1 FROM quality q WHERE"
-                    " q.tenant = e.tenant AND q.kind = 'device' AND q.source = e.id AND q.at >= $3)",
-                    tenant, entity_type.name, began,
-                )  # fmt: skip
-            for chunk in _chunks(rows, 20_000):
-                made = [_absent(r["id"], r["type"], r["last"], letters) for r in chunk]
+            after = ""
+            while rows := await self._pool.fetch(
+                f"SELECT e.id, greatest({newest}) AS last FROM entity e"  # noqa: S608 - declared names
+                f" LEFT JOIN {table_name(entity_type)} l ON l.tenant = e.tenant AND l.entity = e.id"
+                " WHERE e.tenant = $1 AND e.type = $2 AND e.id > $4 AND NOT EXISTS (SELECT 1 FROM quality q WHERE"
+                " q.tenant = e.tenant AND q.kind = 'device' AND q.source = e.id AND q.at >= $3)"
+                f" ORDER BY e.id LIMIT {AT_ONCE}",
+                tenant, entity_type.name, began, after,
+            ):  # fmt: skip
+                after = rows[-1]["id"]
+                made = await asyncio.to_thread(_absent, rows, entity_type.name, refused)
                 await self._write(tenant, "device", made, start, end)
-                count += len(made)
+                count += made.num_rows
         return count
 
     async def _senders(self, tenant: str, letters: _Letters, start: Instant, end: Instant) -> int:
@@ -186,25 +161,16 @@ class Quality:
         }  # fmt: skip
         made = []
         for source in {*found, *letters.by_sender}:
-            inputs = {**found.get(source, {"received": 0}), **letters.of_sender(source)}
-            made.append((source, "", inputs))
-        await self._write(tenant, "sender", made, start, end)
+            inputs = {**found.get(source, {"received": 0}), **_told(letters.by_sender.get(source))}
+            made.append((source, "", score_of(inputs), msgspec.json.encode(inputs).decode()))
+        await self._write(tenant, "sender", _in_columns(made, SCORED), start, end)
         return len(made)
 
-    async def _write(
-        self, tenant: str, kind: Kind, rows: Sequence[tuple[str, str, dict[str, Any]]], start: Instant, end: Instant
-    ) -> None:
-        await self._pool.execute(
-            "INSERT INTO quality AS q (tenant, kind, source, type, agency, area, start_at, end_at, score, inputs, at)"
-            " SELECT $1, $2, u.source, u.type, e.agency, e.area, $3, $4, u.score, u.inputs::jsonb, clock_timestamp()"
-            " FROM unnest($5::text[], $6::text[], $7::real[], $8::text[]) AS u(source, type, score, inputs)"
-            " LEFT JOIN entity e ON $2 = 'device' AND e.tenant = $1 AND e.id = u.source"
-            " ON CONFLICT (tenant, kind, source) DO UPDATE SET type = EXCLUDED.type, agency = EXCLUDED.agency,"
-            " area = EXCLUDED.area, start_at = EXCLUDED.start_at, end_at = EXCLUDED.end_at, score = EXCLUDED.score,"
-            " inputs = EXCLUDED.inputs, at = EXCLUDED.at",
-            tenant, kind, start, end, [s for s, _, _ in rows], [t for _, t, _ in rows],
-            [score_of(i) for _, _, i in rows], [msgspec.json.encode(i).decode() for _, _, i in rows],
-        )  # fmt: skip
+    async def _write(self, tenant: str, kind: Kind, rows: pa.Table, start: Instant, end: Instant) -> None:
+        """Write down SCORED rows."""
+        for first in range(0, rows.num_rows, AT_ONCE):
+            columns = await asyncio.to_thread(rows.slice(first, AT_ONCE).to_pydict)
+            await self._pool.execute(_WRITE, tenant, kind, start, end, *(columns[name] for name in SCORED.names))
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -287,12 +253,6 @@ class _Letters:
     by_device: dict[str, Counter[tuple[str, str]]]
     by_sender: dict[str, Counter[tuple[str, str]]]
 
-    def of_device(self, device: str) -> dict[str, Any]:
-        return _told(self.by_device.get(device))
-
-    def of_sender(self, source: str) -> dict[str, Any]:
-        return _told(self.by_sender.get(source))
-
 
 def _told(found: Counter[tuple[str, str]] | None) -> dict[str, Any]:
     if not found:
@@ -300,6 +260,27 @@ def _told(found: Counter[tuple[str, str]] | None) -> dict[str, Any]:
     reasons = [{"field": f, "reason": r, "readings": n} for (f, r), n in found.most_common(10)]
     clock = sum(n for (f, _), n in found.items() if f.rpartition(".")[2] == "observedAt")
     return {"rejected": found.total(), "clock_rejected": clock, "reasons": reasons}
+
+
+def _table(found: Mapping[str, Counter[tuple[str, str]]]) -> pa.Table:
+    """As REFUSED rows."""
+    rows = [(source, told["rejected"], told["clock_rejected"], msgspec.json.encode(told["reasons"]).decode())
+            for source, counts in found.items() if (told := _told(counts)).get("reasons")]  # fmt: skip
+    return _in_columns(rows, REFUSED)
+
+
+def _in_columns(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    return pa.table([list(c) for c in zip(*rows, strict=True)] if rows else schema.empty_table().columns, schema=schema)
+
+
+def _absent(rows: Sequence[Any], type: str, refused: pa.Table) -> pa.Table:
+    """SCORED rows of registered devices without readings in the window. rows: id, last."""
+    ids = pa.array([row["id"] for row in rows], pa.string())
+    last = pa.array([row["last"] for row in rows], pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    silent = pc.if_else(pc.is_valid(last), True, None)
+    found = {"entity": ids, "type": pa.repeat(type, len(ids)), "received": pa.array(np.zeros(len(ids), np.int64)),
+             "last_us": last, "silent": silent}  # fmt: skip
+    return score_devices(pa.table(found), refused)
 
 
 async def _letters(connection: Connection, tenant: str, start: Instant, end: Instant) -> _Letters:
@@ -333,24 +314,6 @@ def _device_in(payload: str) -> str:
         return ""
 
 
-def _device(row: dict[str, Any], letters: _Letters) -> tuple[str, str, dict[str, Any]]:
-    inputs: dict[str, Any] = {"received": row["received"], "stuck": row["stuck"], "silent": row["silent"],
-                              "last": (_EPOCH + timedelta(microseconds=row["last_us"])).isoformat()}  # fmt: skip
-    if row["period_us"] is not None:
-        inputs |= {"expected": row["expected"], "missing": row["missing"], "gaps": row["gaps"],
-                   "longest_gap_s": row["longest_gap_us"] / 1e6, "period_s": row["period_us"] / 1e6}  # fmt: skip
-    if row["dated"]:
-        inputs |= {"dated": row["dated"], "late": row["late"], "early": row["early"]}
-    return row["entity"], row["type"], {**inputs, **letters.of_device(row["entity"])}
-
-
-def _absent(id: str, type: str, last: datetime | None, letters: _Letters) -> tuple[str, str, dict[str, Any]]:
-    inputs: dict[str, Any] = {"received": 0, **letters.of_device(id)}
-    if last is not None:
-        inputs |= {"silent": True, "last": last.isoformat()}
-    return id, type, inputs
-
-
 def _source(row: Any) -> Source:
     inputs = msgspec.json.decode(row["inputs"])
     return Source(
@@ -363,8 +326,3 @@ def _title(entity_type: EntityType | None) -> str:
     if entity_type is None or not entity_type.info.title:
         return "''"
     return f"e.attrs -> '{entity_type.info.title}' ->> 'value'"
-
-
-def _chunks(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]

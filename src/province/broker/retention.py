@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from province.broker.database import Pool
 from province.errors import InvalidInput
 from province.history.compact import rewrite
-from province.history.lake import LAKE, Lake, arrange
+from province.history.lake import Lake, arrange
 from province.identity import audit, policy
 from province.model.actor import Actor
 from province.model.schema import EntityType
@@ -220,5 +220,4 @@ def _kept(lake: Lake, day: date, changed: Sequence[tuple[Any, npt.NDArray[np.boo
     for file, mask in changed:
         if mask.all():
             continue
-        rows = lake.dataset([file["path"]]).to_table().filter(pa.array(~mask))
-        yield arrange(rows.add_column(0, LAKE.field("day"), pa.array([day] * rows.num_rows, pa.date32())))
+        yield arrange(lake.dataset([file["path"]]).to_table().filter(pa.array(~mask)), day=day)

@@ -38,7 +38,7 @@ from province.model.time import Instant, now
 log = logging.getLogger(__name__)
 
 TICK_S: Final = 10.0
-MANY_FILES: Final = 16
+MANY_FILES: Final = 8
 """Files of about one size in a day, from which they are merged by day."""
 AT_NIGHT: Final = 4
 """The same, at night."""

@@ -23,7 +23,9 @@ from province.model.mapping import load_yaml
 
 EXIT_ROWS: Final = 4
 """The import is done, and some rows were refused."""
+_FIRST_POLL_S: Final = 0.02
 _POLL_S: Final = 0.4
+"""A short file is done at once; a long one need not be asked about so often."""
 _PATIENCE_S: Final = 180.0
 """So long the command waits for a server that went away."""
 
@@ -198,13 +200,15 @@ class _Run:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console, transient=True, disable=self._as_json) as progress:
             bar = progress.add_task("Trying" if trial else "Importing", total=None)
+            pause_s = _FIRST_POLL_S
             if not record["running"]:
                 record = self._patiently(lambda: self._start(id, trial))
             while record["running"] or record["status"] == "interrupted":
                 if not record["running"]:
                     progress.update(bar, description="Going on")
                     record = self._patiently(lambda: self._start(id, trial))
-                time.sleep(_POLL_S)
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, _POLL_S)
                 record = self._patiently(lambda: self._client.get(f"/api/imports/{id}"))
                 progress.update(bar, completed=record.get("rows") or 0)
         if record["status"] == "failed" or (record["note"] and not record["rows"]):

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from province.broker.quality import WEIGHTS, Source
+from province.broker.quality import Source
+from province.broker.score import WEIGHTS
 from province.console.display import entity_href
 from province.console.language import mark
 from province.console.visit import Visit

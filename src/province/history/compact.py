@@ -23,7 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from province.errors import Conflict, Unavailable
 from province.history.delta import MERGED_GROUP, Delta
-from province.history.lake import LAKE, Lake, arrange
+from province.history.lake import Lake, arrange
 from province.history.ranges import ROWS, ranges_of
 
 APPLICATION = "upkeep"
@@ -76,7 +76,7 @@ def settle(lake: Lake, day: date, *, rows: int = ROWS) -> int:
         for condition in ranges_of(lake, mine, rows=rows):
             found = lake.dataset([file["path"] for file in given], encoded=True).to_table(filter=condition)
             written += 1 if found.num_rows else 0
-            yield _arranged(found, day)
+            yield arrange(found, day=day, encoded=True)
 
     rewrite(lake, day, given, parts, name=SETTLED)
     return written
@@ -131,14 +131,10 @@ def _choose(files: pa.Table, day: date, at_least: int) -> list[dict[str, Any]]:
 
 def _merge(lake: Lake, day: date, files: Sequence[dict[str, Any]]) -> None:
     def rows() -> Iterator[pa.Table]:
-        yield _arranged(lake.dataset([file["path"] for file in files], encoded=True).to_table(), day)
+        found = lake.dataset([file["path"] for file in files], encoded=True).to_table()
+        yield arrange(found, day=day, encoded=True)
 
     rewrite(lake, day, files, rows)
-
-
-def _arranged(found: pa.Table, day: date) -> pa.Table:
-    days = pa.repeat(pa.scalar(day, pa.date32()), found.num_rows)
-    return arrange(found.add_column(0, LAKE.field("day"), days), encoded=True)
 
 
 def rewrite(

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from province.history.compact import rewrite
 from province.history.correction import FOLDED, Correction, amend
-from province.history.lake import LAKE, Lake, Span, arrange
+from province.history.lake import Lake, Span, arrange
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def fold(lake: Lake, corrections: Sequence[Correction], ids: Sequence[int]) -> F
 
         def rows(changed: Any = changed, at: date = at) -> Iterator[pa.Table]:
             for _, (_, table) in changed:
-                yield arrange(table.add_column(0, LAKE.field("day"), pa.array([at] * table.num_rows, pa.date32())))
+                yield arrange(table, day=at)
 
         rewrite(lake, at, [file for file, _ in changed], rows)
         files += len(changed)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 import duckdb
@@ -52,7 +52,7 @@ COLUMNS: tuple[str, ...] = tuple(LAKE.names[1:])
 FEW_ENTITIES = 64
 """Up to so many entities are looked for by name; for more, whole files are read."""
 _PREFIX = 32
-"""Delta cuts text statistics at 32 characters and instants at milliseconds: compare no more than that."""
+"""A writer of Delta may cut a text's bounds to so many characters: the greatest one may then stand for more."""
 T = TypeVar("T")
 _Numbers = npt.NDArray[np.int64]
 _ROUNDING = timedelta(milliseconds=1)
@@ -142,12 +142,16 @@ class Lake(Delta):
         chosen = filter_of(span, without)
         return self._retry(lambda: self._dataset(span).scanner(columns=list(columns), filter=chosen).to_reader())
 
-    def chosen(self, span: Span, columns: Sequence[str], *, also: pads.Expression | None) -> pa.Table:
-        """Readings of a span in no order. also: a further condition."""
+    def chosen(
+        self, span: Span, columns: Sequence[str], *, also: pads.Expression | None, encoded: bool = False
+    ) -> pa.Table:
+        """Readings of a span in no order. also: a further condition.  encoded: texts as dictionaries."""
         condition = filter_of(span)
         if also is not None:
             condition = also if condition is None else condition & also
-        found: pa.Table = self._retry(lambda: self._dataset(span).to_table(columns=list(columns), filter=condition))
+        found: pa.Table = self._retry(
+            lambda: self._dataset(span, encoded=encoded).to_table(columns=list(columns), filter=condition)
+        )
         return found
 
     def parts(
@@ -252,9 +256,10 @@ class Lake(Delta):
         finally:
             cursor.close()
 
-    def _dataset(self, span: Span, files: pa.Table | None = None) -> pads.Dataset:
+    def _dataset(self, span: Span, files: pa.Table | None = None, *, encoded: bool = False) -> pads.Dataset:
         files = self._list() if files is None else files
-        return self.dataset([] if files is None else files.filter(may_hold(files, span))["path"].to_pylist())
+        paths = [] if files is None else files.filter(may_hold(files, span))["path"].to_pylist()
+        return self.dataset(paths, encoded=encoded)
 
 
 def stage(parts: Sequence[tuple[int, pa.Table]]) -> pa.Table:
@@ -283,16 +288,18 @@ def stage(parts: Sequence[tuple[int, pa.Table]]) -> pa.Table:
     )
 
 
-def arrange(rows: pa.Table, *, encoded: bool = False) -> pa.Table:
+def arrange(rows: pa.Table, *, day: date | None = None, encoded: bool = False) -> pa.Table:
     """Sort by (entity, attribute, observed_at, seq, row) and bring into the LAKE schema.
 
-    encoded: texts that are dictionaries stay so.
+    day: of rows that come from its files, which do not say it.  encoded: texts that are dictionaries stay so.
 
     A reading that stands twice in one message is kept once: a device that had no acknowledgement sends again, and both
     messages may have become one batch. Ids are ranked once per distinct text; the rows are then ordered by numbers (3
     times faster than by text).
     """
     rows = rows.combine_chunks()
+    if day is not None:
+        rows = rows.add_column(0, LAKE.field("day"), pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows))
     entity, attribute = ranks(rows["entity"]), ranks(rows["attribute"])
     series = entity * (int(attribute.max(initial=0)) + 1) + attribute
     taken = rows.take(pa.array(_first_of_each(rows, in_order(series, rows), series)))
@@ -387,9 +394,9 @@ def may_hold(files: pa.Table, span: Span) -> pa.ChunkedArray:
 
     for name, values in (("entity", span.entities), ("attribute", span.attributes)):
         if values is not None:
-            low, high = (min(values)[:_PREFIX], max(values)[:_PREFIX]) if values else ("\U0010ffff", "")
-            narrow(f"max.{name}", lambda c, low=low: pc.greater_equal(_head(c), low))
-            narrow(f"min.{name}", lambda c, high=high: pc.less_equal(_head(c), high))
+            low, high = (min(values), max(values)) if values else ("\U0010ffff", "")
+            narrow(f"max.{name}", lambda c, low=low: pc.or_(pc.greater_equal(c, low), pc.equal(c, low[:_PREFIX])))
+            narrow(f"min.{name}", lambda c, high=high: pc.less_equal(c, high))
     if span.start is not None:
         first = pa.scalar(span.start - _ROUNDING, pa.timestamp("us", tz="UTC"))
         narrow("max.observed_at", lambda c: pc.greater_equal(c, first))
@@ -401,10 +408,6 @@ def may_hold(files: pa.Table, span: Span) -> pa.ChunkedArray:
         day_after = pa.scalar((span.end + _ROUNDING).date(), pa.date32())
         narrow("partition.day", lambda c: pc.less_equal(c.cast(pa.date32()), day_after))
     return keep
-
-
-def _head(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.utf8_slice_codeunits(column, 0, _PREFIX)
 
 
 def _once(table: pa.Table) -> pa.Table:

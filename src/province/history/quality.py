@@ -59,7 +59,7 @@ def examine(rows: pa.Table, end_us: int, clock: Clock) -> pa.Table:
     if rows.num_rows == 0:
         return EXAMINED.empty_table()
     rows = rows.combine_chunks()
-    entity, attribute = ranks(rows["entity"]), ranks(rows["attribute"])
+    entity, attribute = _dense(ranks(rows["entity"])), ranks(rows["attribute"])
     series = entity * (int(attribute.max()) + 1) + attribute
     order = in_order(series, rows)
     entity, series = entity[order], series[order]
@@ -101,7 +101,7 @@ def examine(rows: pa.Table, end_us: int, clock: Clock) -> pa.Table:
 
     return pa.table(
         [
-            names["entity"],
+            names["entity"].cast(pa.string()),
             names["type"].cast(pa.string()),
             pa.array(np.bincount(entity, minlength=count)),
             unless_irregular(per_entity(expected, owner)),
@@ -118,6 +118,12 @@ def examine(rows: pa.Table, end_us: int, clock: Clock) -> pa.Table:
         ],
         schema=EXAMINED,
     )
+
+
+def _dense(codes: Ints) -> Ints:
+    """The codes without those that no row has: a dictionary holds texts of rows that were not asked for."""
+    present = np.bincount(codes) > 0
+    return (np.cumsum(present) - 1)[codes]
 
 
 def _medians(at: Ints, of_series: Ints, begins: Ints, sizes: Ints) -> Ints:
