@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from province.adapters import jpeg, media, photo
@@ -108,6 +111,21 @@ def test_a_jpeg_that_ends_too_early_is_not_copied(cut: int) -> None:
     whole = picture(size=(60, 40))
     assert jpeg.bare(whole) is not None
     assert jpeg.bare(whole[:cut]) is None
+
+
+@given(st.binary(max_size=40).map(lambda b: bytes((0xFF, 0xFF, 0x00, 0xD3, 0xD9, 0xC4, 0x17)[one % 7] for one in b)))
+def test_coded_data_end_at_the_first_marker_that_is_none_of_theirs(data: bytes) -> None:
+    found = re.search(rb"\xff+[\x01-\xcf\xd8-\xfe]", data)
+    assert jpeg._scan_end(data, 0) == (found.start() if found else None)
+
+
+def test_each_byte_is_looked_at_once_whatever_a_stranger_sends() -> None:
+    """Two million fill bytes: whoever began anew behind each of them would be at it for a day."""
+    whole = picture(size=(60, 40))
+    start = whole.index(b"\xff\xda")
+    scan = start + 2 + int.from_bytes(whole[start + 2 : start + 4])
+    assert jpeg.bare(whole[:scan] + b"\xff" * 2_000_000 + b"\x00" + whole[scan:]) is not None
+    assert jpeg.bare(whole[:scan] + b"\xff" * 2_000_000) is None
 
 
 def test_small_photos_are_not_blown_up(file: Path) -> None:

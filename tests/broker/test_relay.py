@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
+import pytest
 
+from province.broker import relay as reading
 from province.broker.broker import Broker
 from province.broker.database import Connection, Pool
 from province.broker.relay import NOTICES, Relay
@@ -151,3 +154,24 @@ async def test_different_entities_are_handled_at_the_same_time(broker: Broker, p
     await drained(pool, one)
     assert one.counters.parked == 0
     assert isinstance((await broker.get(lamp_id(7), ACTOR)).attrs["colour"], Attribute)
+
+
+async def test_what_nobody_acts_on_is_passed_without_being_read(
+    broker: Broker, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await broker.apply([create(lamp(1))], ACTOR)
+    found = await broker.get(lamp_id(1), ACTOR)
+    assert found.modified_at is not None
+    await broker.apply([move(msgspec.structs.replace(lamp(1), version=1), "lit", at=found.modified_at)], ACTOR)
+    read: list[str] = []
+    former = reading.read_row
+
+    def seen(record: asyncpg.Record) -> reading.OutboxRow:
+        read.append(record["name"])
+        return former(record)
+
+    monkeypatch.setattr(reading, "read_row", seen)
+    one = relay(pool, broker, Rule(on="lamp.lit", do=lambda lamp, *, context: [], record=Lamp))
+    await drained(pool, one)
+    assert read == ["lamp.lit"]
+    assert (one.counters.events, one.counters.rules) == (2, 1), "every event counts"

@@ -21,7 +21,7 @@ from province.model.geometry import point
 from province.model.query import Where
 from province.model.record import attributes
 from province.pack import CALLER, Context, Notice
-from province.packs.reports import PACK, logic
+from province.packs.reports import PACK, entry, logic
 from province.packs.reports.feeds import MAX_REQUESTS, categorise, from_open311
 from province.packs.reports.types import WORKFLOW, Report
 from province.vocab.agency import Agency
@@ -46,7 +46,7 @@ def context(nonce: str = "", actor: str = "anonymous", sender: str = "") -> Cont
 @given(NONCES, NONCES)
 def test_secret_is_shown_once_and_only_its_hash_is_stored(one: str, other: str) -> None:
     def submitted(nonce: str) -> tuple[Change, str]:
-        change, notice = logic.submit(
+        change, notice = entry.submit(
             context=context(nonce), title="Đèn tắt", category="light", location=point(106.6, 11.0)
         )
         assert isinstance(change, Change)
@@ -76,10 +76,10 @@ def said(category: str, confidence: float, **chances: float) -> dict[str, object
 def sent(proposal: dict[str, object], **inputs: object) -> dict[str, object]:
     """What is stored of a report of which the machine says something."""
     surroundings = Context(
-        now=NOW, params=PARAMS, actor="anonymous", nonce="0" * 32, models={logic.MODEL: lambda text: proposal}
+        now=NOW, params=PARAMS, actor="anonymous", nonce="0" * 32, models={entry.MODEL: lambda text: proposal}
     )
     given = {"title": "Đèn tắt", "location": point(106.6, 11.0), **inputs}
-    effects = logic.submit(context=surroundings, **given)  # type: ignore[arg-type]
+    effects = entry.submit(context=surroundings, **given)  # type: ignore[arg-type]
     changes = [e for e in effects if isinstance(e, Change)]
     stored = {k: a.value for k, a in changes[0].attrs.items() if a}
     stored["apart"] = [c.type for c in changes[1:]]
@@ -120,7 +120,7 @@ def test_what_may_be_an_emergency_is_suspected_and_its_sender_is_told_whom_to_ca
         assert stored["matter"] == "report", "a suspicion is no decision"
         assert stored["warned"] is expected
     assert sent(said("other", 0.3, emergency=0.2))["suspected"] is True
-    without = logic.submit(context=context("0" * 32), title="Cháy nhà", location=point(106.6, 11.0))
+    without = entry.submit(context=context("0" * 32), title="Cháy nhà", location=point(106.6, 11.0))
     assert any(isinstance(e, Notice) and "114" in e.body.vi for e in without), "it needs no trained model"
 
 
@@ -141,7 +141,7 @@ def test_what_a_feed_brings_is_looked_at_too() -> None:
 
 def test_submission_needs_a_fresh_nonce() -> None:
     with pytest.raises(InvalidInput, match="nonce"):
-        logic.submit(context=context("short"), title="Đèn tắt", category="light", location=point(106.6, 11.0))
+        entry.submit(context=context("short"), title="Đèn tắt", category="light", location=point(106.6, 11.0))
 
 
 @given(st.sampled_from(WORKFLOW.states), st.sampled_from(["start", "resolve", "reject", "dispute", "reopen", "close"]))

@@ -11,8 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-_SCAN_END: Final = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
-"""The first marker after entropy-coded data: neither a stuffed zero nor a restart."""
+_FILL: Final = re.compile(rb"\xff+")
+_RESTARTS: Final = frozenset(range(0xD0, 0xD8))
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _BASELINE: Final = frozenset((0xC0, 0xC1))
 _TABLES: Final = frozenset((0xC4, 0xDB, 0xDD))
@@ -68,16 +68,31 @@ def bare(content: bytes, orientation: int = 1) -> Bare | None:
         elif marker in _TABLES:
             kept.append(whole)
         elif marker == _SOS:
-            end = _SCAN_END.search(content, at)
+            end = _scan_end(content, at)
             if size is None or end is None:
                 return None
-            kept += (whole, content[at : end.start()])
-            at = end.start()
+            kept += (whole, content[at:end])
+            at = end
         elif marker not in _DROPPED or _tells_colours(marker, body):
             return None
     if size is None or 0 in size:
         return None
     return Bare(b"".join((b"\xff\xd8", _head(orientation), *kept, b"\xff\xd9")), *size)
+
+
+def _scan_end(content: bytes, at: int) -> int | None:
+    """Where the first marker after entropy-coded data begins: neither a stuffed zero nor a restart. None: nowhere.
+
+    Each byte is looked at once, whatever somebody sends.
+    """
+    while (run := content.find(b"\xff", at)) >= 0:
+        fill = _FILL.match(content, run)
+        at = fill.end() if fill else run
+        if at == len(content):
+            return None
+        if content[at] and content[at] not in _RESTARTS:
+            return run
+    return None
 
 
 def _tells_colours(marker: int, body: bytes) -> bool:

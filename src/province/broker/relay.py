@@ -141,7 +141,8 @@ class Relay:
             seq,
             BATCH,
         )
-        await self._handle(connection, [read_row(row) for row in rows])
+        self.counters.events += sum(row["kind"] == "event" for row in rows)
+        await self._handle(connection, [read_row(row) for row in rows if self._has_effect(row["kind"], row["name"])])
         if rows:
             await connection.execute(
                 "INSERT INTO relay_position (reader, xid, seq) VALUES ('relay', $1, $2)"
@@ -151,11 +152,14 @@ class Relay:
             )
         return len(rows)
 
+    def _has_effect(self, kind: str, name: str) -> bool:
+        """Whether anybody acts on such a row; what most events say is not even read."""
+        return kind != "event" or name == CROSSED or name in self._rules
+
     async def _handle(self, connection: Connection, rows: Sequence[OutboxRow]) -> None:
         """All rows of a batch. Raises: Unavailable, what a lost database raises; the batch is then read again."""
         notices = [row for row in rows if row.kind == "notice"]
         events = [row for row in rows if row.kind == "event"]
-        self.counters.events += len(events)
         ends = await asyncio.gather(
             self._notify(connection, notices), self._act(events), return_exceptions=True
         )  # both to their end: a relay that reads again must not meet its former self
@@ -191,8 +195,7 @@ class Relay:
         """What follows from events: different entities at once, each entity's events in order."""
         chains: dict[tuple[str, str], list[OutboxRow]] = defaultdict(list)
         for row in rows:
-            if row.name == CROSSED or row.name in self._rules:
-                chains[(row.tenant, row.entity or "")].append(row)
+            chains[(row.tenant, row.entity or "")].append(row)
         if not chains:
             return
         found = await self._load(list(chains))

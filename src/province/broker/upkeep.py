@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 TICK_S: Final = 10.0
 MANY_FILES: Final = 8
 """Files of about one size in a day, from which they are merged by day."""
+MANY_PARTS: Final = 16
+"""Files of roll-ups in a day, from which they are added up: that writes all of the day's again."""
 AT_NIGHT: Final = 4
 """The same, at night."""
 HOURS_EVERY: Final = timedelta(minutes=5)
@@ -182,7 +184,7 @@ class Upkeep:
         async with self._pool.acquire() as connection:
             said = await correction.read(connection, tenant)
         done = await asyncio.to_thread(advance, hours, said)
-        for day in _crowded(await asyncio.to_thread(hours.files), MANY_FILES):
+        for day in _crowded(await asyncio.to_thread(hours.files), MANY_PARTS):
             await asyncio.to_thread(compact_hours, hours, day)
         if not done.readings and not done.corrections:
             return None

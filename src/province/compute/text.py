@@ -109,14 +109,14 @@ class Classifier:
         order = np.argsort(-scores, kind="stable")
         chance = _softmax(scores[None, :] * temperature)[0]
         best = int(order[0])
-        chances = {label: float(p) for label, p in zip(labels, chance, strict=True)}
+        chances: dict[str, float] = dict(zip(labels, chance.tolist(), strict=True))
         if len(labels) == 1:
             return Verdict(labels[0], 1.0, (), chances)
         against = part[:, best] - part[:, order[1:3]].mean(axis=1)
         return Verdict(
             labels[best],
             float(chance[best]),
-            _deciding(named, dict(zip(row, against * values, strict=True)))[:reasons],
+            _deciding(named, dict(zip(row, (against * values).tolist(), strict=True)))[:reasons],
             chances,
         )
 

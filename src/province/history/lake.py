@@ -142,16 +142,12 @@ class Lake(Delta):
         chosen = filter_of(span, without)
         return self._retry(lambda: self._dataset(span).scanner(columns=list(columns), filter=chosen).to_reader())
 
-    def chosen(
-        self, span: Span, columns: Sequence[str], *, also: pads.Expression | None, encoded: bool = False
-    ) -> pa.Table:
-        """Readings of a span in no order. also: a further condition.  encoded: texts as dictionaries."""
+    def chosen(self, span: Span, columns: Sequence[str], *, also: pads.Expression | None) -> pa.Table:
+        """Readings of a span in no order. also: a further condition."""
         condition = filter_of(span)
         if also is not None:
             condition = also if condition is None else condition & also
-        found: pa.Table = self._retry(
-            lambda: self._dataset(span, encoded=encoded).to_table(columns=list(columns), filter=condition)
-        )
+        found: pa.Table = self._retry(lambda: self._dataset(span).to_table(columns=list(columns), filter=condition))
         return found
 
     def parts(
@@ -256,10 +252,9 @@ class Lake(Delta):
         finally:
             cursor.close()
 
-    def _dataset(self, span: Span, files: pa.Table | None = None, *, encoded: bool = False) -> pads.Dataset:
+    def _dataset(self, span: Span, files: pa.Table | None = None) -> pads.Dataset:
         files = self._list() if files is None else files
-        paths = [] if files is None else files.filter(may_hold(files, span))["path"].to_pylist()
-        return self.dataset(paths, encoded=encoded)
+        return self.dataset([] if files is None else files.filter(may_hold(files, span))["path"].to_pylist())
 
 
 def stage(parts: Sequence[tuple[int, pa.Table]]) -> pa.Table:

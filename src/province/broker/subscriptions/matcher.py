@@ -112,7 +112,10 @@ class Matcher:
         )
         if not rows:
             return 0
-        events = [read_row(row) for row in rows if row["kind"] == "event"]
+        told = [row for row in rows if row["kind"] == "event"]
+        # Without any subscription only what has no type is heard: that one was made, or a source registered.
+        heard = len(self._index) > 0 or any(row["type"] is None for row in told)
+        events = [read_row(row) for row in told] if heard else []
         async with connection.transaction():
             uris = await self._match(connection, events)
             await connection.execute(
@@ -122,13 +125,13 @@ class Matcher:
                 rows[-1]["xid"],
                 rows[-1]["seq"],
             )
-        self.counters.events += len(events)
+        self.counters.events += len(told)
         self._wake(uris)
         return len(rows)
 
     async def _match(self, connection: Connection, events: Sequence[OutboxRow]) -> set[str]:
         uris: set[str] = set()
-        if not len(self._index) and not any(e.type is None for e in events):
+        if not events:
             return uris
         present = await self._present(connection, events)
         found: list[tuple[Kept, Happening, Instant]] = []

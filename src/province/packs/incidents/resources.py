@@ -12,10 +12,7 @@ from province.model.schema import Field
 from province.model.unit import Unit
 from province.pack import Context, Effect
 from province.packs.incidents.entries import derive, entry
-from province.packs.incidents.types import (
-    ON_THE_SPOT,
-    EmergencyResource,
-)
+from province.packs.incidents.types import ON_THE_SPOT, EmergencyResource
 
 
 def list_resource(

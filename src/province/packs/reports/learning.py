@@ -9,7 +9,7 @@ from province.compute.text import Verdict
 from province.model.entity import Entity
 from province.model.query import Query, Where
 from province.pack import Learner
-from province.packs.reports.logic import MODEL
+from province.packs.reports.entry import MODEL
 from province.packs.reports.types import CATEGORY_NAMES, MATTERS
 
 

@@ -23,7 +23,7 @@ from province.model.query import Query
 from province.model.record import attributes, change, move
 from province.model.schema import Field, describe
 from province.pack import Context, Decoded, Effect, Notice
-from province.packs.reports import logic, urgency
+from province.packs.reports import entry, logic, urgency
 from province.packs.reports.types import CATEGORIES, CATEGORY_NAMES, DeskMessage, Report
 from province.vocab.agency import Agency
 from province.vocab.area import civil_day
@@ -165,7 +165,7 @@ def enter(
     place = location or message.location
     if place is None:
         raise InvalidInput("the place is not known.", field="location", remedy="Ask the sender, or find the address.")
-    effects = logic.receive(
+    effects = entry.receive(
         context=context,
         channel="zalo",
         title=title or message.title,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from province.model.label import Label
 from province.model.query import Where
 from province.pack import Action, Check, Feed, Indicator, Map, Pack, Read, Rule, Secret, Table, Timer
-from province.packs.reports import feeds, judging, logic, messages
+from province.packs.reports import desk, entry, feeds, judging, logic, marks, messages
 from province.packs.reports.learning import LEARNER
 from province.packs.reports.types import OPEN, DeskMessage, ProtectedIdentity, Report
 from province.vocab.agency import Agency
@@ -74,10 +74,10 @@ PACK = Pack(
     ),
     timers=(Timer(Report, "nextStepAt", "report.step_reached"),),
     learners=(LEARNER,),
-    secret=Secret(Report, "secretHash", logic.hash_secret),
+    secret=Secret(Report, "secretHash", marks.hash_secret),
     actions=(
         Action(
-            logic.submit,
+            entry.submit,
             record=Report,
             needs="report.submit",
             title=Label("Gửi phản ánh", "Send a report"),
@@ -86,7 +86,7 @@ PACK = Pack(
             files=True,
         ),
         Action(
-            logic.receive,
+            entry.receive,
             record=Report,
             needs="report.receive",
             title=Label("Tiếp nhận phản ánh (1022)", "Take in a report (1022)"),
@@ -94,21 +94,21 @@ PACK = Pack(
             files=True,
         ),
         Action(
-            logic.take,
+            desk.take,
             record=Report,
             needs="report.start",
             title=Label("Nhận việc", "Take it"),
             states=("assigned", "in_progress", "reopened"),
         ),
         Action(
-            logic.start,
+            desk.start,
             record=Report,
             needs="report.start",
             title=Label("Bắt đầu xử lý", "Start"),
             states=("assigned", "reopened"),
         ),
         Action(
-            logic.resolve,
+            desk.resolve,
             record=Report,
             needs="report.resolve",
             title=Label("Báo đã xử lý", "Resolve"),
@@ -116,7 +116,7 @@ PACK = Pack(
             states=("in_progress",),
         ),
         Action(
-            logic.assign,
+            desk.assign,
             record=Report,
             needs="report.assign",
             title=Label("Giao xử lý", "Assign"),
@@ -124,7 +124,7 @@ PACK = Pack(
             reads=(_YEARS,),
         ),
         Action(
-            logic.classify,
+            desk.classify,
             record=Report,
             needs="report.assign",
             title=Label("Xác định lĩnh vực", "Classify"),
@@ -132,7 +132,7 @@ PACK = Pack(
             reads=(*_PLACE, _YEARS),
         ),
         Action(
-            logic.alarm,
+            desk.alarm,
             record=Report,
             needs="report.assign",
             title=Label("Xác nhận khẩn cấp", "It is an emergency"),
@@ -140,7 +140,7 @@ PACK = Pack(
             reads=(_YEARS,),
         ),
         Action(
-            logic.stand_down,
+            desk.stand_down,
             record=Report,
             needs="report.assign",
             title=Label("Không khẩn cấp", "Nobody is in danger"),
@@ -148,14 +148,14 @@ PACK = Pack(
             reads=(_YEARS,),
         ),
         Action(
-            logic.link,
+            desk.link,
             record=Report,
             needs="report.assign",
             title=Label("Gộp xử lý chung", "Link to the first report"),
             states=("new", "assigned"),
         ),
         Action(
-            logic.unlink,
+            desk.unlink,
             record=Report,
             needs="report.assign",
             title=Label("Tách ra xử lý riêng", "Unlink"),
@@ -163,7 +163,7 @@ PACK = Pack(
             reads=(_YEARS,),
         ),
         Action(
-            logic.add_task,
+            desk.add_task,
             record=Report,
             needs="report.assign",
             title=Label("Giao nhiệm vụ", "Add a task"),
@@ -171,21 +171,21 @@ PACK = Pack(
             reads=(_YEARS,),
         ),
         Action(
-            logic.comment,
+            desk.comment,
             record=Report,
             needs="report.start",
             title=Label("Ghi chú", "Remark"),
             files=True,
         ),
         Action(
-            logic.pause,
+            desk.pause,
             record=Report,
             needs="report.pause",
             title=Label("Tạm dừng thời hạn", "Stop the clock"),
             states=("assigned", "in_progress", "reopened"),
         ),
         Action(
-            logic.resume,
+            desk.resume,
             record=Report,
             needs="report.pause",
             title=Label("Tính tiếp thời hạn", "Let the clock run"),
@@ -193,21 +193,21 @@ PACK = Pack(
             reads=(_YEARS,),
         ),
         Action(
-            logic.refer,
+            desk.refer,
             record=Report,
             needs="report.assign",
             title=Label("Chuyển theo thủ tục khiếu nại, tố cáo", "Refer by law"),
             states=("new", "assigned", "in_progress"),
         ),
         Action(
-            logic.reject,
+            desk.reject,
             record=Report,
             needs="report.reject",
             title=Label("Từ chối", "Reject"),
             states=("new", "assigned"),
         ),
         Action(
-            logic.dispute,
+            desk.dispute,
             record=Report,
             needs="report.dispute",
             title=Label("Chưa đồng ý", "Disagree"),
@@ -215,7 +215,7 @@ PACK = Pack(
             states=("resolved", "rejected"),
         ),
         Action(
-            logic.rate,
+            desk.rate,
             record=Report,
             needs="report.dispute",
             title=Label("Chấm điểm", "Rate"),
@@ -223,7 +223,7 @@ PACK = Pack(
             states=("resolved", "closed"),
         ),
         Action(
-            logic.reopen,
+            desk.reopen,
             record=Report,
             needs="report.reopen",
             title=Label("Xử lý lại", "Reopen"),
@@ -231,7 +231,7 @@ PACK = Pack(
             reads=(_YEARS,),
         ),
         Action(
-            logic.close,
+            desk.close,
             record=Report,
             needs="report.close",
             title=Label("Đóng", "Close"),
@@ -251,8 +251,8 @@ PACK = Pack(
             title=Label("Không phải phản ánh", "Not a report"),
             states=("waiting",),
         ),
-        Action(logic.publish, record=Report, needs="report.publish", title=Label("Công khai", "Publish")),
-        Action(logic.withdraw, record=Report, needs="report.publish", title=Label("Gỡ công khai", "Withdraw")),
+        Action(desk.publish, record=Report, needs="report.publish", title=Label("Công khai", "Publish")),
+        Action(desk.withdraw, record=Report, needs="report.publish", title=Label("Gỡ công khai", "Withdraw")),
     ),
     indicators=(
         Indicator(
