@@ -301,9 +301,12 @@ def main() -> None:
             print("  ".join(f"{k}={v}" for k, v in row.items()), flush=True)
         return
     rows = []
-    for row in measure(given.data, given.seconds, long=given.long):
-        print("  ".join(f"{k}={v}" for k, v in row.items()), flush=True)
-        rows.append(row)
+    try:
+        for row in measure(given.data, given.seconds, long=given.long):
+            print("  ".join(f"{k}={v}" for k, v in row.items()), flush=True)
+            rows.append(row)
+    except KeyboardInterrupt:
+        print("Stopped: what was measured until now is kept.")
     write("planning", rows, settings={"process": "the kernels alone, one thread", "generator": "not counted"})
 
 

@@ -103,6 +103,7 @@ def prepare() -> None:
     """Compile the kernels, which takes seconds the first time and then is kept on disk: before time is counted."""
     line = build(4, np.array([0, 1, 2]), np.array([1, 2, 3]), np.ones(3))
     solve(line, np.array([0]), np.array([0.0, 1.0, 1.0, 1.0]), 2.0, rounds=2)
+    _forget(line.start, line.neighbour, line.edge, np.ones(4, np.bool_), 0, 1)
 
 
 Plan = tuple[float, float, Integers]
