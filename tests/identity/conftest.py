@@ -17,9 +17,15 @@ EXTRA = {"clerk": ("report.change", "report.personal"), "resident": ("report.cre
 
 
 @pytest.fixture(scope="session")
-async def pool(make_migrated: Callable[[], str]) -> AsyncIterator[Pool]:
-    """A database of our own with the shipped schema; each test works in a tenant of its own."""
-    made = await connect(make_migrated(), size=8)
+def database(make_migrated: Callable[[], str]) -> str:
+    """DSN of a database of our own with the shipped schema."""
+    return make_migrated()
+
+
+@pytest.fixture(scope="session")
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """Each test works in a tenant of its own."""
+    made = await connect(database, size=8)
     yield made
     await made.close()
 
