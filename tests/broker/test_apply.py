@@ -300,6 +300,9 @@ async def test_a_replacement_keeps_what_its_writer_does_not_see(broker: Broker) 
     assert (await broker.get(lamp_id(1), person("*"))).value("owner_phone") is None
 
 
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
 @contextlib.asynccontextmanager
 async def writing(broker: Broker, pool: Pool) -> AsyncIterator[None]:
     """One transaction of the committer is in flight: it waits for a row that somebody else has locked."""
@@ -310,7 +313,7 @@ async def writing(broker: Broker, pool: Pool) -> AsyncIterator[None]:
         await other.execute("SELECT 1 FROM entity WHERE id = $1 FOR UPDATE", lamp_id("held"))
         merge = Change(op="merge", id=lamp_id("held"), type="Lamp", attrs={"height": Attribute(value=7)})
         stuck = asyncio.create_task(broker.apply([merge], ROOT))
-        while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        while not await other.fetchval(WAITS):
             await asyncio.sleep(0.01)
         yield
         assert not stuck.done()
