@@ -29,6 +29,8 @@ from province.errors import InvalidInput
 Bools = npt.NDArray[np.bool_]
 _PRICES: Final = 14
 """So many prices of money are tried for the bound."""
+_WORK: Final = 500_000_000
+"""Arcs that are looked at for one of them: some seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,7 @@ class _Bounder:
         left[0, edges : edges + demand] = 0.0
         left[0, edges + demand :] = self._prize / price
         whole = self._whole
-        value = ascent(whole.start, whole.neighbour, whole.edge, left, self._wanted, self._place.root)
+        value = ascent(whole.start, whole.neighbour, whole.edge, left, self._wanted, self._place.root, _WORK)
         bound = float(self._prize.sum()) + price * (self._place.budget - value)
         if bound <= min(self._known.values(), default=np.inf):
             self.reduced = np.minimum(left[0, :edges], left[1, :edges])

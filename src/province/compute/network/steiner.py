@@ -89,7 +89,7 @@ def solve(graph: Graph, terminals: Integers, *, rounds: int = 600, seconds: floa
         root = int(roots[n % len(roots)])
         if n < 12:
             reduced = np.stack([graph.cost, graph.cost])
-            value = ascent(*parts[:3], reduced, is_terminal, root)
+            value = ascent(*parts[:3], reduced, is_terminal, root, 2**62)
             bound = max(bound, value)
             # Inside what dual ascent left for nothing a tree is nearly optimal; a little of the cost breaks ties.
             take(paths(*parts, np.minimum(reduced[0], reduced[1]) + 1e-3 * graph.cost, is_terminal, root))
@@ -392,10 +392,11 @@ def _without(start, neighbour, edge, cost, is_terminal, trial, root, gone, back,
 
 
 @numba.njit(cache=True)
-def ascent(start, neighbour, edge, left, is_terminal, root):
+def ascent(start, neighbour, edge, left, is_terminal, root, work):
     """Dual ascent. Returns the bound; left: (2, edges) costs of the arcs, which become the reduced costs.
 
     The arc u → v over edge e is left[0, e] when u < v, else left[1, e]; infinite: there is none.
+    work: looks at so many arcs at most; a bound that stopped early is a bound.
     Terminals raise the prices of the arcs that enter the set which reaches them for nothing, the smallest set first.
     """
     nodes = len(start) - 1
@@ -415,6 +416,8 @@ def ascent(start, neighbour, edge, left, is_terminal, root):
         if not active[t]:
             continue
         while True:
+            if work < 0:
+                return value
             stamp += 1
             top = 1
             stack[0] = t
@@ -425,6 +428,7 @@ def ascent(start, neighbour, edge, left, is_terminal, root):
             while n < top and not ended:
                 v = stack[n]
                 n += 1
+                work -= start[v + 1] - start[v]
                 for k in range(start[v], start[v + 1]):
                     u = neighbour[k]
                     if reached[u] == stamp:
