@@ -313,7 +313,7 @@ async def writing(broker: Broker, pool: Pool) -> AsyncIterator[None]:
         await other.execute("SELECT 1 FROM entity WHERE id = $1 FOR UPDATE", lamp_id("held"))
         merge = Change(op="merge", id=lamp_id("held"), type="Lamp", attrs={"height": Attribute(value=7)})
         stuck = asyncio.create_task(broker.apply([merge], ROOT))
-        while not await other.fetchval(WAITS):
+        while not await pool.fetchval(WAITS):
             await asyncio.sleep(0.01)
         yield
         assert not stuck.done()
