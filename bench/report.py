@@ -43,7 +43,8 @@ def main() -> None:
         return
     parts = [HEAD, GOALS.format(**_goals(results)).strip()]
     ordered = [name.rpartition(".")[2] for name in MODULES]
-    names = sorted(results, key=lambda n: ordered.index(n) if n in ordered else len(ordered))
+    place = {module: n for n, module in enumerate(ordered)}
+    names = sorted(results, key=lambda n: (place.get(n.partition("-")[0], len(ordered)), n))
     parts.extend(_section(name, results[name]) for name in names)
     PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n")
     print(PAGE)
@@ -71,10 +72,14 @@ def _goals(results: dict[str, Any]) -> dict[str, str]:
 
 
 def _section(name: str, result: dict[str, Any]) -> str:
+    """A module's results. What follows a hyphen in the name is a variant, told by its settings."""
+    module, _, variant = name.partition("-")
     try:
-        about = importlib.import_module(f"bench.{name}").__doc__ or name
+        about = importlib.import_module(f"bench.{module}").__doc__ or name
     except ModuleNotFoundError:
         about = name
+    if variant:
+        about = f"the same, {variant.replace('-', ' ')}."
     title, _, rest = about.strip().partition("\n")
     text = "\n".join(line for line in rest.splitlines() if not line.startswith("    ")).strip()
     machine = "; ".join(f"{key} {value}" for key, value in result["machine"].items())
