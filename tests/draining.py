@@ -1,4 +1,4 @@
-"""Driving a reader of the outbox or the audit by hand until it has seen all that is committed."""
+"""Driving a reader of the outbox or the audit until it has seen all that is committed; waiting for who waits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from province.broker.database import Connection
+from province.broker.database import Connection, Pool
 
 WAIT_S = 60.0
 
@@ -32,3 +32,17 @@ async def drain(connection: Connection, step: Callable[[Connection], Awaitable[i
         if not (count := await step(connection)):
             return total
         total += count
+
+
+async def blocked(pool: Pool, statement: str = "%") -> None:
+    """Wait until somebody in this database waits for a lock. statement: what it wants to carry out, as for LIKE.
+
+    Asked on connections of their own: a transaction sees the activity as it was when it first looked.
+    """
+    async with asyncio.timeout(WAIT_S):
+        while not await pool.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock' AND query LIKE $1)",
+            statement,
+        ):
+            await asyncio.sleep(0.01)

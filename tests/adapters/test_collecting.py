@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from province.model.actor import Actor, Grant
 from province.model.change import Change
 from province.model.entity import Attribute
 from tests.adapters.pictures import stream
+from tests.draining import blocked
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ async def test_a_record_that_is_being_written_is_waited_for(
     naming = asyncio.create_task(_say(committer, an, "1", [file.sha256], beside=hold))
     await written.wait()
     collecting = asyncio.create_task(store.collect(an.tenant))
-    await _until(lambda: _somebody_waits(pool))
+    await blocked(pool)
     go.set()
     await naming
     assert await collecting == 0
@@ -213,15 +214,3 @@ async def test_whoever_dies_between_row_and_content_leaves_only_waste(
     assert _contents(store) == {loose.sha256}
     assert await asyncio.wait_for(store.collect(an.tenant), 30) == 1  # and no lock was left behind
     assert _contents(store) == set()
-
-
-async def _somebody_waits(pool: Pool) -> bool:
-    return bool(await pool.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
-    ))  # fmt: skip
-
-
-async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await holds():
-            await asyncio.sleep(0.01)

@@ -20,6 +20,7 @@ from province.model import record
 from province.model.actor import anonymous
 from province.model.change import Change, Counter, Hold, Limit
 from province.model.entity import Attribute
+from tests.draining import blocked
 from tests.effort import examples
 
 from .conftest import TENANT, A, B, lamp, lamp_id, person
@@ -300,9 +301,6 @@ async def test_a_replacement_keeps_what_its_writer_does_not_see(broker: Broker) 
     assert (await broker.get(lamp_id(1), person("*"))).value("owner_phone") is None
 
 
-WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-
-
 @contextlib.asynccontextmanager
 async def writing(broker: Broker, pool: Pool) -> AsyncIterator[None]:
     """One transaction of the committer is in flight: it waits for a row that somebody else has locked."""
@@ -313,8 +311,7 @@ async def writing(broker: Broker, pool: Pool) -> AsyncIterator[None]:
         await other.execute("SELECT 1 FROM entity WHERE id = $1 FOR UPDATE", lamp_id("held"))
         merge = Change(op="merge", id=lamp_id("held"), type="Lamp", attrs={"height": Attribute(value=7)})
         stuck = asyncio.create_task(broker.apply([merge], ROOT))
-        while not await pool.fetchval(WAITS):
-            await asyncio.sleep(0.01)
+        await blocked(pool)
         yield
         assert not stuck.done()
         await held.rollback()

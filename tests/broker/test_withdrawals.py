@@ -39,6 +39,7 @@ from province.model.record import create
 from province.model.schema import Field, Processing, Record, TypeInfo, describe
 from province.model.time import Instant
 from tests.broker.test_traces import Paper
+from tests.draining import blocked
 
 from .conftest import TENANT, A, person
 from .test_erasure import places
@@ -343,12 +344,7 @@ async def test_a_withdrawal_waits_for_a_write_and_finds_what_it_wrote(desk: Desk
             await consents.withdraw(connection, ME, given.id)
 
     withdrawing = asyncio.create_task(withdraw())
-    async with asyncio.timeout(30):
-        while not await desk.pool.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock' AND query LIKE '%consent%')"
-        ):
-            await asyncio.sleep(0.01)
+    await blocked(desk.pool, "%consent%")
     go.set()
     await asyncio.gather(writing, withdrawing)
     await desk.withdrawals.settle_all()

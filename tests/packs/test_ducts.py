@@ -15,10 +15,11 @@ from province.adapters.tables import features
 from province.errors import ProvinceError
 from province.model import parameters
 from province.model.geometry import point
-from province.model.study import Assumed, Feature, Outcome, Problem, Progress
+from province.model.study import Assumed, Feature, Outcome, Problem
 from province.packs.ducts import plan, streets
 from province.packs.ducts.pack import PACK
 from tests.conformance.situation import folder
+from tests.packs.studying import figure, solved
 from tests.shared import shared
 
 KIND = PACK.studies[0]
@@ -67,16 +68,7 @@ def problem(budget: float = 2_500, unit: str = "MTR", layers: Mapping[str, tuple
 
 
 def solve(one: Problem) -> Outcome:
-    told: list[Progress] = []
-    found = plan.solve(one, told.append)
-    assert [p.share for p in told] == sorted(p.share for p in told)
-    return msgspec.json.decode(msgspec.json.encode(found), type=Outcome)  # as it crosses the border of a process
-
-
-def figure(outcome: Outcome, name: str) -> float:
-    value = next(f.value for f in outcome.figures if f.name == name)
-    assert value is not None
-    return value
+    return solved(PACK.studies[0], one)
 
 
 def rows(outcome: Outcome, table: str) -> list[tuple[Any, ...]]:

@@ -13,12 +13,13 @@ from province.app.example import folder as example
 from province.errors import InvalidInput, ProvinceError
 from province.model import parameters
 from province.model.geometry import Geometry, point
-from province.model.study import Assumed, Feature, Outcome, Problem, Progress, require_in_vietnam
+from province.model.study import Assumed, Feature, Outcome, Problem, require_in_vietnam
 from province.model.unit import lookup
 from province.packs.fiveg import demand, places, plan
 from province.packs.fiveg.pack import PACK
 from province.territory.example import read_facts
 from tests.conformance.situation import folder
+from tests.packs.studying import figure, solved
 
 WEST, SOUTH = 106.60, 11.05
 
@@ -49,16 +50,7 @@ def problem(budget: float = 3, unit: str = "C62", layers: Mapping[str, tuple[Fea
 
 
 def solve(one: Problem) -> Outcome:
-    told: list[Progress] = []
-    found = plan.solve(one, told.append)
-    assert [p.share for p in told] == sorted(p.share for p in told)
-    return msgspec.json.decode(msgspec.json.encode(found), type=Outcome)  # as it crosses the border of a process
-
-
-def figure(outcome: Outcome, name: str) -> float:
-    value = next(f.value for f in outcome.figures if f.name == name)
-    assert value is not None
-    return value
+    return solved(PACK.studies[0], one)
 
 
 def column(outcome: Outcome, table: str, name: str) -> list[Any]:

@@ -36,6 +36,7 @@ _SOME: Final = 500
 """So many are removed while uploads wait."""
 _LOOK_S: Final = 3600.0
 _NAME: Final = re.compile("[0-9a-f]{64}")
+# `named IS NOT TRUE` stands here and below in the words of the index `file_never_named`, so that it is used.
 _UNKNOWN: Final = "SELECT EXISTS (SELECT FROM file WHERE tenant = $1 AND named IS NOT TRUE AND named IS NULL)"
 _LOOK: Final = r"""
 WITH texts AS (
