@@ -8,7 +8,7 @@ Geometries are GeoJSON in WGS 84. Every number that a person reads has a unit (U
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -28,6 +28,16 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     geometry: Geometry | None = None
     properties: Mapping[str, Any] = {}
 
+    @property
+    def name(self) -> str:
+        """What it is called; its id, when it has no name."""
+        return str(self.properties.get("name") or self.id)
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and a sign when there are more: for a remark."""
+    return ", ".join((*names[:most], *(("…",) if len(names) > most else ())))
+
 
 def require_in_vietnam(feature: Feature, layer: str) -> None:
     """Raises: InvalidInput for a place elsewhere: it was read in the wrong system."""
@@ -35,7 +45,7 @@ def require_in_vietnam(feature: Feature, layer: str) -> None:
     west, south, east, north = bounds(feature.geometry)
     if west < _VIETNAM[0] or south < _VIETNAM[1] or east > _VIETNAM[2] or north > _VIETNAM[3]:
         raise InvalidInput(
-            f"{feature.properties.get('name') or feature.id} lies at {west:.4f}, {south:.4f}, outside Vietnam.",
+            f"{feature.name} lies at {west:.4f}, {south:.4f}, outside Vietnam.",
             field=f"layers.{layer}",
             remedy="Name the coordinate system of the file, such as VN-2000 TM-3 105°45' or EPSG:4326,"
             " and check which column is the longitude.",

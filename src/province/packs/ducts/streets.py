@@ -16,7 +16,7 @@ from province.compute.roads import lines as road_lines
 from province.compute.roads.lines import Network
 from province.errors import InvalidInput, TooLarge
 from province.model.label import Label
-from province.model.study import Feature, Problem, require_in_vietnam
+from province.model.study import Feature, Problem, require_in_vietnam, some
 from province.model.text import fold
 
 Floats = npt.NDArray[np.float64]
@@ -53,10 +53,14 @@ class Demand:
     """What is to be joined. node: in the network, −1 for none near enough."""
 
     feature: Feature
-    name: str
     weight: float
     node: int
     away_m: float
+
+    @property
+    def name(self) -> str:
+        """What the feature is called."""
+        return self.feature.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +105,9 @@ def read(problem: Problem) -> Ground:
     if len(network.tail) > MOST_EDGES:
         raise TooLarge(f"{len(network.tail):,} pieces of road.", field="layers.roads",
                        remedy="Cut the layer to the area, or give a smaller assumption `margin`.")  # fmt: skip
-    nowhere = [_name(f) for f in problem.layers.get("demand", ()) if f.geometry is None]
+    nowhere = [f.name for f in problem.layers.get("demand", ()) if f.geometry is None]
     if nowhere:
-        shown = ", ".join(nowhere[:5]) + (", …" if len(nowhere) > 5 else "")
+        shown = some(nowhere)
         remarks.append(Label(f"{len(nowhere)} điểm chưa có vị trí nên không tính: {shown}.",
                              f"{len(nowhere)} points have no place and are left out: {shown}."))  # fmt: skip
     rough = sum(f.properties.get("approximate") is True for f in roads)
@@ -117,9 +121,7 @@ def read(problem: Problem) -> Ground:
             f"{network.mended} đầu tuyến chưa chạm tuyến bên cạnh (dưới {problem.number('join'):g} m): đã nối lại.",
             f"{network.mended} ends lay within {problem.number('join'):g} m of another road: they were joined to it.",
         ))  # fmt: skip
-    wanted = tuple(
-        Demand(f, _name(f), _weight(f), int(network.node[i]), float(network.away_m[i])) for i, f in enumerate(demand)
-    )
+    wanted = tuple(Demand(f, _weight(f), int(network.node[i]), float(network.away_m[i])) for i, f in enumerate(demand))
     far = [d for d in wanted if d.node < 0]
     if far:
         remarks.append(_left(far, f"cách đường quá {problem.number('reach'):g} m",
@@ -171,7 +173,7 @@ def _streets(
         kind = _WORDS.get(word.removesuffix(" link"))
         unknown += kind is None
         street = Street(
-            _name(feature, ""), kind or "urban", feature.properties.get("works") in _YES,
+            str(feature.properties.get("name") or ""), kind or "urban", feature.properties.get("works") in _YES,
             feature.properties.get("duct") in _YES,
         )  # fmt: skip
         flat = shapely.transform(shapely.force_2d(shapely.geometry.shape(feature.geometry)), plane.metres)
@@ -241,19 +243,14 @@ def _weight(feature: Feature) -> float:
     except (TypeError, ValueError):
         found = -1.0
     if not 0 <= found < 1e12:
-        raise InvalidInput(f"{_name(feature)} has the weight {str(given)[:40]!r}.", field="layers.demand",
+        raise InvalidInput(f"{feature.name} has the weight {str(given)[:40]!r}.", field="layers.demand",
                            remedy="Give a number ≥ 0, such as households, in the column `weight`.")  # fmt: skip
     return found
 
 
 def _left(found: Sequence[Demand], vi: str, en: str) -> Label:
-    shown = ", ".join(d.name for d in found[:5]) + (", …" if len(found) > 5 else "")
+    shown = some([d.name for d in found])
     return Label(f"{len(found)} điểm {vi}, không xét: {shown}.", f"{len(found)} points {en} and are left out: {shown}.")
-
-
-def _name(feature: Feature, otherwise: str | None = None) -> str:
-    found = feature.properties.get("name")
-    return str(found) if found else feature.id if otherwise is None else otherwise
 
 
 def _plain(word: Any) -> str:

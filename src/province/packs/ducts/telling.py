@@ -13,7 +13,7 @@ import shapely
 
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table
+from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table, some
 from province.packs.ducts.classes import CLASSES
 from province.packs.ducts.streets import Ground, Street
 
@@ -92,7 +92,7 @@ def _standing(problem: Problem) -> tuple[Label, ...]:
 
 
 def _partial(names: Sequence[str], every: int) -> Label:
-    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    shown = some(names)
     return Label(
         f"{len(names)} trong {every} điểm không nối được bằng mạng đường này: {shown}.",
         f"{len(names)} of {every} points cannot be joined by this network of roads: {shown}.",
@@ -221,10 +221,7 @@ def _demand_layer(ground: Ground, joined: Bools) -> Layer:
 
 def _starts(ground: Ground) -> Layer:
     features = tuple(
-        Feature(
-            id=f.id, geometry=f.geometry, properties={"name": str(f.properties.get("name") or f.id), "kind": "start"}
-        )
-        for f, _ in ground.starts
+        Feature(id=f.id, geometry=f.geometry, properties={"name": f.name, "kind": "start"}) for f, _ in ground.starts
     )
     return Layer(name="starts", title=Label("Nơi bắt đầu", "Beginnings"), features=features, colour_by="kind")
 

@@ -21,7 +21,7 @@ from province.compute.plane import Plane, middle
 from province.errors import InvalidInput, TooLarge
 from province.model.geometry import bounds
 from province.model.label import Label
-from province.model.study import Feature, Problem, require_in_vietnam
+from province.model.study import Feature, Problem, require_in_vietnam, some
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -77,7 +77,7 @@ def read(problem: Problem) -> Demand:
     corners = np.array([bounds(f.geometry) for f in placed if f.geometry is not None])
     plane = middle(np.vstack([corners[:, :2], corners[:, 2:]]))
     parks, remarks = _parks(placed, plane)
-    missing = [_name(f) for f in features if f.geometry is None]
+    missing = [f.name for f in features if f.geometry is None]
     if missing:
         remarks.append(_without(missing, "chưa có vị trí", "have no place"))
     side = problem.number("pixel")
@@ -133,12 +133,12 @@ def _parks(features: Sequence[Feature], plane: Plane) -> tuple[list[Park], list[
         shape = _flat(feature, plane)
         kind = str(feature.properties.get("kind") or "park")
         if shape.area > 0:
-            parks.append(Park(feature.id, _name(feature), kind, shape, shape.area / HECTARE_M2, False))
+            parks.append(Park(feature.id, feature.name, kind, shape, shape.area / HECTARE_M2, False))
         elif land:
             disc = shape.centroid.buffer(float(np.sqrt(land * HECTARE_M2 / np.pi)))
-            parks.append(Park(feature.id, _name(feature), kind, disc, land, True))
+            parks.append(Park(feature.id, feature.name, kind, disc, land, True))
         else:
-            without.append(_name(feature))
+            without.append(feature.name)
     if not parks:
         raise InvalidInput(
             "the parks are points without land.", field="layers.parks",
@@ -203,7 +203,7 @@ def _other(features: Sequence[Feature], plane: Plane) -> tuple[Floats, Floats]:
         found = number(feature.properties, "mbps", "demand_mbps")
         if found is None or found < 0:
             raise InvalidInput(
-                f"{_name(feature)} has no demand.", field="layers.demand", remedy="Give Mbit/s as a column `mbps`."
+                f"{feature.name} has no demand.", field="layers.demand", remedy="Give Mbit/s as a column `mbps`."
             )
         point = _flat(feature, plane).centroid
         place.append((point.x, point.y))
@@ -218,12 +218,8 @@ def _share(problem: Problem, name: str) -> float:
     return found
 
 
-def _name(feature: Feature) -> str:
-    return str(feature.properties.get("name") or feature.id)
-
-
 def _without(names: Sequence[str], vi: str, en: str) -> Label:
-    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    shown = some(names)
     return Label(
         f"{len(names)} khu {vi} nên không tính: {shown}.", f"{len(names)} parks {en} and are left out: {shown}."
     )

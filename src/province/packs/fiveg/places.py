@@ -114,9 +114,8 @@ def _place(feature: Feature, kind: Kind, plane: Plane, height: float) -> Place:
     point = shapely.geometry.shape(feature.geometry).centroid
     x, y = plane.metres(np.array([[point.x, point.y]]))[0]
     azimuths = feature.properties.get("azimuths") or ()
-    name = str(feature.properties.get("name") or feature.id)
     own = number(feature.properties, "height")
-    return Place(feature.id, name, kind, float(x), float(y), own or height, _azimuths(azimuths))
+    return Place(feature.id, feature.name, kind, float(x), float(y), own or height, _azimuths(azimuths))
 
 
 def _azimuths(given: Sequence[float]) -> tuple[float, ...]:
