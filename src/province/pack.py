@@ -478,6 +478,9 @@ class StudyMark:
     tones: Mapping[str, tuple[Tone, Label]] = field(default_factory=dict)
 
 
+_COUNTED = Label("trạm", "sites")
+
+
 @dataclass(frozen=True, slots=True)
 class StudyKind:
     """A kind of planning study, solved in a process of its own: it may keep a core busy for minutes.
@@ -486,7 +489,8 @@ class StudyKind:
     others, with their source.  prices: assumptions that have no default: unit by name; needed for a budget in money.
     solve(problem, tell) → outcome.  Pure; it looks at no clock but for its own end.  Raises: InvalidInput naming the
     field of the problem.  needs: modules of the extra `planning` that must be installed.
-    budgets: units in which a budget may be given.  marks: layers that are drawn, the lowest first.
+    budgets: units in which a budget may be given.  counted: what a plain number (C62) is a number of, in the plural.
+    marks: layers that are drawn, the lowest first.
     focus: a table and the layer of the same name, row by feature: each can be looked at closely, and its column
     `compared` stands side by side with that of other scenarios.
     """
@@ -499,6 +503,7 @@ class StudyKind:
     solve: Callable[[Problem, Tell], Outcome]
     needs: tuple[str, ...] = ()
     budgets: tuple[str, ...] = ("VND",)
+    counted: Label = _COUNTED
     marks: tuple[StudyMark, ...] = ()
     focus: str = ""
     compared: str = ""

@@ -54,7 +54,7 @@ OUTCOME: dict[str, Any] = {
     "layers": [],
     "remarks": [{"vi": "Mặt đất phẳng.", "en": "Flat."}],
     "partial": None,
-    "certificate": {"checked": True, "gap": 0.0373},
+    "certificate": {"checked": True, "gap": 0.0373, "sense": "most"},
 }
 
 
@@ -107,17 +107,18 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         ("40 sites", (40.0, "C62")), ("40 trạm", (40.0, "C62")), ("60 tỷ", (60e9, "VND")), ("60tỷ", (60e9, "VND")),
         ("1,5 tỉ", (1.5e9, "VND")), ("900 triệu", (900e6, "VND")), ("60e9", (60e9, "VND")),
         ("8000 m", (8_000.0, "MTR")), ("8.000 mét", (8_000.0, "MTR")), ("20,5 km", (20_500.0, "MTR")),
+        ("300 ha", (300.0, "HAR")),
         ("60.000.000.000", (60e9, "VND")), ("60,000,000,000 đồng", (60e9, "VND")), ("2.5 tỷ", (2.5e9, "VND")),
     ],
 )  # fmt: skip
 def test_a_budget_is_read_as_people_write_it(text: str, wanted: tuple[float, str]) -> None:
-    assert read_budget(text) == wanted
+    assert read_budget(text, ("sites", "trạm")) == wanted
 
 
 @pytest.mark.parametrize("text", ["", "nhiều", "60 usd", "-3 sites", "tỷ"])
 def test_what_is_no_budget_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        read_budget(text)
+        read_budget(text, ("sites",))
     assert refused.value.field == "--budget"
 
 

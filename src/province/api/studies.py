@@ -102,6 +102,7 @@ def _kind(kind: StudyKind, defaults: dict[str, Assumed]) -> dict[str, Any]:
         ],
         "prices": {name: _label(label) for name, label in kind.prices.items()},
         "budgets": list(kind.budgets),
+        "counted": _label(kind.counted),
         "missing": list(missing(kind)),
     }
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from province.cli.client import Client
+from province.cli.kinds import KINDS, Kind
 from province.errors import InvalidInput, NotFound, ProvinceError, Unavailable, Unsupported
 from province.model import money
 from province.model.unit import lookup
@@ -27,89 +27,15 @@ _PATIENCE_S: Final = 120.0
 _DONE: Final = ("computed", "failed", "cancelled")
 
 _UNITS: Final[Mapping[str, tuple[str, float]]] = {
-    "sites": ("C62", 1.0), "site": ("C62", 1.0), "trạm": ("C62", 1.0), "tram": ("C62", 1.0),
     "m": ("MTR", 1.0), "mét": ("MTR", 1.0), "met": ("MTR", 1.0), "metres": ("MTR", 1.0), "km": ("MTR", 1000.0),
+    "ha": ("HAR", 1.0), "hectares": ("HAR", 1.0),
 }  # fmt: skip
+_PROVED: Final = {"most": "below the best possible", "least": "could be saved"}
 _CODES: Final = """
 \b
 Exit code 0: a plan, checked; 4: a plan that answers less than was asked (it says why); 1: refused or failed;
 3: the server does not answer. Stop it with Ctrl-C: the run is cancelled.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A kind of study as a command. layers: name → help.  instead: a budget that needs no prices.
-
-    priced: prices without which a budget in đồng is refused at once.  table: the one that is printed.
-    """
-
-    name: str
-    help: str
-    examples: str
-    budget: str
-    layers: Mapping[str, str]
-    prices: str
-    priced: tuple[str, ...]
-    instead: str
-    table: str
-
-
-_KINDS: Final = (
-    _Kind(
-        "fiveg",
-        "5G sites for industrial parks: which masts to share, which to build, what each park then gets.",
-        """
-\b
-Examples:
-  province plan fiveg --budget "40 sites"
-      with the parks of the register; no prices are needed
-  province plan fiveg --budget "60 tỷ" --price new_site="900 triệu" --price shared_site="250 triệu"
-                      --price sector="200 triệu" --source "Báo giá 12/BG-VT ngày 3/11/2026" --out plan
-  province plan fiveg --parks khu.geojson --masts cot.csv --crs "VN-2000 TM-3 105°45'" --budget "20 sites"
-  province plan fiveg --budget "40 sites" --assume building=low --assume demand_per_hectare=8
-                      --source "Đo lưu lượng tháng 10/2026"
-""",
-        'Money such as "60 tỷ" or 60e9 (đồng), or a number of sites: "40 sites".',
-        {
-            "parks": "Parks: GeoJSON, GeoPackage, CSV … Default: those of the register.",
-            "masts": "Existing masts. Default: the radio sites of the register.",
-            "candidates": "Places for new masts. Default: a grid around the parks.",
-            "demand": "Other demand: points with a column mbps.",
-        },
-        "new_site, shared_site or sector.",
-        ("price_new_site", "price_sector"),
-        "40 sites",
-        "parks",
-    ),
-    _Kind(
-        "ducts",
-        "Roads to trench this year: which pieces join the most demand to what exists, and how many metres of each.",
-        """
-\b
-Examples:
-  province plan ducts --roads binh-duong.osm.pbf --demand diem.csv --starts tram.csv --budget "20 km"
-      on the streets of OpenStreetMap; no prices are needed
-  province plan ducts --roads duong.gpkg --demand diem.csv --starts tram.csv --budget "30 tỷ"
-                      --price national="2,1 triệu" --price provincial="1,6 triệu" --price district="1,2 triệu"
-                      --price urban="1,9 triệu" --source "Đơn giá 5/QĐ-SXD ngày 3/11/2026" --out plan
-  province plan ducts --roads duong.dxf --crs "VN-2000 TM-3 105°45'" --demand diem.csv --starts tram.csv
-                      --budget "8000 m" --assume reach=800 --source "Khảo sát tháng 10/2026"
-""",
-        'Money such as "30 tỷ" or 30e9 (đồng), or metres of trench: "8000 m", "20 km".',
-        {
-            "roads": "Roads as lines: an extract of OpenStreetMap, GeoPackage, GeoJSON, DXF. Columns that count: name,"
-            " class, works, duct. Default: the roads of the register.",
-            "demand": "What is to be joined: points with name and weight. Default: the parks of the register.",
-            "ducts": "Ducts that exist, as lines. Default: the laid sections of the register.",
-            "starts": "Where the network begins: exchanges, cabinets. Default: wherever a duct lies.",
-        },
-        "A metre of trench: national, provincial, district, urban; duct: a metre of cable in a duct.",
-        (),
-        "20 km",
-        "materials",
-    ),
-)
 
 
 def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -> None:
@@ -119,7 +45,7 @@ def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -
     def plan() -> None:
         """Planning studies: what to build where, within a budget, with a certificate."""
 
-    for kind in _KINDS:
+    for kind in KINDS:
         plan.add_command(_command(kind, client_of))
 
     @plan.command("assumptions")
@@ -142,7 +68,7 @@ def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -
         click.echo(json.dumps(client_of(ctx).get(f"/api/studies/{id}"), ensure_ascii=False, indent=1))
 
 
-def _command(kind: _Kind, client_of: Callable[[click.Context], Client]) -> click.Command:
+def _command(kind: Kind, client_of: Callable[[click.Context], Client]) -> click.Command:
     """`province plan KIND`: a file option for every layer, and the options that all kinds share."""
 
     def carry_out(
@@ -150,7 +76,7 @@ def _command(kind: _Kind, client_of: Callable[[click.Context], Client]) -> click
         seconds: float, out: Path | None, as_json: bool, **layers: Path | None,
     ) -> None:  # fmt: skip
         ctx = click.get_current_context()
-        amount, unit = read_budget(budget)
+        amount, unit = read_budget(budget, kind.counted)
         run = _Run(client_of(ctx), as_json)
         known = run.kind(kind.name)
         given = _given(kind, known, prices, assumptions, source)
@@ -187,7 +113,7 @@ def _command(kind: _Kind, client_of: Callable[[click.Context], Client]) -> click
 
 
 def _given(
-    kind: _Kind, known: Mapping[str, Any], prices: Sequence[str], assumptions: Sequence[str], source: str
+    kind: Kind, known: Mapping[str, Any], prices: Sequence[str], assumptions: Sequence[str], source: str
 ) -> list[tuple[str, str, str]]:
     """(name, value, unit) of what the options set. Raises: InvalidInput."""
     given = [("price_" + n.removeprefix("price_"), v, "VND") for n, v in (_pair(p, "--price") for p in prices)]
@@ -203,7 +129,7 @@ def _given(
     return given
 
 
-def _require_prices(kind: _Kind, known: Mapping[str, Any], unit: str, given: Collection[str]) -> None:
+def _require_prices(kind: Kind, known: Mapping[str, Any], unit: str, given: Collection[str]) -> None:
     """Refuse a budget in đồng without prices before anything is drafted. Raises: InvalidInput.
 
     Where a kind does not say which it always needs, the run says which are missing; here it must be one at least.
@@ -225,9 +151,11 @@ class _File(click.Path):
 _FILE: Final = _File(exists=True, dir_okay=False, path_type=Path)
 
 
-def read_budget(text: str) -> tuple[float, str]:
-    """(amount, VND, C62 or MTR) of what people write. Raises: InvalidInput."""
+def read_budget(text: str, counted: Collection[str] = ()) -> tuple[float, str]:
+    """(amount, unit code) of what people write. counted: words of what a number is of. Raises: InvalidInput."""
     amount, word = money.split(text)
+    if word in counted:
+        return money.read_number(amount, field="--budget"), "C62"
     if word in _UNITS:
         unit, times = _UNITS[word]
         return money.read_number(amount, field="--budget") * times, unit
@@ -361,7 +289,11 @@ class _Run:
             click.echo("")
             _print_table(table)
         certificate = outcome["certificate"]
-        gap = "" if certificate["gap"] is None else f", at most {100 * certificate['gap']:.2f}% below the best possible"
+        gap = (
+            ""
+            if certificate["gap"] is None
+            else f", at most {100 * certificate['gap']:.2f}% {_PROVED[certificate['sense']]}"
+        )
         click.echo("")
         click.echo(f"Certificate: {'checked' if certificate['checked'] else 'NOT CHECKED'}{gap}")
         for one in outcome["remarks"]:

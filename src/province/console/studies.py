@@ -24,7 +24,7 @@ from province.model import money
 from province.model.entity import Entity
 from province.model.label import Label
 from province.model.query import Query
-from province.model.study import Assumed, Outcome, Quantity, Table
+from province.model.study import Assumed, Certificate, Outcome, Quantity, Table
 from province.model.time import now
 from province.pack import StudyKind
 from province.vocab.study import BUDGET_UNITS, Study
@@ -66,7 +66,7 @@ async def _overview(visit: Visit, wrong: ProvinceError | None = None) -> Respons
     page = await visit.services.broker.query(query, visit.actor)
     names = {code: visit.words.label(label) for code, label in BUDGET_UNITS}
     kinds = [
-        (name, visit.words.label(kind.title), missing(kind), [names[unit] for unit in kind.budgets])
+        (name, visit.words.label(kind.title), missing(kind), [_unit(visit, unit, kind) for unit in kind.budgets])
         for name, (_, kind) in service.kinds.items()
     ]
     values = {
@@ -120,7 +120,7 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
         "it": found,
         "state": _state(visit, found.status),
         "kind": words.label(known[1].title) if known else found.kind,
-        "budget": _budget(visit, found.budget),
+        "budget": _budget(visit, found.budget, known[1] if known else None),
         "author": people.get(found.createdBy or "", ""),
         "base": found.basedOn,
         "running": found.status in ("queued", "running"),
@@ -211,9 +211,9 @@ async def compare(visit: Visit) -> Response:
                 "title": s.title,
                 "href": _href(s.id),
                 "state": _state(visit, s.status),
-                "budget": _budget(visit, s.budget),
+                "budget": _budget(visit, s.budget, kind),
             }
-            for s, _ in found
+            for (s, _), kind in zip(found, kinds, strict=True)
         ],
         "figures": _side_by_side(visit, plans),
         "gaps": [_gap(visit, one) for one in plans],
@@ -239,7 +239,7 @@ async def report_pdf(visit: Visit) -> Response:
         "site": words.label(visit.services.title),
         "title": found.title,
         "kind": words.label(pack_kind[1].title) if pack_kind else found.kind,
-        "state": f"{_state(visit, found.status)} · {words('Budget')}: {_budget(visit, found.budget)}",
+        "state": f"{_state(visit, found.status)} · {words('Budget')}: {_budget(visit, found.budget, kind)}",
         "figures": [{"label": label, "value": value} for label, value in told["figures"]],
         "partial": told["partial"],
         "map": drawing.svg(drawn) if drawn is not None else "",
@@ -278,28 +278,47 @@ def _told(visit: Visit, outcome: Outcome, kind: StudyKind | None, around: str) -
         "focus": _table(visit, table) if table else None,
         "links": [id for id, _ in places] if together else [],
         "tables": [_table(visit, t) for t in outcome.tables if t.name != focus],
-        "certificate": _certificate(visit, outcome),
+        "certificate": _certificate(visit, outcome, kind),
         "checked": outcome.certificate.checked,
-        "gap": _gap(visit, outcome),
+        "proved": _proved(visit, outcome),
         "remarks": [words.label(one) for one in outcome.remarks],
         "partial": words.label(outcome.partial) if outcome.partial else "",
     }
 
 
-def _certificate(visit: Visit, outcome: Outcome) -> list[tuple[str, str]]:
+def _certificate(visit: Visit, outcome: Outcome, kind: StudyKind | None) -> list[tuple[str, str]]:
     one, words = outcome.certificate, visit.words
-    spent = " / ".join(_money(visit, value, one.budget_unit) for value in (one.spent, one.budget))
+    spent = " / ".join(_money(visit, value, one.budget_unit, kind) for value in (one.spent, one.budget))
     rows = [
         (words.label(one.objective_label), _quantity(visit, one.objective, one.objective_unit)),
-        (words("No plan within the budget can exceed"), _quantity(visit, one.bound, one.objective_unit)),
+        (_bounded(visit, one), _quantity(visit, one.bound, one.objective_unit)),
         (words("Why"), words.label(one.bound_source)),
-        (words("At most below the best possible"), _gap(visit, outcome)),
+        (words("Gap to the bound"), _gap(visit, outcome)),
         (words("Spent of the budget"), spent),
         (words("Check"), words.label(one.verdict) if one.checked else words("not confirmed")),
         (words("Computed with"), ", ".join(f"{name} {version}" for name, version in one.versions.items())),
         (words("Inputs (SHA-256)"), one.inputs),
     ]  # fmt: skip
     return [(name, text) for name, text in rows if text]
+
+
+def _bounded(visit: Visit, one: Certificate) -> str:
+    if one.sense == "least":
+        return visit.words("No plan can need less than")
+    return visit.words("No plan within the budget can exceed")
+
+
+def _proved(visit: Visit, outcome: Outcome) -> str:
+    """How good the plan is, in a sentence."""
+    one = outcome.certificate
+    if one.gap is None:
+        return visit.words("no bound is known for plans of this kind")
+    said = (
+        visit.words("at most %(gap)s could be saved")
+        if one.sense == "least"
+        else visit.words("at most %(gap)s below the best possible")
+    )
+    return said % {"gap": _gap(visit, outcome)}
 
 
 def _gap(visit: Visit, outcome: Outcome) -> str:
@@ -443,7 +462,7 @@ def _row(visit: Visit, service: Studies, entity: Entity) -> dict[str, Any]:
         "href": _href(entity.id),
         "title": entity.value("title"),
         "kind": visit.words.label(kind[1].title) if kind else entity.value("kind"),
-        "budget": _budget(visit, entity.value("budget")),
+        "budget": _budget(visit, entity.value("budget"), kind[1] if kind else None),
         "status": entity.value("status"),
         "state": _state(visit, str(entity.value("status"))),
         "objective": _quantity(visit, objective["value"], objective["unitCode"]) if isinstance(objective, dict) else "",
@@ -459,15 +478,21 @@ def _state(visit: Visit, status: str) -> str:
     return visit.words.label(workflow.label(status)) if workflow and status in workflow.states else status
 
 
-def _budget(visit: Visit, given: Any) -> str:
+def _budget(visit: Visit, given: Any, kind: StudyKind | None) -> str:
     if not isinstance(given, dict):
         return visit.words("no data")
-    return _money(visit, float(given["value"]), str(given["unitCode"]))
+    return _money(visit, float(given["value"]), str(given["unitCode"]), kind)
 
 
-def _money(visit: Visit, value: float, unit: str) -> str:
-    names = {code: visit.words.label(label) for code, label in BUDGET_UNITS}
-    return f"{visit.words.number(value, 0)} {names.get(unit, unit)}"
+def _money(visit: Visit, value: float, unit: str, kind: StudyKind | None) -> str:
+    return f"{visit.words.number(value, 0)} {_unit(visit, unit, kind)}"
+
+
+def _unit(visit: Visit, unit: str, kind: StudyKind | None) -> str:
+    """What a budget is counted in: a plain number is a number of something."""
+    if unit == "C62" and kind is not None:
+        return visit.words.label(kind.counted)
+    return {code: visit.words.label(label) for code, label in BUDGET_UNITS}.get(unit, unit)
 
 
 def _quantity(visit: Visit, value: float | None, unit: str) -> str:

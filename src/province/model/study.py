@@ -118,6 +118,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Mark = Literal["point", "area", "line"]
+Sense = Literal["most", "least"]
+"""Whether a plan gathers as much as it can, or costs as little as it can."""
 Tone = Literal["good", "fair", "poor", "new", "shared", "existing"]
 """Colour of what is drawn: how well something is served, or what is built."""
 
@@ -134,8 +136,9 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan claims, and what other code made of it.
 
-    objective: as recomputed by the checker.  bound: no plan within the budget does better; bound_source: why.
-    gap: (bound − objective) / objective.  checked: the checker found every condition to hold.
+    objective: as recomputed by the checker.  bound: no plan within the budget does better; bound_source: why. None: no
+    bound of such plans is known, and bound_source says what it was compared with.
+    gap: |bound − objective| / objective.  checked: the checker found every condition to hold.
     verdict: in its words.  versions: of what computed it.  inputs: SHA-256 of the problem.
     """
 
@@ -153,6 +156,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     versions: Mapping[str, str] = {}
     inputs: str = ""
+    sense: Sense = "most"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,7 +54,13 @@ STUDY: Final = Workflow(
         ("withdrawn", Label("Không dùng", "Withdrawn")),
     ),
 )
-BUDGET_UNITS: Final = (("VND", Label("đồng", "đồng")), ("C62", Label("trạm", "sites")), ("MTR", Label("m", "m")))
+BUDGET_UNITS: Final = (
+    ("VND", Label("đồng", "đồng")),
+    ("C62", Label("số lượng", "a number")),
+    ("MTR", Label("m", "m")),
+    ("HAR", Label("ha", "ha")),
+)
+"""Units of a budget. A kind of study says what its number is a number of."""
 COMPUTED: Final = ("computed", "submitted", "returned", "approved")
 """States of a study that has a plan."""
 

@@ -77,9 +77,10 @@ class Studies:
 
     def require_budget(self, kind: str, unit: str) -> None:
         """Raises: InvalidInput for a unit in which this kind has no budget, or a kind that there is not."""
-        allowed = self.kind(kind)[1].budgets
+        _, declared = self.kind(kind)
+        allowed = declared.budgets
         if unit not in allowed:
-            names = {code: label.en for code, label in BUDGET_UNITS}
+            names = {code: label.en for code, label in BUDGET_UNITS} | {"C62": declared.counted.en}
             raise InvalidInput(
                 f"{kind} has no budget in {names.get(unit, unit)}.", field="budget_unit",
                 remedy=f"One of: {', '.join(names[u] for u in allowed)}.",
