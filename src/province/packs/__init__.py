@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import alerts, atlas, cases, devices, ducts, environment, fiveg, incidents, plan, reports, studies
+from province.packs import (
+    alerts,
+    atlas,
+    cases,
+    devices,
+    ducts,
+    environment,
+    fiveg,
+    incidents,
+    plan,
+    post,
+    reports,
+    studies,
+)
 
 BUILT_IN: tuple[Pack, ...] = (
     alerts.PACK,
@@ -15,6 +28,7 @@ BUILT_IN: tuple[Pack, ...] = (
     fiveg.PACK,
     incidents.PACK,
     plan.PACK,
+    post.PACK,
     reports.PACK,
     studies.PACK,
 )
