@@ -89,6 +89,7 @@ async def _card(visit: Visit, desk: Boards, board: Board) -> dict[str, Any]:
         "tile": main,
         "silent": silent,
         "total": total,
+        "sensed": bool(silence),
         "alerts": await _count_alerts(visit, desk, board),
     }
 
@@ -114,6 +115,7 @@ async def board(visit: Visit) -> Response:
     titles = await _titles(visit, [*ranked, *(i.entity for i in indexed)], _areas(figures))
     silent, total = _silent([f for f in figures if f and f.indicator.measure == "silent"])
     spec = kind.fields[found.field]
+    sensed = spec.field.observed
     by_area = next((f for f in figures if f and f.areas), None)
     names = {describe(t).name for t in found.types}
     shown = [
@@ -129,7 +131,8 @@ async def board(visit: Visit) -> Response:
         "field": words.label(spec.field.label),
         "worst": found.worst,
         "ranked": [_sensor(visit, e, show(e.attrs.get(found.field), words, spec=spec), titles) for e in ranked],
-        "charts": [{"id": e.id, "title": title_of(e, kind), "field": found.field} for e in ranked[:CHARTS]],
+        "sensed": sensed,
+        "charts": [{"id": e.id, "title": title_of(e, kind), "field": found.field} for e in ranked[:CHARTS] if sensed],
         "areas": _area_lines(visit, by_area, titles, day) if by_area else [],
         "area_title": words.label(by_area.indicator.title) if by_area else "",
         "index": _index(visit, found, indexed, titles),
@@ -177,12 +180,15 @@ def _value(visit: Visit, indicator: Indicator, part: Part, simulated: bool) -> V
     words = visit.words
     sources = ""
     if indicator.measure != "count":
-        sources = words("%(n)s of %(all)s sensors") % {
-            "n": words.number(part.sources, 0),
-            "all": words.number(part.total, 0),
-        }
+        counted = "%(n)s of %(all)s sensors" if _sensed(indicator) else "%(n)s of %(all)s records"
+        sources = words(counted) % {"n": words.number(part.sources, 0), "all": words.number(part.total, 0)}
     digits = 0 if indicator.measure in ("count", "silent", "over") else 2
     return Value(words.number(part.value or 0.0, digits), simulated, sources, part.newest)
+
+
+def _sensed(indicator: Indicator) -> bool:
+    """Whether it is computed from what sensors measure, and not from records."""
+    return not indicator.field or describe(indicator.of).fields[indicator.field].field.observed
 
 
 def _silent(figures: Sequence[Figure | None]) -> tuple[int, int]:
@@ -229,7 +235,8 @@ def _area_lines(visit: Visit, figure: Figure, titles: dict[str, str], day: str) 
                         unit_symbol(indicator.unit),
                         simulated,
                         part.newest,
-                        note=words("%(n)s of %(all)s sensors") % {"n": part.sources, "all": part.total},
+                        note=words("%(n)s of %(all)s sensors" if _sensed(indicator) else "%(n)s of %(all)s records")
+                        % {"n": part.sources, "all": part.total},
                     ),
                 )
             )

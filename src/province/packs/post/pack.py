@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from province.model.label import Label
-from province.pack import Map, Pack, StudyKind, StudyLayer, StudyMark, Table
-from province.packs.post import touring, tours
+from province.pack import Action, Ask, Check, Feed, Map, Pack, Round, StudyKind, StudyLayer, StudyMark, Table
+from province.packs.post import board, epcis, following, logic, scans, touring, tours
 from province.packs.post.types import Parcel, PostalDay, PostalEvent, PostalFacility
 from province.vocab.road import Road
 
@@ -76,7 +76,72 @@ PACK = Pack(
     title=Label("Bưu chính", "Post"),
     row="I",
     types=(PostalFacility, Parcel, PostalEvent, PostalDay),
+    feeds=(
+        Feed(
+            "epcis",
+            decode=epcis.decode,
+            title=Label("Sự kiện EPCIS 2.0 (GS1)", "EPCIS 2.0 events (GS1)"),
+            needs="parcel.feed",
+            media_types=("application/json", "application/ld+json"),
+        ),
+        Feed(
+            "postal-scans",
+            decode=scans.decode,
+            title=Label("Quét mã bưu gửi S10, SSCC", "Scans of S10 and SSCC codes"),
+            needs="parcel.feed",
+        ),
+    ),
+    rounds=(
+        Round(
+            "following",
+            following.follow,
+            (
+                Ask("events", following.waiting, PostalEvent, most=400),
+                Ask("parcels", following.parcels_of, Parcel),
+                Ask("facilities", following.facilities_of, PostalFacility),
+                Ask("days", following.days_of, PostalDay),
+            ),
+        ),
+        Round(
+            "closing of postal days",
+            following.close_days,
+            (
+                Ask("facilities", following.over, PostalFacility),
+                Ask("days", following.days_ended, PostalDay),
+            ),
+        ),
+    ),
+    actions=(
+        Action(
+            logic.collect,
+            record=Parcel,
+            needs="parcel.collect",
+            title=Label("Ghi đã thu tiền", "Cash collected"),
+            states=("delivered",),
+        ),
+        Action(
+            logic.hand_over,
+            record=Parcel,
+            needs="parcel.hand_over",
+            title=Label("Ghi đã nộp tiền thu hộ", "Cash handed over"),
+            states=("delivered",),
+        ),
+    ),
+    indicators=(*board.INDICATORS, *board.CAPACITY),
+    checks=(
+        Check(
+            "I",
+            Label("Trung tâm bưu chính vùng 11 đạt chỉ tiêu", "The postal centre of region 11 reaches its targets"),
+            indicators=(
+                "postal_capacity_day",
+                "postal_service_radius",
+                "postal_days_inside_region",
+                "postal_days_between_provinces",
+            ),
+        ),
+    ),
     panels=(
+        board.BOARD,
         Map(PostalFacility, Label("Cơ sở bưu chính", "Postal facilities"), colour_by="kind"),
         Table(
             PostalFacility,
@@ -87,7 +152,7 @@ PACK = Pack(
         Table(
             Parcel,
             Label("Bưu gửi", "Parcels"),
-            columns=("code", "at", "destination", "acceptedAt", "movedAt", "transitDays", "cod", "paid"),
+            columns=("code", "place", "destination", "acceptedAt", "movedAt", "transitDays", "cod", "paid"),
             group="status",
         ),
         Table(
@@ -97,4 +162,8 @@ PACK = Pack(
         ),
     ),
     studies=(_TOURS,),
+    roles={
+        "operator": ("parcel.feed", "parcel.collect", "parcel.hand_over"),
+        "integrator": ("parcel.feed",),
+    },
 )

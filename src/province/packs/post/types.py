@@ -89,7 +89,7 @@ class PostalFacility(Record, frozen=True, kw_only=True):
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
         "PostalFacility", Label("Cơ sở bưu chính", "Postal facility"), unique=(("code",),), place="location",
-        title="name", icon="building",
+        title="name", icon="place",
     )  # fmt: skip
 
     code: Annotated[str, Field(Label("Mã", "Code"), indexed=True, search=True)]
@@ -115,6 +115,13 @@ class PostalFacility(Record, frozen=True, kw_only=True):
         float | None,
         Field(Label("Công suất chia chọn một ngày", "Sorting capacity per day"), indexed=True, minimum=0),
         Unit("C62"),
+    ] = None
+    massPerDay: Annotated[
+        float | None, Field(Label("Năng lực xử lý một ngày", "Handling capacity per day"), indexed=True, minimum=0),
+        Unit("TNE"),
+    ] = None  # fmt: skip
+    serviceRadius: Annotated[
+        float | None, Field(Label("Bán kính phục vụ", "Service radius"), indexed=True, minimum=0), Unit("KMT")
     ] = None
     dailyMass: Annotated[
         float | None, Field(Label("Khối lượng một ngày, theo báo cáo", "Mass per day, as reported"), minimum=0),
@@ -154,13 +161,13 @@ class PostalFacility(Record, frozen=True, kw_only=True):
 class Parcel(Record, frozen=True, kw_only=True):
     """An item of mail, a parcel or a logistic unit, from its acceptance to its delivery or return.
 
-    origin, destination, at: codes of facilities as events tell them; at: None while it is on the road.
+    origin, destination, place: codes of facilities as events tell them; place: None while it is on the road.
     onTime: 100 when it was delivered within the target of its scope, 0 when not; so their mean is a share.
     cod: what the addressee pays.  paid: what becomes of that money.
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "Parcel", Label("Bưu gửi", "Parcel"), unique=(("code",),), title="code", workflow=PARCEL, icon="box",
+        "Parcel", Label("Bưu gửi", "Parcel"), unique=(("code",),), title="code", workflow=PARCEL, icon="exchange",
         by_actions=True,
         processing=(
             Processing(
@@ -180,7 +187,7 @@ class Parcel(Record, frozen=True, kw_only=True):
     acceptedAt: Annotated[Instant | None, Field(Label("Nhận gửi lúc", "Accepted at"), indexed=True)] = None
     movedAt: Annotated[Instant, Field(Label("Sự kiện cuối lúc", "Last event at"), indexed=True)]
     deliveredAt: Annotated[Instant | None, Field(Label("Phát lúc", "Delivered at"), indexed=True)] = None
-    at: Annotated[str | None, Field(Label("Đang ở", "At"), indexed=True)] = None
+    place: Annotated[str | None, Field(Label("Đang ở", "At"), indexed=True)] = None
     origin: Annotated[str | None, Field(Label("Nơi nhận gửi", "From"), indexed=True)] = None
     destination: Annotated[str | None, Field(Label("Bưu cục phát", "To"), indexed=True)] = None
     area: Annotated[str | None, Field(Label("Địa bàn phát", "Area of delivery"), indexed=True, ref="Area")] = None
@@ -203,6 +210,7 @@ class Parcel(Record, frozen=True, kw_only=True):
         Field(Label("Tiền thu hộ đang ở", "The cash is"), indexed=True, values=tuple(m for m, _ in MONEY), names=MONEY),
     ] = None
     handedOverAt: Annotated[Instant | None, Field(Label("Nộp tiền thu hộ lúc", "Cash handed over at"))] = None
+    receipt: Annotated[str | None, Field(Label("Chứng từ nộp tiền thu hộ", "Receipt of the cash"))] = None
     recipient: Annotated[str | None, Field(Label("Người nhận", "Addressee"), personal=True)] = None
     phone: Annotated[str | None, Field(Label("Điện thoại người nhận", "Their phone"), personal=True)] = None
     address: Annotated[str | None, Field(Label("Địa chỉ phát", "Their address"), personal=True)] = None
@@ -216,7 +224,7 @@ class PostalEvent(Record, frozen=True, kw_only=True):
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "PostalEvent", Label("Sự kiện bưu gửi", "Parcel event"), title="told", icon="box", by_actions=True
+        "PostalEvent", Label("Sự kiện bưu gửi", "Parcel event"), title="told", icon="exchange", by_actions=True
     )
 
     units: Annotated[tuple[str, ...], Field(Label("Mã bưu gửi", "Item codes"))]
@@ -225,7 +233,7 @@ class PostalEvent(Record, frozen=True, kw_only=True):
     ]
     told: Annotated[str, Field(Label("Tên trong tin gốc", "As its sender calls it"), indexed=True)]
     happenedAt: Annotated[Instant, Field(Label("Xảy ra lúc", "Happened at"), indexed=True)]
-    at: Annotated[str | None, Field(Label("Tại", "At"), indexed=True)] = None
+    place: Annotated[str | None, Field(Label("Tại", "At"), indexed=True)] = None
     container: Annotated[str | None, Field(Label("Trong kiện", "In the unit"), indexed=True)] = None
     inputs: Annotated[tuple[str, ...], Field(Label("Đóng gói lại từ", "Repacked from"))] = ()
     origin: Annotated[str | None, Field(Label("Nơi nhận gửi", "From"))] = None
