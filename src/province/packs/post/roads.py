@@ -87,7 +87,8 @@ def read(problem: Problem, places: Floats) -> Driven:
     margin, reach = problem.number("margin"), problem.number("reach")
     flat = plane.metres(places)
     features, lines = _near(problem, plane, flat, margin)
-    network = road_lines.network(lines, flat, join_m=problem.number("join"), reach_m=reach)
+    join = 0.0 if any("osm_id" in f.properties for f in features) else problem.number("join")  # there, nodes are shared
+    network = road_lines.network(lines, flat, join_m=join, reach_m=reach)
     if len(network.tail) > MOST_PIECES:
         raise TooLarge(f"{len(network.tail):,} pieces of road.", field="layers.roads",
                        remedy="Cut the layer to the area, or give a smaller assumption `margin`.")  # fmt: skip
@@ -98,10 +99,10 @@ def read(problem: Problem, places: Floats) -> Driven:
     ]
     roads = build(place, ways, _restrictions(features, network, plane))
     remarks = []
-    if network.mended:
+    if network.mended and join:
         remarks.append(Label(
-            f"{network.mended} đầu tuyến chưa chạm tuyến bên cạnh (dưới {problem.number('join'):g} m): đã nối lại.",
-            f"{network.mended} ends lay within {problem.number('join'):g} m of another road: they were joined to it.",
+            f"{network.mended} đầu tuyến chưa chạm tuyến bên cạnh (dưới {join:g} m): đã nối lại.",
+            f"{network.mended} ends lay within {join:g} m of another road: they were joined to it.",
         ))  # fmt: skip
     rough = sum(f.properties.get("approximate") is True for f in features)
     if rough:

@@ -117,7 +117,7 @@ def clock(value: Any, field: str) -> float:
 
 def told(seconds: float) -> str:
     """`08:30`; what lies on the next day begins with +1."""
-    minutes = round(seconds / 60)
+    minutes = int(seconds + 0.5) // 60
     day, rest = divmod(minutes, 1440)
     return f"{'+' + str(day) + ' ' if day else ''}{rest // 60:02d}:{rest % 60:02d}"
 

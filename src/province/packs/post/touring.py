@@ -94,14 +94,14 @@ def outcome(
     return Outcome(
         figures=figures,
         tables=(
-            _tours(runs, metres), _stops(runs, visits, plan),
+            _tours(runs, metres), *((_left(visits, plan),) if plan.left else ()), _stops(runs, visits),
             _bill(runs, whole, certificate.objective, load),
         ),
         layers=(
             _roads(driven),
             Layer(name="tours", title=Label("Các chuyến", "Tours"), colour_by="colour",
                   features=tuple(_line(run, driven, legs, metres[run.number]) for run in runs)),
-            _points(runs, visits),
+            *_points(runs, visits, plan),
         ),
         certificate=certificate,
         remarks=(*visits.remarks, *driven.remarks, *_standing(problem, visits, case)),
@@ -166,14 +166,15 @@ def _figure(name: str, vi: str, en: str, value: float, unit: str) -> Quantity:
 def _tours(runs: Sequence[_Run], metres: Mapping[int, float]) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
-            run.name, run.depot, told(run.tour.leaves), told(run.back), float(len(run.tour.stops)),
+            run.name, run.name_en, run.depot, told(run.tour.leaves), told(run.back), float(len(run.tour.stops)),
             round(metres[run.number] / 1000, 1), round(run.wheel / 3600, 2),
             round((run.back - run.tour.leaves) / 3600, 2), round(run.load, 1), round(100 * run.load / run.capacity, 1),
         )
         for run in runs
     ]  # fmt: skip
     columns = (
-        Column(name="name", label=Label("Chuyến", "Tour")),
+        Column(name="name", label=Label("Chuyến", "Tour (Vietnamese)")),
+        Column(name="name_en", label=Label("Chuyến (tiếng Anh)", "Tour")),
         Column(name="depot", label=Label("Xuất phát từ", "From")),
         Column(name="leaves", label=Label("Rời lúc", "Leaves")),
         Column(name="back", label=Label("Về lúc", "Back")),
@@ -187,36 +188,50 @@ def _tours(runs: Sequence[_Run], metres: Mapping[int, float]) -> Table:
     return Table(name="tours", title=Label("Từng xe", "Vehicle by vehicle"), columns=columns, rows=tuple(rows))
 
 
-def _stops(runs: Sequence[_Run], visits: Visits, plan: Plan) -> Table:
-    """In the order of the tours; those without one last, with the reason."""
+def _stops(runs: Sequence[_Run], visits: Visits) -> Table:
+    """In the order of the tours."""
     rows: list[tuple[Cell, ...]] = []
     for run in runs:
         for order, (stop, (arrives, begins)) in enumerate(zip(run.tour.stops, run.times, strict=True), 1):
             one = visits.stops[stop]
             rows.append((
-                one.feature.name, run.name, float(order), told(arrives), round((begins - arrives) / 60, 1),
-                one.load, "", "",
+                one.feature.name, run.name, run.name_en, float(order), told(arrives), round((begins - arrives) / 60, 1),
+                one.load,
             ))  # fmt: skip
-    for stop, why in plan.left:
-        one = visits.stops[stop]
-        rows.append((one.feature.name, "", None, "", None, one.load, REASONS[why].vi, REASONS[why].en))
     columns = (
         Column(name="name", label=Label("Điểm", "Stop")),
-        Column(name="tour", label=Label("Chuyến", "Tour")),
+        Column(name="tour", label=Label("Chuyến", "Tour (Vietnamese)")),
+        Column(name="tour_en", label=Label("Chuyến (tiếng Anh)", "Tour")),
         Column(name="order", label=Label("Thứ tự", "Order"), unit="C62"),
         Column(name="arrives", label=Label("Tới lúc", "Arrives")),
         Column(name="waits", label=Label("Chờ mở cửa", "Waits"), unit="MIN"),
         Column(name="load", label=Label("Khối lượng", "Load"), unit="KGM"),
-        Column(name="why", label=Label("Vì sao chưa xếp được", "Why it has none (Vietnamese)")),
-        Column(name="why_en", label=Label("Vì sao chưa xếp được (tiếng Anh)", "Why it has none")),
     )
     return Table(name="stops", title=Label("Từng điểm", "Stop by stop"), columns=columns, rows=tuple(rows))
+
+
+def _left(visits: Visits, plan: Plan) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (visits.stops[s].feature.name, visits.stops[s].load, REASONS[why].vi, REASONS[why].en, REMEDIES[why].vi,
+         REMEDIES[why].en)
+        for s, why in plan.left
+    ]  # fmt: skip
+    columns = (
+        Column(name="name", label=Label("Điểm", "Stop")),
+        Column(name="load", label=Label("Khối lượng", "Load"), unit="KGM"),
+        Column(name="why", label=Label("Vì sao", "Why (Vietnamese)")),
+        Column(name="why_en", label=Label("Vì sao (tiếng Anh)", "Why")),
+        Column(name="remedy", label=Label("Cách khắc phục", "Remedy (Vietnamese)")),
+        Column(name="remedy_en", label=Label("Cách khắc phục (tiếng Anh)", "Remedy")),
+    )
+    return Table(name="left", title=Label("Điểm chưa xếp được", "Stops without a tour"), columns=columns,
+                 rows=tuple(rows))  # fmt: skip
 
 
 def _bill(runs: Sequence[_Run], metres: float, wheel: float, load: float) -> Table:
     crew = sum(run.back - run.tour.leaves for run in runs) / 3600
     rows: tuple[tuple[Cell, ...], ...] = (
-        ("Xe", "Vehicles", float(len(runs)), "", ""),
+        ("Xe", "Vehicles", float(len(runs)), "xe", "vehicles"),
         ("Quãng đường xe chạy", "Distance driven", round(metres / 1000, 1), "km", "km"),
         ("Giờ lái", "Hours at the wheel", round(wheel, 2), "giờ", "h"),
         ("Giờ công của người giao", "Working hours of the crews", round(crew, 2), "giờ", "h"),
@@ -242,7 +257,9 @@ def _line(run: _Run, driven: Driven, legs: Mapping[tuple[int, int], tuple[float,
     )  # fmt: skip
 
 
-def _points(runs: Sequence[_Run], visits: Visits) -> Layer:
+def _points(runs: Sequence[_Run], visits: Visits, plan: Plan) -> tuple[Layer, ...]:
+    """Stops and depots; those that no road leads to stand on a layer of their own: they may lie anywhere."""
+    nowhere = {stop for stop, why in plan.left if why == "unreachable"}
     of = {stop: (run.name, order) for run in runs for order, stop in enumerate(run.tour.stops, 1)}
     features = []
     for i, one in enumerate(visits.stops):
@@ -257,14 +274,22 @@ def _points(runs: Sequence[_Run], visits: Visits) -> Layer:
                 properties={"name": d.feature.name, "state": "depot"})
         for d in visits.depots
     ]  # fmt: skip
-    return Layer(name="points", title=Label("Điểm", "Stops and depots"), features=tuple(features), colour_by="state")
+    count = len(visits.stops)
+    kept = tuple(f for i, f in enumerate(features) if i >= count or i not in nowhere)
+    found = [Layer(name="points", title=Label("Điểm", "Stops and depots"), features=kept, colour_by="state")]
+    if nowhere:
+        apart = tuple(features[i] for i in sorted(nowhere))
+        found.append(Layer(name="apart", title=Label("Điểm không có đường tới", "Stops off the roads"), features=apart))
+    return tuple(found)
 
 
 def _roads(driven: Driven) -> Layer:
     """Main roads around, to find one's way."""
-    parts = [driven.network.corners[e] for e in np.flatnonzero(driven.trunk)]
-    lines = shapely.multilinestrings([shapely.linestrings(np.round(driven.plane.degrees(p), _DIGITS)) for p in parts])
-    shape: Geometry | None = msgspec.json.decode(shapely.to_geojson(shapely.line_merge(lines))) if parts else None
+    parts = [np.round(driven.plane.degrees(driven.network.corners[e]), _DIGITS) for e in np.flatnonzero(driven.trunk)]
+    shape: Geometry | None = None
+    if parts:
+        lines = shapely.multilinestrings([shapely.linestrings(p) for p in parts])
+        shape = msgspec.json.decode(shapely.to_geojson(shapely.line_merge(lines)))
     features = (Feature(id="roads", geometry=shape, properties={"name": "Đường chính"}),) if shape else ()
     return Layer(name="roads", title=Label("Đường chính", "Main roads"), features=features)
 
