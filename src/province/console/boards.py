@@ -180,15 +180,16 @@ def _value(visit: Visit, indicator: Indicator, part: Part, simulated: bool) -> V
     words = visit.words
     sources = ""
     if indicator.measure != "count":
-        counted = "%(n)s of %(all)s sensors" if _sensed(indicator) else "%(n)s of %(all)s records"
-        sources = words(counted) % {"n": words.number(part.sources, 0), "all": words.number(part.total, 0)}
+        sources = _counted(visit, indicator, words.number(part.sources, 0), words.number(part.total, 0))
     digits = 0 if indicator.measure in ("count", "silent", "over") else 2
     return Value(words.number(part.value or 0.0, digits), simulated, sources, part.newest)
 
 
-def _sensed(indicator: Indicator) -> bool:
-    """Whether it is computed from what sensors measure, and not from records."""
-    return not indicator.field or describe(indicator.of).fields[indicator.field].field.observed
+def _counted(visit: Visit, indicator: Indicator, n: str, of: str) -> str:
+    """Of how many sensors or records it was computed."""
+    if not indicator.field or describe(indicator.of).fields[indicator.field].field.observed:
+        return visit.words("%(n)s of %(all)s sensors") % {"n": n, "all": of}
+    return visit.words("%(n)s of %(all)s records") % {"n": n, "all": of}
 
 
 def _silent(figures: Sequence[Figure | None]) -> tuple[int, int]:
@@ -235,8 +236,7 @@ def _area_lines(visit: Visit, figure: Figure, titles: dict[str, str], day: str) 
                         unit_symbol(indicator.unit),
                         simulated,
                         part.newest,
-                        note=words("%(n)s of %(all)s sensors" if _sensed(indicator) else "%(n)s of %(all)s records")
-                        % {"n": part.sources, "all": part.total},
+                        note=_counted(visit, indicator, str(part.sources), str(part.total)),
                     ),
                 )
             )

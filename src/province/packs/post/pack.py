@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from province.model.label import Label
 from province.pack import Action, Ask, Check, Feed, Map, Pack, Round, StudyKind, StudyLayer, StudyMark, Table
-from province.packs.post import board, epcis, following, logic, scans, touring, tours
+from province.packs.post import board, epcis, following, hubs, logic, scans, siting, touring, tours
 from province.packs.post.types import Parcel, PostalDay, PostalEvent, PostalFacility
+from province.vocab import Area
 from province.vocab.road import Road
+
+_ROADS: Final[Mapping[str, Label]] = {
+    "name": Label("Tên", "Name"),
+    "class": Label("Cấp đường", "Class"),
+    "oneway": Label("Một chiều (forward, backward)", "One way (forward, backward)"),
+    "kmh": Label("Tốc độ (km/h)", "Speed (km/h)"),
+    "osm_id": Label("Mã đường", "Number of the road"),
+    "turns": Label("Cấm rẽ", "Forbidden turns"),
+}
 
 _TOURS = StudyKind(
     name="tours",
@@ -16,14 +29,7 @@ _TOURS = StudyKind(
             "roads",
             Label("Mạng đường", "Roads"),
             of=Road,
-            columns={
-                "name": Label("Tên", "Name"),
-                "class": Label("Cấp đường", "Class"),
-                "oneway": Label("Một chiều (forward, backward)", "One way (forward, backward)"),
-                "kmh": Label("Tốc độ (km/h)", "Speed (km/h)"),
-                "osm_id": Label("Mã đường", "Number of the road"),
-                "turns": Label("Cấm rẽ", "Forbidden turns"),
-            },
+            columns=_ROADS,
             required=True,
         ),
         StudyLayer(
@@ -69,6 +75,64 @@ _TOURS = StudyKind(
     ),
     focus="tours",
     compared="km",
+)
+
+_HUBS = StudyKind(
+    name="hubs",
+    title=Label("Chọn vị trí trung tâm bưu chính vùng", "Sites of regional postal centres"),
+    layers=(
+        StudyLayer(
+            "demand",
+            Label("Nhu cầu", "Demand"),
+            of=Area,
+            columns={
+                "name": Label("Tên", "Name"),
+                "volume": Label("Khối lượng (t)", "Volume (t)"),
+                "population": Label("Dân số", "Population"),
+            },
+            required=True,
+        ),
+        StudyLayer(
+            "candidates",
+            Label("Vị trí có thể đặt", "Candidate sites"),
+            of=PostalFacility,
+            columns={
+                "name": Label("Tên", "Name"),
+                "capacity": Label("Công suất (t)", "Capacity (t)"),
+                "cost": Label("Chi phí (đồng)", "Cost (đồng)"),
+                "exists": Label("Đã có (1/0)", "Exists (1/0)"),
+            },
+        ),
+        StudyLayer(
+            "roads",
+            Label("Mạng đường", "Roads"),
+            columns=_ROADS,
+        ),
+    ),
+    assumptions=hubs.ASSUMPTIONS,
+    prices=hubs.PRICES,
+    solve=hubs.solve,
+    needs=("highspy", "numba", "scipy"),
+    budgets=("C62", "VND"),
+    counted=Label("trung tâm", "centres"),
+    marks=(
+        StudyMark("radius", "area"),
+        StudyMark("links", "line"),
+        StudyMark(
+            "demand",
+            "point",
+            by="state",
+            tones={"inside": ("good", siting.STATES["inside"]), "outside": ("poor", siting.STATES["outside"])},
+        ),
+        StudyMark(
+            "hubs",
+            "point",
+            by="kind",
+            tones={"new": ("new", siting.KINDS["new"]), "existing": ("existing", siting.KINDS["existing"])},
+        ),
+    ),
+    focus="hubs",
+    compared="mean",
 )
 
 PACK = Pack(
@@ -161,7 +225,7 @@ PACK = Pack(
             columns=("day", "facility", "sorted", "mass", "load", "accepted", "delivered", "late"),
         ),
     ),
-    studies=(_TOURS,),
+    studies=(_TOURS, _HUBS),
     roles={
         "operator": ("parcel.feed", "parcel.collect", "parcel.hand_over"),
         "integrator": ("parcel.feed",),

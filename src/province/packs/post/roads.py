@@ -66,6 +66,15 @@ class Driven:
             found[np.ix_(there, there)] = matrix.between(self.roads, self.node[there], self.node[there]).cost / share
         return found
 
+    def metres(self) -> Floats:
+        """Of the shortest ways between all places, infinite where no way leads."""
+        there = np.flatnonzero(self.node >= 0)
+        found = np.full((len(self.node), len(self.node)), np.inf)
+        if len(there):
+            nodes = self.node[there]
+            found[np.ix_(there, there)] = matrix.between(self.roads, nodes, nodes, by="metres").cost
+        return found
+
     def legs(self, pairs: Sequence[tuple[int, int]], most: float) -> list[tuple[float, Floats]]:
         """(metres, corners in the plane) of the fastest way of every pair of places; most: seconds of free traffic."""
         nodes = [(int(self.node[a]), int(self.node[b])) for a, b in pairs]
