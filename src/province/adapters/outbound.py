@@ -13,6 +13,8 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -22,13 +24,16 @@ from yarl import URL
 
 from province.errors import ConfigurationError, InvalidInput, NotAllowed, TooLarge, Unavailable
 
+_RESOLVERS: Final = ThreadPoolExecutor(32, thread_name_prefix="resolver")
+"""Threads of their own: a name server that does not answer holds up nothing else."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 REDIRECTS: Final = 3
 _ADDRESSES: Final = 3
-_AT_ONCE: Final = 50
+_AT_ONCE: Final = 400
+_AT_ONE_HOST: Final = 50
 _KEPT_S: Final = 10.0
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _REDIRECT = frozenset((301, 302, 303, 307, 308))
@@ -75,7 +80,8 @@ async def resolve(host: str, port: int) -> list[str]:
     """The addresses of a host, by the system's resolver. Raises: OSError, UnicodeError."""
     with contextlib.suppress(ValueError):
         return [str(ipaddress.ip_address(host))]  # it is one: nobody needs to be asked
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, ask)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -122,9 +128,13 @@ class Outbound:
     def _open(self, keep: bool) -> aiohttp.ClientSession:
         self._tls = self._tls or ssl.create_default_context()
         if keep:
-            connector = aiohttp.TCPConnector(ssl=self._tls, limit=_AT_ONCE, keepalive_timeout=_KEPT_S)
+            connector = aiohttp.TCPConnector(
+                ssl=self._tls, limit=_AT_ONCE, limit_per_host=_AT_ONE_HOST, keepalive_timeout=_KEPT_S
+            )
         else:
-            connector = aiohttp.TCPConnector(ssl=self._tls, limit=_AT_ONCE, force_close=True)
+            connector = aiohttp.TCPConnector(
+                ssl=self._tls, limit=_AT_ONCE, limit_per_host=_AT_ONE_HOST, force_close=True
+            )
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
