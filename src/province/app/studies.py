@@ -34,7 +34,7 @@ _LOOK_S: Final = 1.0
 def build(core: Core) -> Studies:
     """The studies of this installation."""
     files = FileStore(core.settings.home / "files", core.pool, quota=core.settings.file_quota_bytes)
-    return Studies(core.broker, core.pool, files, solving.kinds(), constant_at)
+    return Studies(core.broker, core.pool, files, solving.kinds(), constant_at, core.broker.measured)
 
 
 class Runner:

@@ -68,6 +68,36 @@ def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -
         click.echo(json.dumps(client_of(ctx).get(f"/api/studies/{id}"), ensure_ascii=False, indent=1))
 
 
+    @plan.command("adopt")
+    @click.argument("id")
+    @click.option("--due", required=True, metavar="DAY", help="All of it is built by, as 2027-12-31.")
+    @click.option("--step", "steps", multiple=True, metavar='"30% DAY"', help="A step on the way; may be given again.")
+    @click.option("--line", default="", help="Line of the plan, such as II.2. Default: the line of this kind.")
+    @click.pass_context
+    def adopt(ctx: click.Context, id: str, due: str, steps: tuple[str, ...], line: str) -> None:
+        """Enter the approved plan of the study ID into the register, as planned, with milestones of the plan."""
+        client = client_of(ctx)
+        inputs = {"due": due, "steps": "; ".join(steps), "line": line}
+        client.post("/api/actions/study.adopt", {"id": id, "inputs": inputs})
+        done = _adopted(client, id)
+        if done["state"] != "adopted":
+            raise InvalidInput(done.get("failure") or "it takes long.", remedy=done.get("remedy") or "Look again later.")
+        click.echo(f"{done['items']} entries, {_figure(done['planned']['value'], done['planned']['unitCode'])}")
+        for code in done["lines"]:
+            for step in done["steps"]:
+                click.echo(f"  {code}: {step['share']:g}% by {step['due']}")
+
+
+def _adopted(client: Client, id: str) -> dict[str, Any]:
+    """The adoption of a study once it has ended, or as it stands when nobody waits any longer."""
+    last = time.monotonic()
+    while True:
+        found: dict[str, Any] = client.get(f"/api/studies/{id}")["adoption"]
+        if found["state"] != "adopting" or time.monotonic() - last > _PATIENCE_S:
+            return found
+        time.sleep(_POLL_S)
+
+
 def _command(kind: Kind, client_of: Callable[[click.Context], Client]) -> click.Command:
     """`province plan KIND`: a file option for every layer, and the options that all kinds share."""
 

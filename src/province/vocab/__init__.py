@@ -22,6 +22,7 @@ from province.vocab.environment import (
 from province.vocab.indoor import IndoorEnvironmentObserved
 from province.vocab.industry import ThreePhaseAcMeasurement
 from province.vocab.mandate import Mandate
+from province.vocab.milestone import Milestone
 from province.vocab.park import IndustrialPark
 from province.vocab.person import Person
 from province.vocab.public_alert import PublicAlert
@@ -65,11 +66,13 @@ TYPES: Final[tuple[type[Record], ...]] = (
     PublicAlert,
     DataImport,
     Study,
+    Milestone,
     *SENSORS,
 )
 """Every shared type; the composition root registers them before those of the packs."""
 
 __all__ = [
-    "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Mandate", "Person",
+    "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Mandate",
+    "Milestone", "Person",
     "PublicAlert", "Reorganisation", "Road", "Study", "Task", "Waterway", "WorkingYear",
 ]  # fmt: skip

@@ -42,6 +42,7 @@ PACK = Pack(
         ),
         _action(logic.approve, "decide", "Phê duyệt", "Approve", "submitted", reads=_TASKS),
         _action(logic.send_back, "decide", "Trả lại", "Send back", "submitted", reads=_TASKS),
+        _action(logic.adopt, "decide", "Đưa vào thực hiện", "Adopt", "approved"),
         _action(logic.withdraw, "change", "Không dùng nữa", "Withdraw", *_OPEN, "computed", "returned"),
     ),
     indicators=(
