@@ -483,7 +483,8 @@ class StudyMark:
 class Adoption:
     """What an approved plan becomes: entries of a register, and a share of them that is measured as they are built.
 
-    layer: of the outcome; its features are the items.  of: type of the entries; its indexed field `plan` names the study.
+    layer: of the outcome; its features are the items.  of: type of the entries; its field `plan` names
+    the study.
     entry(feature, study, id, code) → the entry as planned, or None: nothing is built there.  Pure.
     built: conditions that an entry meets once it stands.  size: field that is summed; empty: entries are counted.
     public: the share may be shown to anybody, though the entries may not.
@@ -528,6 +529,7 @@ class StudyKind:
     focus: a table and the layer of the same name, row by feature: each can be looked at closely, and its column
     `compared` stands side by side with that of other scenarios.
     adoption: what an approved plan becomes; None: nothing of it is built.
+    picks: layer of the outcome whose features are what was chosen; empty: that of the adoption.
     """
 
     name: str
@@ -543,6 +545,12 @@ class StudyKind:
     focus: str = ""
     compared: str = ""
     adoption: Adoption | None = None
+    picks: str = ""
+
+    @property
+    def chosen(self) -> str:
+        """Layer of what was chosen; empty: nothing was declared."""
+        return self.picks or (self.adoption.layer if self.adoption is not None else "")
 
 
 @dataclass(frozen=True, slots=True)

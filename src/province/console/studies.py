@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from province.adapters.studies import drawing, files
 from province.adapters.studies.service import Studies, missing
-from province.console import forms
+from province.console import forms, sensitivity
 from province.console.display import entity_href, unit_symbol
 from province.console.entity import actions_of, choices, steps_of
 from province.console.signin import problem
@@ -37,7 +37,7 @@ MOST: Final = 4
 """So many scenarios stand side by side."""
 _SHOWN: Final = 100
 _BLOCK: Final = 256 * 1024
-_OWN: Final = ("study.attach", "study.assume", "study.run")
+_OWN: Final = ("study.attach", "study.assume", "study.run", "study.vary")
 """Actions that have forms of their own on the page."""
 _UNDONE: Final = ("draft", "failed", "cancelled")
 _BAD: Final = (InvalidInput, Conflict, TooLarge, Unsupported)
@@ -112,9 +112,7 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
     around = visit.request.query_params.get("at", "")
     adopted = found.adoption or {}
     adoptable = known is not None and known[1].adoption is not None and adopted.get("state") in (None, "failed")
-    offered = [
-        a for a in actions_of(visit, entity) if a.name not in _OWN and (a.name != "study.adopt" or adoptable)
-    ]
+    offered = [a for a in actions_of(visit, entity) if a.name not in _OWN and (a.name != "study.adopt" or adoptable)]
     options = await asyncio.gather(*(choices(visit, a) for a in offered))
     history = await visit.services.broker.history(id, visit.actor, attrs=("status",), limit=100)
     records = list(history.records)
@@ -135,6 +133,11 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
         "layers": _layers(visit, found, known[1]) if known else [],
         "grounds": _grounds(visit, service, found, known[1]) if known else [],
         "adoption": await _adoption(visit, service, found) if adopted else None,
+        "sensitivity": (
+            await sensitivity.card(visit, service, found, known[1], outcome)
+            if outcome is not None and known is not None and found.problem
+            else None
+        ),
         "prices": _prices(visit, found, known[1]) if known else [],
         "outcome": _told(visit, outcome, known[1] if known else None, around) if outcome is not None else None,
         "files": [(name, f"{_href(id)}/files/{name}") for name in files.names(outcome)] if outcome else [],
@@ -188,6 +191,21 @@ async def start(visit: Visit) -> Response:
     except _BAD as error:
         return await _study(visit, error)
     return visit.see(_href(id))
+
+
+async def vary(visit: Visit) -> Response:
+    """Let variants be computed."""
+    id = visit.request.path_params["id"]
+    try:
+        await _service(visit).vary(visit.actor, id, sensitivity.asked(visit))
+    except _BAD as error:
+        return await _study(visit, error)
+    return visit.see(f"{_href(id)}#sensitivity")
+
+
+async def varied(visit: Visit) -> Response:
+    """The variants as CSV."""
+    return await sensitivity.file(visit, _service(visit))
 
 
 async def file(visit: Visit) -> Response:

@@ -29,6 +29,7 @@ from province.vocab.public_alert import PublicAlert
 from province.vocab.reorganisation import Reorganisation
 from province.vocab.road import Road
 from province.vocab.sensing import Device, Sensor
+from province.vocab.sensitivity import Sensitivity
 from province.vocab.study import Study
 from province.vocab.tourism import CrowdFlowObserved
 from province.vocab.traffic import TrafficFlowObserved
@@ -66,6 +67,7 @@ TYPES: Final[tuple[type[Record], ...]] = (
     PublicAlert,
     DataImport,
     Study,
+    Sensitivity,
     Milestone,
     *SENSORS,
 )
@@ -74,5 +76,5 @@ TYPES: Final[tuple[type[Record], ...]] = (
 __all__ = [
     "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Mandate",
     "Milestone", "Person",
-    "PublicAlert", "Reorganisation", "Road", "Study", "Task", "Waterway", "WorkingYear",
+    "PublicAlert", "Reorganisation", "Road", "Sensitivity", "Study", "Task", "Waterway", "WorkingYear",
 ]  # fmt: skip

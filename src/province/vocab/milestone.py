@@ -60,7 +60,9 @@ class Milestone(Record, frozen=True, kw_only=True):
     measures: Annotated[str | None, Field(Label("Loại phương án", "Kind of the study"), public=True)] = None
     planned: Annotated[
         dict[str, Any] | None,
-        Field(Label("Tổng phải làm", "To be built in all"), public=True, hint=Label("Giá trị và đơn vị", "Value, unit")),
+        Field(
+            Label("Tổng phải làm", "To be built in all"), public=True, hint=Label("Giá trị và đơn vị", "Value, unit")
+        ),
     ] = None
     share: Annotated[
         float | None,

@@ -24,19 +24,22 @@ from province.model.entity import Entity
 from province.model.goal import Achieved, Measured
 from province.model.label import Label
 from province.model.parameters import Parameter
-from province.model.query import Query, pages
+from province.model.query import Query, Where, pages
 from province.model.record import to_record
-from province.model.study import Assumed, Feature, Outcome, Problem
+from province.model.study import Assumed, Feature, Outcome, Problem, Spread
 from province.model.time import Instant, now
 from province.model.unit import convert
 from province.pack import Adoption, Indicator, StudyKind, StudyLayer
+from province.vocab.sensitivity import Sensitivity
 from province.vocab.study import BUDGET_UNITS, Study
 
 PROBLEM: Final = "application/vnd.province.problem+json"
 OUTCOME: Final = "application/vnd.province.outcome+json"
 LAYER: Final = "application/geo+json"
 """Media types that no upload is ever found to have: these files are of our own making."""
+SPREAD: Final = "application/vnd.province.sensitivity+json"
 _PAGE: Final = 1_000
+_RUNS: Final = 5
 Constant = Callable[[str, str, Instant], Parameter | None]
 """(pack, name, when) → the dated constant that held, or None."""
 Measure = Callable[[Indicator, str], Awaitable[Measured]]
@@ -188,6 +191,33 @@ class Studies:
             return None
         measured = await self._measure(adoption.measure(study.id), actor.tenant)
         return achieved(adoption, measured, float((study.adoption or {})["planned"]["value"]))
+
+    async def vary(self, actor: Actor, id: str, varied: str) -> str:
+        """Let variants of a computed study be computed. Returns the id of the run.
+
+        Raises: InvalidInput for what its problem does not know; Unsupported without the extra `planning`.
+        """
+        study, _ = await self.outcome(actor, id)
+        require_installed(self.kind(study.kind)[1])
+        done = await self._door.act("study.vary", actor, id=id, inputs={"varied": varied})
+        return done.changed[0].id
+
+    async def runs(self, actor: Actor, study: str) -> list[Sensitivity]:
+        """The runs over variants of a study, the newest first."""
+        where = (Where("study", "==", study),)
+        query = Query(types=("Sensitivity",), where=where, order="-modified", limit=_RUNS, latest=False)
+        return [to_record(Sensitivity, e) for e in (await self._door.query(query, actor)).items]
+
+    async def run_of(self, actor: Actor, id: str) -> Sensitivity:
+        """A run over variants. Raises: NotFound."""
+        return to_record(Sensitivity, await self._door.get(id, actor, type="Sensitivity", latest=False))
+
+    async def spread(self, actor: Actor, id: str) -> tuple[Sensitivity, Spread]:
+        """What came of a run over variants. Raises: NotFound when nothing did."""
+        run = await self.run_of(actor, id)
+        if run.outcome is None:
+            raise NotFound("the run has no outcome.", field="status", remedy="Wait for its end, or begin another.")
+        return run, msgspec.json.decode(await self.content(actor.tenant, run.outcome, SPREAD), type=Spread)
 
     async def content(self, tenant: str, sha256: str, media: str) -> bytes:
         """The bytes of a file of our own making. Raises: NotFound, InvalidInput for a file of anybody else's."""
