@@ -13,6 +13,8 @@ from province.model import parameters
 from province.model.geometry import point
 from province.model.study import Assumed, Feature, Outcome, Problem
 from province.packs.post.pack import PACK
+from province.packs.post.types import PostalFacility
+from province.vocab.study import Study
 from tests.conformance.situation import folder
 from tests.packs.studying import figure, solved
 
@@ -59,6 +61,18 @@ def test_one_centre_stands_where_the_volume_is_and_what_lies_beyond_the_radius_i
     assert found.partial is not None
     assert "1 of 4 points lie beyond 115 km: d" in found.partial.en
     assert drawing.draw(found, KIND) is not None
+
+
+def test_an_approved_plan_is_entered_as_planned_centres() -> None:
+    sites = (SITES[0], SITES[1], place("C", 60, exists=1), SITES[3])
+    found = solved(KIND, problem(budget=2, layers={"candidates": sites}))
+    assert KIND.adoption is not None
+    layer = found.layer(KIND.adoption.layer)
+    assert layer is not None
+    study = Study(id="urn:ngsi-ld:Study:1", title="Trung tâm vùng", kind="hubs", budget={"value": 2, "unitCode": "C62"})
+    made = [KIND.adoption.entry(f, study, f"urn:{f.id}", f.id) for f in layer.features]
+    (centre,) = [one for one in made if isinstance(one, PostalFacility)]
+    assert (centre.kind, centre.status, centre.plan) == ("hub", "planned", study.id)
 
 
 def test_ways_by_the_line_of_sight_are_lengthened_and_said_to_be() -> None:

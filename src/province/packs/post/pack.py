@@ -7,7 +7,7 @@ from typing import Final
 
 from province.model.label import Label
 from province.pack import Action, Ask, Check, Feed, Map, Pack, Round, StudyKind, StudyLayer, StudyMark, Table
-from province.packs.post import board, epcis, following, hubs, logic, scans, siting, touring, tours
+from province.packs.post import adopting, board, epcis, following, hubs, logic, scans, siting, touring, tours
 from province.packs.post.types import Parcel, PostalDay, PostalEvent, PostalFacility
 from province.vocab import Area
 from province.vocab.road import Road
@@ -133,6 +133,7 @@ _HUBS = StudyKind(
     ),
     focus="hubs",
     compared="mean",
+    adoption=adopting.ADOPTION,
 )
 
 PACK = Pack(

@@ -129,6 +129,7 @@ class PostalFacility(Record, frozen=True, kw_only=True):
     ] = None  # fmt: skip
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, ref="Area")] = None
     location: Annotated[Geometry | None, Field(Label("Vị trí", "Place"))] = None
+    plan: Annotated[str | None, Field(Label("Theo phương án", "By the study"), indexed=True, ref="Study")] = None
     backlog: Annotated[
         int | None, Field(Label("Bưu gửi đang tồn", "Parcels waiting"), indexed=True, minimum=0), Unit("C62")
     ] = None
