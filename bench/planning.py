@@ -23,6 +23,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.spatial import Delaunay, cKDTree
 
+from bench import tours
 from bench.product import Row, write
 from province.adapters import openstreetmap
 from province.compute.network import check as check_network
@@ -211,6 +212,7 @@ def measure(data: Path, seconds: float, *, long: bool) -> Iterator[Row]:
     yield from _trees(data, long=long)
     yield from _rings()
     yield from trenches(data.parent / "roads/hcm_2018.osm.pbf")
+    yield from tours.measure(data.parent, 10.0, long=long)
     instance = sectors(100_000, 5_000)
     began = time.monotonic()
     sited, cpu = _timed(lambda: budgeted.solve(**instance, budget=700.0, seconds=seconds))
@@ -294,7 +296,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--seconds", type=float, default=110.0, help="wall time of the coverage instance")
     parser.add_argument("--radio", action="store_true", help="only the radio model, printed and not written")
-    parser.add_argument("--long", action="store_true", help="every Steiner instance, not each fourth")
+    parser.add_argument(
+        "--long", action="store_true", help="every instance of Steiner trees and tours, the latter a minute each"
+    )
     given = parser.parse_args()
     if given.radio:
         for row in radio():

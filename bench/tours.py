@@ -15,7 +15,6 @@ import csv
 import json
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.peer import environment
 from bench.product import Row
 from province.adapters import roads as extracts
 from province.compute.roads import check as driving
@@ -166,16 +166,6 @@ def streets(folder: Path) -> Iterator[Row]:
         driving.driven(nodes.tolist(), extract.ways, extract.restrictions)
     yield {"family": "streets", "instance": "ways driven again over the raw data, all allowed", "count": len(node) - 1,
            "of": "ways", "wall_s": round(time.monotonic() - began, 1)}  # fmt: skip
-
-
-def environment(folder: Path) -> Path:
-    """The interpreter of an environment that holds the peers."""
-    uv = str(Path(sys.executable).with_name("uv"))
-    python = folder / "venv/bin/python"
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True)
-    lock = ROOT / "requirements/peer.lock"
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", lock], check=True)
-    return python
 
 
 def measure(data: Path, seconds: float, *, long: bool, peer: bool = True) -> Iterator[Row]:
