@@ -14,6 +14,8 @@ import shapely
 from province.adapters import roads as extracts
 from province.adapters.studies import drawing
 from province.adapters.tables import features
+from province.cli.kinds import KINDS
+from province.cli.planning import read_budget
 from province.compute.plane import middle
 from province.compute.roads import check as driving
 from province.errors import ProvinceError
@@ -190,6 +192,19 @@ def test_what_is_missing_or_wrong_is_named() -> None:
     wrong("layers.roads", "has the speed", problem(layers={"roads": (road("9", (0, 0), (1_000, 0), kmh="nhanh"),)}))
     wrong("assumptions.pace", "a pace", problem(pace=2.0))
     wrong("layers.stops", "outside Vietnam", problem(layers={"stops": (Feature(id="x", geometry=point(2.3, 48.8)),)}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "amount", "unit"),
+    [("tours", "8 xe", 8, "C62"), ("tours", "3 vehicles", 3, "C62"), ("hubs", "2 trung tâm", 2, "C62"),
+     ("hubs", "1 hub", 1, "C62"), ("hubs", "400 tỷ", 4e11, "VND")],
+)  # fmt: skip
+def test_a_budget_is_read_as_people_write_it(kind: str, text: str, amount: float, unit: str) -> None:
+    command = next(k for k in KINDS if k.name == kind)
+    assert read_budget(text, command.counted) == (amount, unit)
+    declared = next(k for k in PACK.studies if k.name == kind)
+    assert unit in declared.budgets
+    assert set(command.layers) == {layer.name for layer in declared.layers}
 
 
 @pytest.mark.parametrize(

@@ -141,10 +141,15 @@ class _Day:
 
     before: PostalDay
     sorted: int = 0
-    mass: float = 0.0
+    mass: float | None = None
     accepted: int = 0
     delivered: int = 0
     late: int = 0
+
+    def weigh(self, kilograms: Sequence[float]) -> None:
+        """Parcels came, of which so many are known by mass."""
+        if kilograms:
+            self.mass = (self.mass or 0.0) + sum(kilograms) / 1000.0
 
 
 @dataclass(slots=True)
@@ -189,10 +194,10 @@ class _Book:
             case "sorted":
                 day.sorted += len(items)
             case "arrived":
-                day.mass += sum(masses) / 1000.0
+                day.weigh(masses)
             case "accepted":
                 day.accepted += len(items)
-                day.mass += sum(masses) / 1000.0
+                day.weigh(masses)
             case "delivered":
                 day.delivered += len(items)
                 day.late += late
@@ -283,8 +288,9 @@ class _Book:
     def _made(self, one: _Day) -> PostalDay:
         capacity = self._facilities[one.before.facility].sortPerDay
         count = one.before.sorted + one.sorted
+        known = [m for m in (one.before.mass, one.mass) if m is not None]
         return msgspec.structs.replace(
-            one.before, sorted=count, mass=round(one.before.mass + one.mass, 6),
+            one.before, sorted=count, mass=round(sum(known), 6) if known else None,
             accepted=one.before.accepted + one.accepted, delivered=one.before.delivered + one.delivered,
             late=one.before.late + one.late, load=round(100.0 * count / capacity, 2) if capacity else None,
         )  # fmt: skip

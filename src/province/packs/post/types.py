@@ -248,7 +248,10 @@ class PostalEvent(Record, frozen=True, kw_only=True):
 
 
 class PostalDay(Record, frozen=True, kw_only=True):
-    """What a facility handled on one civil day, counted from tracking events. load: of its capacity on that day."""
+    """What a facility handled on one civil day, counted from tracking events. load: of its capacity on that day.
+
+    mass: of the parcels that came and whose mass is known; None: of none.
+    """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
         "PostalDay", Label("Ngày khai thác bưu chính", "Postal day"), unique=(("facility", "day"),), title="day",
@@ -259,7 +262,7 @@ class PostalDay(Record, frozen=True, kw_only=True):
     day: Annotated[str, Field(Label("Ngày", "Day"), indexed=True)]
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, ref="Area")] = None
     sorted: Annotated[int, Field(Label("Đã chia chọn", "Sorted"), indexed=True), Unit("C62")] = 0
-    mass: Annotated[float, Field(Label("Khối lượng", "Mass"), indexed=True), Unit("TNE")] = 0.0
+    mass: Annotated[float | None, Field(Label("Khối lượng", "Mass"), indexed=True), Unit("TNE")] = None
     accepted: Annotated[int, Field(Label("Nhận gửi", "Accepted")), Unit("C62")] = 0
     delivered: Annotated[int, Field(Label("Đã phát", "Delivered")), Unit("C62")] = 0
     late: Annotated[int, Field(Label("Phát quá hạn", "Delivered late")), Unit("C62")] = 0
