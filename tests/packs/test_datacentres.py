@@ -91,7 +91,7 @@ def test_the_whole_front_is_told_and_one_plan_is_only_suggested() -> None:
     assert found.partial is None
     south = rows(found, "places")["Dĩ An"]
     assert south[3] == 950e9
-    assert south[5:8] == (0.2, pytest.approx(1.9, abs=0.3), "T2")
+    assert south[5:8] == (20.0, pytest.approx(1.9, abs=0.3), "T2")
 
 
 def test_delay_is_fibre_there_and_back_to_the_nearest_centre() -> None:

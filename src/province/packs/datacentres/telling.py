@@ -26,7 +26,7 @@ NAMES: Final = {
     "power": Label("Đường dây điện", "Power lines"),
     "apart": Label("Khoảng cách giữa các trung tâm", "Distance between the centres"),
 }
-UNITS: Final = {"cost": "VND", "delay": "B98", "flood": "MTR", "power": "KMT", "apart": "KMT"}
+UNITS: Final = {"cost": "VND", "delay": "B98", "flood": "CMT", "power": "KMT", "apart": "KMT"}
 STATES: Final = {
     "knee": Label("Trong phương án gợi ý", "In the suggested plan"),
     "front": Label("Trong phương án khác của biên", "In another plan of the front"),
@@ -53,9 +53,11 @@ def outcome(ground: Ground, found: Front, knee: int, feeds: Sequence[Integers], 
     figures = (
         Quantity(name="plans", label=Label("Phương án trên biên Pareto", "Plans on the Pareto front"),
                  value=float(len(found.plans)), unit="C62"),
+        Quantity(name="cost", label=Label("Chi phí, tỷ đồng (gợi ý)", "Cost, billion đồng (suggested)"),
+                 value=None if best["cost"] is None else round(best["cost"] / 1e9, 1), unit="C62"),
         *(Quantity(name=c, label=Label(f"{label.vi} (gợi ý)", f"{label.en} (suggested)"), value=_told(c, best[c]),
                    unit=UNITS[c])
-          for c, label in NAMES.items() if c != "apart" or len(found.plans[0]) > 1),
+          for c, label in NAMES.items() if c != "cost" and (c != "apart" or len(found.plans[0]) > 1)),
     )  # fmt: skip
     return Outcome(
         figures=figures,
@@ -86,7 +88,7 @@ def _values(ground: Ground, plan: Integers, feeds: Integers) -> dict[str, float 
     return {
         "cost": None if np.isnan(cost) else cost,
         "delay": float(ground.weight @ near / ground.weight.sum()) if len(ground.demand) else None,
-        "flood": None if np.isnan(flood) else flood,
+        "flood": None if np.isnan(flood) else 100.0 * flood,
         "power": sum(lengths) if lengths else None,
         "apart": min(pairs) if pairs else None,
     }
@@ -97,7 +99,7 @@ def _lengths(ground: Ground, plan: Integers, feeds: Integers) -> list[float]:
 
 
 def _told(name: str, value: float | None) -> float | None:
-    return None if value is None else round(value, {"cost": 0, "delay": 0, "flood": 2}.get(name, 1))
+    return None if value is None else round(value, {"cost": 0, "delay": 0, "flood": 0}.get(name, 1))
 
 
 def _name(ground: Ground, plan: Integers) -> str:
@@ -176,22 +178,19 @@ def _bill(ground: Ground, plan: Integers, feeds: Integers) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for p, s in zip(plan.tolist(), feeds.tolist(), strict=True):
         name, cost = ground.places[p].name, float(ground.cost[p])
-        rows.append((f"Trung tâm dữ liệu tại {name}", f"Data centre at {name}", 1.0, "trung tâm", "centre",
+        rows.append((f"Trung tâm dữ liệu tại {name}", f"Data centre at {name}", "1",
                      None if np.isnan(cost) else cost))  # fmt: skip
         if s >= 0:
             there, length = ground.substations[s].name, float(ground.power[p, s])
             paid = round(ground.line * length, 0) if ground.line else None
-            rows.append((f"Đường dây điện {name} – {there}", f"Power line {name} – {there}", round(length, 2), "km",
-                         "km", paid))  # fmt: skip
+            rows.append((f"Đường dây điện {name} – {there}", f"Power line {name} – {there}", f"{length:.2f} km", paid))
     amounts = [row[-1] for row in rows]
     whole = None if None in amounts else sum(float(a) for a in amounts if a is not None)
-    rows.append(("Cộng", "Total", None, "", "", whole))
+    rows.append(("Cộng", "Total", "–", whole))
     columns = (
         Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
         Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
-        Column(name="quantity", label=Label("Khối lượng", "Quantity"), unit="C62"),
-        Column(name="unit", label=Label("Đơn vị", "Unit (Vietnamese)")),
-        Column(name="unit_en", label=Label("Đơn vị (tiếng Anh)", "Unit")),
+        Column(name="quantity", label=Label("Khối lượng", "Quantity")),
         Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
     )
     return Table(name="materials", title=Label("Khối lượng của phương án gợi ý", "Materials of the suggested plan"),
@@ -288,6 +287,8 @@ def _lacking(ground: Ground, name: str) -> Label:
     if name == "power":
         return Label("chưa có lớp trạm điện", "there is no layer of substations")
     values = ground.cost if name == "cost" else ground.flood
+    if np.isnan(values).all():
+        return Label("chưa địa điểm nào có dữ liệu", "no place has data")
     names = some([f.name for f, v in zip(ground.places, values, strict=True) if np.isnan(v)])
     return Label(f"chưa có dữ liệu của {names}", f"no data of {names}")
 
