@@ -29,7 +29,7 @@ def named_places(
             area = area_id(code, day)
             at = positions.get(area)
             found.append(DataCentrePlace(
-                id=f"urn:ngsi-ld:DataCentrePlace:{row['key']}", code=row["key"], name=row["place"], area=area,
-                location=point(*at) if at else None, approximate=True, **credits[row["source"]],
+                id=f"urn:ngsi-ld:DataCentrePlace:{row['key']}", code=row["key"], name=row["place"], named=True,
+                area=area, location=point(*at) if at else None, approximate=True, **credits[row["source"]],
             ))  # fmt: skip
     return found

@@ -56,6 +56,14 @@ FULL = Indicator(
     "data_centre_full", "over", of=DataCentre, title=Label("Trung tâm đã bán hết", "Centres that are sold out"),
     unit="C62", field="soldPower", limit="installedPower", where=_OPERATING,
 )  # fmt: skip
+LOCALITIES = Indicator(
+    "data_centre_localities",
+    "count",
+    of=DataCentrePlace,
+    title=Label("Địa bàn được nêu tên có trung tâm dữ liệu", "Named localities with a data centre"),
+    unit="C62",
+    where=(Where("named", "==", True), Where("centre", "exists")),
+)
 PUE = Index(
     "pue", of=DataCentre, title=Label("PUE 24 giờ", "PUE of 24 hours"), fields=("facilityPower", "itPower"), hours=24,
     do=logic.pue_of,
@@ -127,12 +135,15 @@ PACK = Pack(
             mean=Mean(hours=24, least=18),
         ),
     ),
-    indicators=(INSTALLED, SOLD, LOAD, WORST_PUE, UNTESTED, FULL),
+    indicators=(INSTALLED, SOLD, LOAD, WORST_PUE, UNTESTED, FULL, LOCALITIES),
     checks=(
         Check(
             "III.7",
-            Label("PUE của mọi trung tâm dữ liệu đạt mục tiêu", "The PUE of every data centre reaches the goal"),
-            indicators=("data_centre_pue_worst",),
+            Label(
+                "Đủ địa bàn có trung tâm dữ liệu, PUE đạt mục tiêu",
+                "The named localities have data centres, PUE within the goal",
+            ),
+            indicators=("data_centre_localities", "data_centre_pue_worst"),
         ),
     ),
     panels=(
@@ -169,7 +180,7 @@ PACK = Pack(
         Table(
             DataCentrePlace,
             Label("Địa điểm đặt trung tâm dữ liệu", "Places for data centres"),
-            columns=("code", "name", "cost", "flood", "area", "approximate", "source"),
+            columns=("code", "name", "cost", "flood", "centre", "approximate", "source"),
         ),
         Chart(DataCentre, Label("Tải IT", "IT load"), field="itPower"),
     ),

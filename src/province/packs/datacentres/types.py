@@ -166,7 +166,8 @@ class RecoveryTest(Record, frozen=True, kw_only=True):
 class DataCentrePlace(Record, frozen=True, kw_only=True):
     """A place where a data centre could stand. What is not known stays empty, and a study then says so.
 
-    cost: of land and building there.  flood: depth of the flood to be reckoned with.
+    cost: of land and building there.  flood: depth of the flood to be reckoned with.  named: the plan names it.
+    centre: the data centre that stands there by now.
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -181,6 +182,10 @@ class DataCentrePlace(Record, frozen=True, kw_only=True):
     ] = None
     flood: Annotated[
         float | None, Field(Label("Độ sâu ngập", "Depth of flooding"), indexed=True, minimum=0), Unit("MTR")
+    ] = None
+    named: Annotated[bool, Field(Label("Được quy hoạch nêu tên", "Named by the plan"), indexed=True)] = False
+    centre: Annotated[
+        str | None, Field(Label("Trung tâm đã vận hành", "Centre in operation"), indexed=True, ref="DataCentre")
     ] = None
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, ref="Area")] = None
     location: Annotated[Geometry | None, Field(Label("Vị trí", "Place"))] = None
