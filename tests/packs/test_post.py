@@ -191,6 +191,22 @@ async def send(feeds: Feeds, *scans: Mapping[str, Any]) -> Taken:
     return await feeds.take("postal-scans", json.dumps(scans).encode(), "application/json", SENDER)
 
 
+async def test_a_day_that_is_over_is_closed_and_one_long_ago_is_not_known(broker: Broker) -> None:
+    yesterday = following.civil(now() - timedelta(days=1))
+    place = f"urn:ngsi-ld:PostalFacility:over-{yesterday}"
+    day = PostalDay(id=following.day_id(place, yesterday), facility=place, day=yesterday, sorted=7, load=70.0)
+    old = PostalFacility(id=f"{place}-old", code="OLD", name="x", kind="hub", lastDay="2020-01-01", lastSorted=3)
+    ended = PostalFacility(id=place, code="ENDED", name="x", kind="hub", day=yesterday, sorted=7)
+    await broker.apply([create(day), create(old), create(ended)], ROOT)
+    rounds, one = Rounds(broker, [PACK], parameters_at), PACK.rounds[1]
+    assert await rounds.round(TENANT, PACK, one) == 2
+    assert await rounds.round(TENANT, PACK, one) == 0
+    known = to_record(PostalFacility, await broker.get(place, ROOT))
+    assert (known.day, known.lastDay, known.lastSorted, known.lastLoad) == (None, yesterday, 7, 70.0)
+    gone = to_record(PostalFacility, await broker.get(old.id, ROOT))
+    assert (gone.lastDay, gone.lastSorted) == (None, None)
+
+
 async def test_a_parcel_is_followed_from_its_acceptance_to_the_cash(broker: Broker, pool: Pool) -> None:
     """Two offices of the region and one elsewhere; one parcel in time, one late, one that nobody knows the way of."""
     for code, region, kind in (("BD", "11", "hub"), ("TN", "11", "office"), ("HN", "1", "office")):
