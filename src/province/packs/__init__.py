@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import alerts, atlas, cases, devices, ducts, environment, fiveg, incidents, plan, reports, studies
+from province.packs import (
+    alerts,
+    atlas,
+    cases,
+    devices,
+    ducts,
+    environment,
+    fiveg,
+    incidents,
+    plan,
+    reports,
+    studies,
+    transmission,
+)
 
 BUILT_IN: tuple[Pack, ...] = (
     alerts.PACK,
@@ -17,4 +30,5 @@ BUILT_IN: tuple[Pack, ...] = (
     plan.PACK,
     reports.PACK,
     studies.PACK,
+    transmission.PACK,
 )

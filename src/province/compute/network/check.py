@@ -62,6 +62,41 @@ def collected(
     return Checked(total, bound, (bound - total) / total if total else float(bound > 0))
 
 
+def diverse(
+    nodes: int, edges: Sequence[tuple[int, int]], anchors: Iterable[int], groups: Sequence[Iterable[int]],
+    cuts: Mapping[tuple[str, int], Iterable[int]], twice: Iterable[int],
+) -> int:  # fmt: skip
+    """Check what every single failure cuts off, by taking away each edge, group and node of the network in turn.
+
+    cuts: ("edge" | "group" | "node", place) → nodes that it cuts off from every anchor; what is not named cuts nothing.
+    twice: nodes, anchors left out, that no edge and no group alone cuts off.
+    Returns: how many of those there are.  Raises: InvalidInput naming what is false.
+    """
+    roots = sorted({int(a) for a in anchors})
+    triples = [(t, h, 0.0) for t, h in edges]
+
+    def left(gone: set[int], closed: int = -1) -> set[int]:
+        kept = [e for e, (t, h) in enumerate(edges) if e not in gone and closed not in (t, h)]
+        top = _sets(triples, kept)
+        begun = {top(r) for r in roots if r != closed}
+        return {v for v in range(nodes) if v != closed and top(v) in begun}
+
+    whole = left(set())
+    weak: set[int] = set()
+    trials: list[tuple[tuple[str, int], set[int], int]] = [(("edge", e), {e}, -1) for e in range(len(edges))]
+    trials += [(("group", g), {int(e) for e in group}, -1) for g, group in enumerate(groups)]
+    trials += [(("node", v), set(), v) for v in range(nodes)]
+    for what, gone, closed in trials:
+        cut = whole - left(gone, closed) - {closed}
+        if cut != {int(v) for v in cuts.get(what, ())}:
+            raise false(f"the failure of {what[0]} {what[1]} cuts off {sorted(cut)}, which is not what is claimed.")
+        weak |= cut if what[0] != "node" else set()
+    strong = whole - weak - set(roots)
+    if strong != {int(v) for v in twice}:
+        raise false("the nodes with two ways are not those that stay joined when any one edge or group fails.")
+    return len(strong)
+
+
 def _apart(edges: Sequence[tuple[int, int, float]], picked: Iterable[int], wanted: Sequence[int]) -> int | None:
     top = _sets(edges, picked)
     return next((t for t in wanted if top(t) != top(wanted[0])), None)

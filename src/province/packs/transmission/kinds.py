@@ -1,0 +1,83 @@
+"""The kinds of study of transmission: what each is given, and how its answer is drawn."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from province.model.label import Label
+from province.pack import StudyKind, StudyLayer, StudyMark
+from province.packs.transmission import diversity
+from province.packs.transmission.types import FibreRoute, TransmissionNode
+
+_NAME: Final = Label("Tên", "Name")
+_CODE: Final = Label("Mã", "Code")
+_STATUS: Final = Label("Tình trạng", "Status")
+NODES: Final = StudyLayer(
+    "nodes",
+    Label("Trạm truyền dẫn", "Stations"),
+    of=TransmissionNode,
+    columns={
+        "code": _CODE,
+        "name": _NAME,
+        "kind": Label("Loại trạm", "Kind"),
+        "load": Label("Lưu lượng (Gbit/s)", "Load (Gbit/s)"),
+        "status": _STATUS,
+    },
+    required=True,
+)
+ROUTES: Final = StudyLayer(
+    "routes",
+    Label("Tuyến cáp đã có", "Cables that exist"),
+    of=FibreRoute,
+    columns={
+        "code": _CODE,
+        "name": _NAME,
+        "start": Label("Trạm đầu", "From"),
+        "finish": Label("Trạm cuối", "To"),
+        "length": Label("Chiều dài (m)", "Length (m)"),
+        "fibres": Label("Số sợi", "Fibres"),
+        "fibresUsed": Label("Số sợi đã dùng", "Fibres in use"),
+        "shares": Label("Đi chung hạ tầng", "Shares"),
+        "status": _STATUS,
+    },
+    required=True,
+    placed=False,
+)
+
+DIVERSITY: Final = StudyKind(
+    name="diversity",
+    title=Label("Kiểm tra điểm hỏng đơn của mạng truyền dẫn", "Single points of failure in transmission"),
+    layers=(NODES, ROUTES),
+    assumptions=diversity.ASSUMPTIONS,
+    prices={},
+    solve=diversity.solve,
+    budgets=("C62",),
+    counted=Label("sự cố cùng lúc", "failures at once"),
+    marks=(
+        StudyMark(
+            "cables",
+            "line",
+            by="state",
+            tones={
+                "safe": ("good", diversity.LINES["safe"]),
+                "shared": ("fair", diversity.LINES["shared"]),
+                "weak": ("poor", diversity.LINES["weak"]),
+            },
+        ),
+        StudyMark(
+            "stations",
+            "point",
+            by="state",
+            tones={
+                "two": ("good", diversity.WAYS["two"]),
+                "one": ("fair", diversity.WAYS["one"]),
+                "none": ("poor", diversity.WAYS["none"]),
+                "core": ("existing", diversity.WAYS["core"]),
+            },
+        ),
+    ),
+    focus="stations",
+    compared="two",
+)
+
+STUDIES: Final = (DIVERSITY,)
