@@ -70,9 +70,7 @@ def test_an_end_that_is_no_station_is_named_and_the_rest_is_examined() -> None:
     found = solve(check(routes=rows("tuyen", C13={"finish": "T9"}, C16={"status": "gián đoạn"})))
     assert found.partial is not None
     assert "an end that is no station and are left out: Cáp 13" in found.partial.en
-    assert (
-        "2 stations are joined to the core by no cable in service: Trạm 4 (ví dụ), Trạm 6" in found.partial.en
-    )
+    assert "2 stations are joined to the core by no cable in service: Trạm 4 (ví dụ), Trạm 6" in found.partial.en
     assert column(found, "stations", "state_en")["Trạm 3"] == "One failure cuts it off"
     assert any("planned, interrupted or retired are left out: Cáp 16" in r.en for r in found.remarks)
 
