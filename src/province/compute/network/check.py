@@ -12,25 +12,32 @@ from province.compute.claim import RELATIVE, Checked, false, least, near
 
 def joined(
     edges: Sequence[tuple[int, int, float]], terminals: Iterable[int], chosen: Iterable[int], claimed: float,
-    bound: float, *, twice: bool = False,
+    bound: float, *, twice: bool = False, once: Iterable[int] = (), groups: Sequence[Iterable[int]] = (),
 ) -> Checked:  # fmt: skip
     """Check that the chosen edges join all terminals, and what they cost.
 
-    edges: (node, node, cost) of the whole graph.  twice: they must stay joined when any one chosen edge fails.
+    edges: (node, node, cost) of the whole graph.  twice: they must stay joined when any one chosen edge fails, and when
+    all edges of any group do.  once: further terminals that are joined to them and may be cut off.
     Raises: InvalidInput naming what is false.
     """
     picked = [int(e) for e in chosen]
     if len(set(picked)) != len(picked) or any(not 0 <= e < len(edges) for e in picked):
         raise false("an edge repeats, or is not one of the graph.")
     wanted = [int(t) for t in terminals]
-    apart = _apart(edges, picked, wanted)
+    every = [*wanted, *(int(t) for t in once)]
+    apart = _apart(edges, picked, every)
     if apart is not None:
-        raise false(f"terminal {apart} is not joined to terminal {wanted[0]}.")
+        raise false(f"terminal {apart} is not joined to terminal {every[0]}.")
     if twice:
         for failed in picked:
             apart = _apart(edges, [e for e in picked if e != failed], wanted)
             if apart is not None:
                 raise false(f"terminal {apart} is cut off when edge {failed} fails.")
+        for g, group in enumerate(groups):
+            gone = {int(e) for e in group}
+            apart = _apart(edges, [e for e in picked if e not in gone], wanted)
+            if apart is not None:
+                raise false(f"terminal {apart} is cut off when group {g} fails.")
     cost = sum(float(edges[e][2]) for e in picked)
     return least(cost, claimed, bound)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from province.model.label import Label
 from province.pack import StudyKind, StudyLayer, StudyMark
-from province.packs.transmission import diversity
+from province.packs.transmission import diversity, rings, rings_told
 from province.packs.transmission.types import FibreRoute, TransmissionNode
 
 _NAME: Final = Label("Tên", "Name")
@@ -21,6 +22,7 @@ NODES: Final = StudyLayer(
         "name": _NAME,
         "kind": Label("Loại trạm", "Kind"),
         "load": Label("Lưu lượng (Gbit/s)", "Load (Gbit/s)"),
+        "ways": Label("Số đường cần", "Ways needed"),
         "status": _STATUS,
     },
     required=True,
@@ -79,5 +81,50 @@ DIVERSITY: Final = StudyKind(
     focus="stations",
     compared="two",
 )
+RINGS: Final = StudyKind(
+    name="rings",
+    title=Label("Thiết kế vòng truyền dẫn, tuyến thứ hai", "Rings and second ways of transmission"),
+    layers=(
+        NODES,
+        replace(ROUTES, required=False),
+        StudyLayer(
+            "candidates",
+            Label("Tuyến đề xuất", "Candidate cables"),
+            of=FibreRoute,
+            columns={
+                "name": _NAME,
+                "start": Label("Trạm đầu", "From"),
+                "finish": Label("Trạm cuối", "To"),
+                "length": Label("Chiều dài (m)", "Length (m)"),
+                "shares": Label("Đi chung hạ tầng", "Shares"),
+            },
+            placed=False,
+        ),
+        StudyLayer("roads", Label("Đường để đi cáp mới", "Roads to lay new cables along"), columns={"name": _NAME}),
+    ),
+    assumptions=rings.ASSUMPTIONS,
+    prices=rings.PRICES,
+    solve=rings.solve,
+    needs=("numba", "scipy", "highspy"),
+    budgets=("VND", "MTR"),
+    marks=(
+        StudyMark("existing", "line", by="kind", tones={"used": ("existing", rings_told.KINDS["used"])}),
+        StudyMark("cables", "line", by="kind", tones={"new": ("new", rings_told.KINDS["new"])}),
+        StudyMark(
+            "stations",
+            "point",
+            by="state",
+            tones={
+                "had": ("good", rings_told.STATES["had"]),
+                "gains": ("new", rings_told.STATES["gains"]),
+                "joined": ("fair", rings_told.STATES["joined"]),
+                "none": ("poor", rings_told.STATES["none"]),
+                "core": ("shared", rings_told.STATES["core"]),
+            },
+        ),
+    ),
+    focus="stations",
+    compared="after",
+)
 
-STUDIES: Final = (DIVERSITY,)
+STUDIES: Final = (DIVERSITY, RINGS)

@@ -150,13 +150,13 @@ class Places:
         self._known: dict[str, int] = {}
         for i, one in enumerate(stations):
             for word in (one.code, one.feature.id, one.feature.id.rpartition(":")[2]):
-                self._known.setdefault(_plain(word), i)
+                self._known.setdefault(plain(word), i)
         for i, one in enumerate(stations):  # names last: a code is never taken for another station's name
-            self._known.setdefault(_plain(one.name), i)
+            self._known.setdefault(plain(one.name), i)
 
     def named(self, word: Any) -> int | None:
         """The station of that code or name."""
-        return self._known.get(_plain(word)) if word not in (None, "") else None
+        return self._known.get(plain(word)) if word not in (None, "") else None
 
     def near(self, position: Sequence[float], within_m: float) -> int | None:
         """The nearest station, when it is near enough."""
@@ -180,7 +180,7 @@ def _cables(problem: Problem, seen: Places, remarks: list[Label]) -> tuple[list[
     for feature in given:
         if not _working(feature):
             continue
-        ends, line = ends_of(feature, seen, snap)
+        ends, line = ends_of(feature, seen, snap, "routes")
         if None in ends:
             lost.append(feature.name)
             continue
@@ -220,13 +220,15 @@ def _cables(problem: Problem, seen: Places, remarks: list[Label]) -> tuple[list[
     return found, lost
 
 
-def ends_of(feature: Feature, seen: Places, snap_m: float) -> tuple[tuple[int | None, int | None], Geometry | None]:
+def ends_of(
+    feature: Feature, seen: Places, snap_m: float, layer: str
+) -> tuple[tuple[int | None, int | None], Geometry | None]:
     """(stations at both ends, the drawn line). An end that is named is what it is named; only others are looked for."""
     line = (
         feature.geometry if feature.geometry and feature.geometry["type"] in ("LineString", "MultiLineString") else None
     )
     if line is not None:
-        require_in_vietnam(feature, "routes")
+        require_in_vietnam(feature, layer)
     ends: list[int | None] = []
     for column, at in (("start", 0), ("finish", -1)):
         word = feature.properties.get(column)
@@ -292,10 +294,11 @@ def _corners(line: Geometry) -> list[Sequence[float]]:
 
 
 def _working(feature: Feature) -> bool:
-    return _plain(feature.properties.get("status")) in _WORKING
+    return plain(feature.properties.get("status")) in _WORKING
 
 
-def _plain(word: Any) -> str:
+def plain(word: Any) -> str:
+    """Lower case without marks, for words of tables."""
     return " ".join(fold(str(word if word is not None else "")).replace("_", " ").split())
 
 
