@@ -104,6 +104,56 @@ def diverse(
     return len(strong)
 
 
+def carried(
+    links: Sequence[tuple[int, int]], capacity: Sequence[float], demand: Sequence[tuple[int, int, float]],
+    failures: Sequence[Iterable[int]], flows: Sequence[Sequence[Sequence[float]]],
+) -> None:  # fmt: skip
+    """Check that all demand is carried with nothing failed and in every failure, by adding up flows.
+
+    capacity: of each link, with what is added.  flows: state → source, ascending → along each link, first as drawn,
+    then back.  Raises: InvalidInput naming what is false.
+    """
+    sources = sorted({s for s, _, _ in demand})
+    slack = 1e-4 * max(1.0, sum(a for _, _, a in demand))
+    if len(flows) != len(failures) + 1:
+        raise false(f"{len(flows)} states are routed, and there are {len(failures) + 1}.")
+    for state, routed in enumerate(flows):
+        gone = set() if state == 0 else {int(e) for e in failures[state - 1]}
+        load = [0.0] * len(links)
+        for source, flow in zip(sources, routed, strict=True):
+            left: dict[int, float] = {}
+            for e, (t, h) in enumerate(links):
+                there, back = float(flow[e]), float(flow[e + len(links)])
+                if min(there, back) < -slack or (e in gone and max(there, back) > slack):
+                    raise false(f"link {e} carries {there:.6g} and {back:.6g} in state {state}.")
+                load[e] += there + back
+                left[h] = left.get(h, 0.0) + there - back
+                left[t] = left.get(t, 0.0) + back - there
+            for s, sink, amount in demand:
+                if s == source:
+                    left[sink] = left.get(sink, 0.0) - amount
+            wrong = next((v for v, amount in left.items() if v != source and abs(amount) > slack), None)
+            if wrong is not None:
+                raise false(f"in state {state}, {left[wrong]:.6g} from node {source} is lost or made at node {wrong}.")
+        for e, amount in enumerate(load):
+            if amount > capacity[e] + slack:
+                raise false(f"link {e} carries {amount:.6g} of {capacity[e]:.6g} in state {state}.")
+
+
+def modules(
+    added: Sequence[Sequence[int]], price: Sequence[Sequence[float]], most: Sequence[Sequence[float]], claimed: float,
+    bound: float,
+) -> Checked:  # fmt: skip
+    """Check what added modules cost, and that they are whole numbers within their limits. Raises: InvalidInput."""
+    total = 0.0
+    for e, mine in enumerate(added):
+        for m, count in enumerate(mine):
+            if count != int(count) or not 0 <= count <= most[e][m]:
+                raise false(f"link {e} gets {count} of module {m}, of at most {most[e][m]:g}.")
+            total += count * float(price[e][m])
+    return least(total, claimed, bound)
+
+
 def _apart(edges: Sequence[tuple[int, int, float]], picked: Iterable[int], wanted: Sequence[int]) -> int | None:
     top = _sets(edges, picked)
     return next((t for t in wanted if top(t) != top(wanted[0])), None)

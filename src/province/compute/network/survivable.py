@@ -3,8 +3,8 @@
 Cutting planes: every set of nodes that holds some terminals and not others must be left by one edge, and by two where
 it parts terminals that need two ways; when a group fails, by one that is not of the group. Sets that the linear
 relaxation breaks are found by maximum flows, those that a whole-number plan breaks too; when HiGHS's best plan breaks
-none it is optimal. Plans come from mending those that break some, taking dear edges away, and putting in one edge to save more.
-Edges whose reduced cost exceeds what the best plan could still save are left out of what follows.
+none it is optimal. Plans come from mending those that break some, taking dear edges away, and putting in one edge to
+save more. Edges whose reduced cost exceeds what the best plan could still save are left out of what follows.
 """
 
 from __future__ import annotations
