@@ -159,7 +159,7 @@ def _along(
             remedy="Give roads as lines, check the coordinate systems of both files, or raise the assumption `margin`.",
         )  # fmt: skip
     whole = lines.network(shapes, places, join_m=problem.number("join"), reach_m=reach)
-    far = [seen.stations[i].name for i in np.flatnonzero(whole.node < 0)]
+    far = [seen.stations[i].name for i in np.flatnonzero(whole.node < 0).tolist()]
     if far:
         remarks.append(Label(
             f"{len(far)} trạm cách đường quá {reach:g} m, không nối theo đường được: {some(far)}.",
