@@ -101,6 +101,17 @@ def test_a_ring_carries_all_demand_when_any_link_fails() -> None:
     _check(network, RING, demands, [[e] for e in range(4)], safe)
 
 
+def test_a_link_may_be_fuller_when_another_fails() -> None:
+    network = make(4, RING, [0, 0, 0, 0], [[1.0]] * 4, [10], most=9)
+    demands = [(0, 2, 20.0)]
+    plan = capacity.solve(network, wanted(*demands), [[e] for e in range(4)], failed=0.5, seconds=20)
+    assert plan.added.tolist() == [[1]] * 4, "20 by two ways, 10 by the one that is left"
+    room = (plan.added @ network.size).tolist()
+    check.carried(RING, room, demands, [[e] for e in range(4)], [f.tolist() for f in plan.flows], failed=0.5)
+    with pytest.raises(InvalidInput, match="in state 1"):
+        check.carried(RING, room, demands, [[e] for e in range(4)], [f.tolist() for f in plan.flows])
+
+
 def test_links_that_share_a_trench_fail_together() -> None:
     links = [(0, 1), (0, 1), (0, 2), (2, 1)]
     network = make(3, links, [10, 10, 0, 0], [[1.0], [1.0], [2.0], [2.0]], [10])

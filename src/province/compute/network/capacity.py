@@ -74,12 +74,13 @@ class Plan(Certified):
 class _Task:
     """The network in every state."""
 
-    def __init__(self, network: Network, demand: Demand, failures: Sequence[Iterable[int]]) -> None:
+    def __init__(self, network: Network, demand: Demand, failures: Sequence[Iterable[int]], failed: float) -> None:
         self.network = network
+        self.scale = np.array([1.0, *(failed for _ in failures)])
         self.links = len(network.tail)
         self.gone = [np.zeros(self.links, np.bool_) for _ in range(len(failures) + 1)]
         for state, failed in zip(self.gone[1:], failures, strict=True):
-            state[np.fromiter(failed, np.int64)] = True
+            state[np.array(list(failed), np.int64)] = True
         self.sources = np.unique(demand.source)
         self.wanted = np.zeros((len(self.sources), network.nodes))
         self.most = float(demand.amount.sum())
@@ -125,7 +126,7 @@ class _Task:
                 shape=(len(rows), len(short)),
             )
             blocks.append(sp.hstack([balance[rows], slack]))
-            low.append(self.wanted[k][rows])
+            low.append(self.wanted[k][rows] * self.scale[state])
             lost.append(len(short))
         flow = sp.block_diag(blocks, format="csr")
         widths = [width + n for n in lost]
@@ -139,7 +140,7 @@ class _Task:
         for k, start in enumerate(at):
             mine = slice(start + width, start + widths[k])
             cost[mine] = 1.0
-            upper[mine] = self.wanted[k][self.wanted[k] > 0]
+            upper[mine] = self.wanted[k][self.wanted[k] > 0] * self.scale[state]
         upper = np.where(np.isinf(upper), self.most + 1.0, upper)
         needs = np.concatenate(low)
         solved = highs.minimise(
@@ -169,17 +170,21 @@ class _Task:
         graph = _shortest_of_parallel(table)
         far = dijkstra(graph, directed=False, indices=self.sources)
         needed = self.wanted > 0
-        return length, float((far[needed] * self.wanted[needed]).sum())
+        return length, float((far[needed] * self.wanted[needed]).sum() * self.scale[state])
 
 
-def solve(network: Network, demand: Demand, failures: Sequence[Iterable[int]] = (), *, seconds: float = 60.0) -> Plan:
+def solve(
+    network: Network, demand: Demand, failures: Sequence[Iterable[int]] = (), *, failed: float = 1.0,
+    seconds: float = 60.0,
+) -> Plan:  # fmt: skip
     """Add modules. failures: sets of links that fail together, one set at a time.  seconds: of wall time.
 
+    failed: share of the demand that must be carried when something fails, where links are else kept below their limit.
     Raises: InvalidInput naming the first failure that parts demand, or the state that no number of modules meets.
     """
     end = time.monotonic() + seconds
     _require(network, demand, failures)
-    task = _Task(network, demand, failures)
+    task = _Task(network, demand, failures, failed)
     links, modules = network.price.shape
     _require_possible(task, network.most)
     cost = network.price.ravel()

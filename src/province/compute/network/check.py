@@ -106,12 +106,13 @@ def diverse(
 
 def carried(
     links: Sequence[tuple[int, int]], capacity: Sequence[float], demand: Sequence[tuple[int, int, float]],
-    failures: Sequence[Iterable[int]], flows: Sequence[Sequence[Sequence[float]]],
+    failures: Sequence[Iterable[int]], flows: Sequence[Sequence[Sequence[float]]], *, failed: float = 1.0,
 ) -> None:  # fmt: skip
     """Check that all demand is carried with nothing failed and in every failure, by adding up flows.
 
     capacity: of each link, with what is added.  flows: state → source, ascending → along each link, first as drawn,
-    then back.  Raises: InvalidInput naming what is false.
+    then back.  failed: share of the demand that must be carried in a failure.  Raises: InvalidInput naming what is
+    false.
     """
     sources = sorted({s for s, _, _ in demand})
     slack = 1e-4 * max(1.0, sum(a for _, _, a in demand))
@@ -131,7 +132,7 @@ def carried(
                 left[t] = left.get(t, 0.0) + back - there
             for s, sink, amount in demand:
                 if s == source:
-                    left[sink] = left.get(sink, 0.0) - amount
+                    left[sink] = left.get(sink, 0.0) - amount * (failed if state else 1.0)
             wrong = next((v for v, amount in left.items() if v != source and abs(amount) > slack), None)
             if wrong is not None:
                 raise false(f"in state {state}, {left[wrong]:.6g} from node {source} is lost or made at node {wrong}.")

@@ -91,8 +91,8 @@ class Inventory:
 def read(problem: Problem, *, cables: bool = True) -> Inventory:
     """The network of a problem. Raises: InvalidInput, TooLarge naming the layer. cables: there must be some."""
     remarks: list[Label] = []
-    found = _stations(problem, remarks)
-    plane = middle(np.array([_position(s.feature) for s in found]))
+    found = stations(problem, remarks)
+    plane = middle(np.array([position(s.feature) for s in found]))
     seen = Places(found, plane)
     drawn = _cables(problem, seen, remarks)
     if cables and not drawn[0]:
@@ -110,13 +110,13 @@ def read(problem: Problem, *, cables: bool = True) -> Inventory:
     return Inventory(plane, found, tuple(drawn[0]), together, tuple(drawn[1]), tuple(remarks))
 
 
-def _stations(problem: Problem, remarks: list[Label]) -> tuple[Station, ...]:
+def stations(problem: Problem, remarks: list[Label], *, cores: bool = True) -> tuple[Station, ...]:
+    """The stations in service. cores: one at least must be core.  Raises: InvalidInput, TooLarge."""
     given = problem.layers.get("nodes", ())
-    working = [f for f in given if _working(f)]
-    placed = [f for f in working if f.geometry is not None]
-    _left_out([f.name for f in working if f.geometry is None], "trạm chưa có vị trí", "stations without a place",
-              remarks)  # fmt: skip
-    _left_out([f.name for f in given if not _working(f)], "trạm không khai thác", "stations that are not in service",
+    lit = [f for f in given if working(f)]
+    placed = [f for f in lit if f.geometry is not None]
+    _left_out([f.name for f in lit if f.geometry is None], "trạm chưa có vị trí", "stations without a place", remarks)
+    _left_out([f.name for f in given if not working(f)], "trạm không khai thác", "stations that are not in service",
               remarks)  # fmt: skip
     if len(placed) > MOST:
         raise TooLarge(f"{len(placed):,} stations.", field="layers.nodes",
@@ -132,7 +132,10 @@ def _stations(problem: Problem, remarks: list[Label]) -> tuple[Station, ...]:
     if doubled:
         raise InvalidInput(f"several stations have the code {some(doubled)}.", field="layers.nodes",
                            remedy="Give each station a code of its own.")  # fmt: skip
-    if not any(s.core for s in found):
+    if not found:
+        raise InvalidInput("no station in service has a place.", field="layers.nodes",
+                           remedy="Give stations as points with a code.")  # fmt: skip
+    if cores and not any(s.core for s in found):
         raise InvalidInput(
             f"none of {len(found)} stations is a core or a neighbouring province's: nothing says where traffic leaves.",
             field="layers.nodes", remedy="Write core or neighbour in the column kind of at least one.",
@@ -146,7 +149,7 @@ class Places:
     def __init__(self, stations: Sequence[Station], plane: Plane) -> None:
         self.stations = stations
         self.plane = plane
-        self.metres = plane.metres(np.array([_position(s.feature) for s in stations]))
+        self.metres = plane.metres(np.array([position(s.feature) for s in stations]))
         self._known: dict[str, int] = {}
         for i, one in enumerate(stations):
             for word in (one.code, one.feature.id, one.feature.id.rpartition(":")[2]):
@@ -171,14 +174,14 @@ def _cables(problem: Problem, seen: Places, remarks: list[Label]) -> tuple[list[
     if len(given) > MOST:
         raise TooLarge(f"{len(given):,} cables.", field="layers.routes",
                        remedy=f"At most {MOST:,}: give those of transmission only.")  # fmt: skip
-    _left_out([f.name for f in given if not _working(f)], "tuyến cáp dự kiến, gián đoạn hoặc ngừng khai thác",
+    _left_out([f.name for f in given if not working(f)], "tuyến cáp dự kiến, gián đoạn hoặc ngừng khai thác",
               "cables that are planned, interrupted or retired", remarks)  # fmt: skip
     found: list[Cable] = []
     lost: list[str] = []
     guessed = loops = 0
     overfull: list[str] = []
     for feature in given:
-        if not _working(feature):
+        if not working(feature):
             continue
         ends, line = ends_of(feature, seen, snap, "routes")
         if None in ends:
@@ -274,7 +277,7 @@ def number(feature: Feature, column: str, layer: str) -> float | None:
 
 def straight(a: Feature, b: Feature) -> Geometry:
     """The line between two stations."""
-    return {"type": "LineString", "coordinates": [list(_position(a)), list(_position(b))]}
+    return {"type": "LineString", "coordinates": [list(position(a)), list(position(b))]}
 
 
 def length_m(line: Geometry, plane: Plane) -> float:
@@ -283,7 +286,8 @@ def length_m(line: Geometry, plane: Plane) -> float:
     return float(flat.length)
 
 
-def _position(feature: Feature) -> tuple[float, float]:
+def position(feature: Feature) -> tuple[float, float]:
+    """Longitude and latitude of a station."""
     middle = shapely.geometry.shape(feature.geometry).centroid
     return (float(middle.x), float(middle.y))
 
@@ -293,7 +297,8 @@ def _corners(line: Geometry) -> list[Sequence[float]]:
     return [corner for part in parts for corner in part]
 
 
-def _working(feature: Feature) -> bool:
+def working(feature: Feature) -> bool:
+    """Whether it is in service, or does not say."""
     return plain(feature.properties.get("status")) in _WORKING
 
 
