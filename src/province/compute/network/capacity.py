@@ -79,8 +79,8 @@ class _Task:
         self.scale = np.array([1.0, *(failed for _ in failures)])
         self.links = len(network.tail)
         self.gone = [np.zeros(self.links, np.bool_) for _ in range(len(failures) + 1)]
-        for state, failed in zip(self.gone[1:], failures, strict=True):
-            state[np.array(list(failed), np.int64)] = True
+        for state, links in zip(self.gone[1:], failures, strict=True):
+            state[np.array(list(links), np.int64)] = True
         self.sources = np.unique(demand.source)
         self.wanted = np.zeros((len(self.sources), network.nodes))
         self.most = float(demand.amount.sum())
