@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ def make(
     return capacity.Network(
         nodes, np.array([a for a, _ in links]), np.array([b for _, b in links]), np.array(installed, float),
         np.array(size, float), np.array(price, float), np.full((len(links), len(size)), float(most)),
+        np.full(len(links), np.inf),
     )  # fmt: skip
 
 
@@ -82,7 +84,8 @@ def _check(
 ) -> None:  # fmt: skip
     room = (network.installed + plan.added @ network.size).tolist()
     check.carried(links, room, demands, failures, [f.tolist() for f in plan.flows])
-    check.modules(plan.added.tolist(), network.price.tolist(), network.most.tolist(), plan.cost, plan.bound)
+    check.modules(plan.added.tolist(), network.price.tolist(), network.most.tolist(), network.size.tolist(),
+                  network.room.tolist(), plan.cost, plan.bound)  # fmt: skip
 
 
 RING = [(0, 1), (1, 2), (2, 3), (3, 0)]
@@ -122,6 +125,15 @@ def test_links_that_share_a_trench_fail_together() -> None:
     assert shared.added.tolist() == [[0], [0], [1], [1]]
 
 
+def test_capacity_that_a_link_may_reach_holds_for_all_modules_together() -> None:
+    links = [(0, 1), (0, 1)]
+    network = replace(make(2, links, [0, 0], [[3.0, 5.0], [9.0, 20.0]], [10, 40]), room=np.array([45.0, np.inf]))
+    plan = capacity.solve(network, wanted((0, 1, 50.0)), seconds=20)
+    assert plan.added.tolist() == [[0, 1], [1, 0]], "not both modules on the first link"
+    assert plan.cost == 14
+    assert plan.proved
+
+
 def test_what_cannot_be_carried_and_what_is_wrong_is_said() -> None:
     network = make(4, RING, [0, 0, 0, 0], [[1.0]] * 4, [10], most=1)
     with pytest.raises(InvalidInput, match="with nothing failed"):
@@ -150,8 +162,10 @@ def test_false_claims_are_refused() -> None:
             check.carried(links, room, demand, [], flows)
     with pytest.raises(InvalidInput, match="in state 1"):
         check.carried(links, [5.0, 5.0], demand, [[0]], [*good, *good])
-    check.modules([[1]], [[3.0]], [[2]], 3.0, 3.0)
+    check.modules([[1]], [[3.0]], [[2]], [10.0], [15.0], 3.0, 3.0)
     with pytest.raises(InvalidInput, match="gets 3 of module 0"):
-        check.modules([[3]], [[3.0]], [[2]], 9.0, 9.0)
+        check.modules([[3]], [[3.0]], [[2]], [10.0], [99.0], 9.0, 9.0)
+    with pytest.raises(InvalidInput, match="gets 20 of capacity, of at most 15"):
+        check.modules([[2]], [[3.0]], [[2]], [10.0], [15.0], 6.0, 6.0)
     with pytest.raises(InvalidInput, match="costs 3, not 2"):
-        check.modules([[1]], [[3.0]], [[2]], 2.0, 2.0)
+        check.modules([[1]], [[3.0]], [[2]], [10.0], [15.0], 2.0, 2.0)

@@ -35,7 +35,8 @@ _MOST: Final = 1_000_000.0
 class Network:
     """tail, head: (links,) nodes.  installed: (links,) capacity that is there.  price: (links, modules) of one more.
 
-    size: (modules,) capacity of each.  most: (links, modules) how many of each may be added.
+    size: (modules,) capacity of each.  most: (links, modules) how many of each may be added.  room: (links,) capacity
+    that may be added in all, infinite without a limit.
     """
 
     nodes: int
@@ -45,6 +46,7 @@ class Network:
     size: Floats
     price: Floats
     most: Floats
+    room: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ def solve(
     _require(network, demand, failures)
     task = _Task(network, demand, failures, failed)
     links, modules = network.price.shape
-    _require_possible(task, network.most)
+    options = [_options(network, e, task.most) for e in range(links)]
+    _require_possible(task, np.array([mine[-1].counts for mine in options], np.float64))
     cost = network.price.ravel()
     rows = _around_nodes(task)
     bound, added = 0.0, np.zeros((links, modules))
@@ -199,7 +202,6 @@ def solve(
         if not found:
             break
         rows += found
-    options = [_options(network, e, task.most) for e in range(links)]
     plan = _reduce(task, rows, options, _cover(task, options, added), end)
     best, proved = float((plan * network.price).sum()), False
     while time.monotonic() < end:
@@ -251,7 +253,7 @@ def _options(network: Network, link: int, most: float) -> list[_Option]:
             _Option(o.price + n * price, o.capacity + n * size, (*o.counts, n))
             for o in made
             for n in range(limit + 1)
-            if n == 0 or o.capacity + (n - 1) * size < most
+            if n == 0 or (o.capacity + (n - 1) * size < most and o.capacity + n * size <= network.room[link] + _LITTLE)
         ]
         made.sort(key=lambda o: (o.price, -o.capacity))
         kept: list[_Option] = []
@@ -308,9 +310,15 @@ def _master(
     lengths = np.array([r[0] for r in rows]).reshape(-1, links)
     table = np.repeat(lengths, modules, axis=1) * np.tile(network.size, links)
     needs = np.array([r[1] for r in rows]) - lengths @ network.installed
+    tight = np.flatnonzero(np.isfinite(network.room) & (network.most @ network.size > network.room + _LITTLE))
+    rooms = np.zeros((len(tight), links))
+    rooms[np.arange(len(tight)), tight] = 1.0
+    table = np.vstack([table.reshape(len(rows), -1), np.repeat(rooms, modules, axis=1) * np.tile(network.size, links)])
+    low = np.concatenate([needs, np.full(len(tight), -np.inf)])
+    high = np.concatenate([np.full(len(rows), np.inf), network.room[tight]])
     return highs.minimise(
-        cost, sp.csr_array(table.reshape(len(rows), links * modules)), needs, np.full(len(rows), np.inf),
-        upper=network.most.ravel(), whole=np.ones(links * modules, np.bool_) if whole else None,
+        cost, sp.csr_array(table), low, high, upper=network.most.ravel(),
+        whole=np.ones(links * modules, np.bool_) if whole else None,
         start=None if start is None else start.ravel(), seconds=left,
     )  # fmt: skip
 
@@ -369,7 +377,7 @@ def _require(network: Network, demand: Demand, failures: Sequence[Iterable[int]]
 
 
 def _require_possible(task: _Task, full: Floats) -> None:
-    capacity = np.minimum(task.capacity(full), task.most)
+    capacity = task.capacity(full)
     for state in range(len(task.gone)):
         lost = task.route(state, capacity)[0]
         if lost > task.slack:

@@ -142,8 +142,8 @@ def carried(
 
 
 def modules(
-    added: Sequence[Sequence[int]], price: Sequence[Sequence[float]], most: Sequence[Sequence[float]], claimed: float,
-    bound: float,
+    added: Sequence[Sequence[int]], price: Sequence[Sequence[float]], most: Sequence[Sequence[float]],
+    size: Sequence[float], room: Sequence[float], claimed: float, bound: float,
 ) -> Checked:  # fmt: skip
     """Check what added modules cost, and that they are whole numbers within their limits. Raises: InvalidInput."""
     total = 0.0
@@ -152,6 +152,9 @@ def modules(
             if count != int(count) or not 0 <= count <= most[e][m]:
                 raise false(f"link {e} gets {count} of module {m}, of at most {most[e][m]:g}.")
             total += count * float(price[e][m])
+        more = sum(count * float(size[m]) for m, count in enumerate(mine))
+        if more > room[e] * (1 + RELATIVE):
+            raise false(f"link {e} gets {more:g} of capacity, of at most {room[e]:g}.")
     return least(total, claimed, bound)
 
 

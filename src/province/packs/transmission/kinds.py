@@ -7,8 +7,8 @@ from typing import Final
 
 from province.model.label import Label
 from province.pack import StudyKind, StudyLayer, StudyMark
-from province.packs.transmission import diversity, rings, rings_told
-from province.packs.transmission.types import FibreRoute, TransmissionNode
+from province.packs.transmission import capacity, capacity_told, diversity, rings, rings_told
+from province.packs.transmission.types import FibreRoute, TransmissionLink, TransmissionNode
 
 _NAME: Final = Label("Tên", "Name")
 _CODE: Final = Label("Mã", "Code")
@@ -126,5 +126,73 @@ RINGS: Final = StudyKind(
     focus="stations",
     compared="after",
 )
+CAPACITY: Final = StudyKind(
+    name="capacity",
+    title=Label("Dung lượng truyền dẫn: nâng cấp hệ thống nào, năm nào", "Transmission capacity: what to upgrade when"),
+    layers=(
+        NODES,
+        StudyLayer(
+            "links",
+            Label("Hệ thống truyền dẫn", "Systems"),
+            of=TransmissionLink,
+            columns={
+                "code": _CODE,
+                "name": _NAME,
+                "start": Label("Trạm đầu", "From"),
+                "finish": Label("Trạm cuối", "To"),
+                "capacity": Label("Dung lượng đang mở (Gbit/s)", "Capacity lit (Gbit/s)"),
+                "possible": Label("Dung lượng tối đa (Gbit/s)", "Most possible (Gbit/s)"),
+                "routes": Label("Chạy trên tuyến cáp", "Runs over"),
+                "shares": Label("Đi chung hạ tầng", "Shares"),
+                "status": _STATUS,
+            },
+            required=True,
+            placed=False,
+        ),
+        StudyLayer(
+            "history",
+            Label("Lưu lượng đỉnh các năm", "Peaks of past years"),
+            columns={
+                "link": Label("Hệ thống", "Link"),
+                "year": Label("Năm", "Year"),
+                "load": Label("Lưu lượng đỉnh (Gbit/s)", "Load (Gbit/s)"),
+            },
+            placed=False,
+        ),
+        StudyLayer(
+            "demands",
+            Label("Nhu cầu giữa các trạm", "Demand between stations"),
+            columns={
+                "start": Label("Trạm đầu", "From"),
+                "finish": Label("Trạm cuối", "To"),
+                "load": Label("Lưu lượng (Gbit/s)", "Load (Gbit/s)"),
+                "growth": Label("Tăng mỗi năm (%)", "Growth (%)"),
+            },
+            placed=False,
+        ),
+        replace(ROUTES, required=False),
+    ),
+    assumptions=capacity.ASSUMPTIONS,
+    prices=capacity.PRICES,
+    solve=capacity.solve,
+    needs=("scipy", "highspy"),
+    budgets=("VND", "C62"),
+    counted=Label("mô-đun", "modules"),
+    marks=(
+        StudyMark(
+            "systems",
+            "line",
+            by="state",
+            tones={
+                "enough": ("existing", capacity_told.STATES["enough"]),
+                "unknown": ("poor", capacity_told.STATES["unknown"]),
+                "upgraded": ("new", capacity_told.STATES["upgraded"]),
+            },
+        ),
+        StudyMark("stations", "point", by="kind", tones={"station": ("shared", Label("Trạm", "Station"))}),
+    ),
+    focus="systems",
+    compared="after",
+)
 
-STUDIES: Final = (DIVERSITY, RINGS)
+STUDIES: Final = (DIVERSITY, RINGS, CAPACITY)

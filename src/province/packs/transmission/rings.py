@@ -7,7 +7,6 @@ load first.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -73,7 +72,6 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
     """The plan. Raises: InvalidInput, TooLarge naming the layer, price or assumption."""
     from province.compute.network import check, survivable
 
-    end = time.monotonic() + problem.seconds
     tell(Progress(share=0.03, stage=Label("Dựng mạng", "Building the network")))
     found = ground.read(problem)
     cost = costs(problem, found)
@@ -92,7 +90,7 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
     left: tuple[int, ...] = ()
     if whole > problem.budget * (1 + 1e-9):
         tell(Progress(share=0.6, stage=Label("Chọn trạm trong ngân sách", "Choosing stations within the budget")))
-        task, left, plan = _within(problem, found, task, whole, end)
+        task, left, plan = _within(problem, found, task, whole)
     tell(Progress(share=0.92, stage=Label("Kiểm chứng", "Checking")))
     of = task.graph
     checked = check.joined(
@@ -178,21 +176,19 @@ def _task(found: Ground, cost: Floats) -> tuple[Task, Shortfall]:
     return Task(of, root, double, single, respected), Shortfall(apart, once, parted)
 
 
-def _within(
-    problem: Problem, found: Ground, task: Task, whole: float, end: float
-) -> tuple[Task, tuple[int, ...], Survivable]:
+def _within(problem: Problem, found: Ground, task: Task, whole: float) -> tuple[Task, tuple[int, ...], Survivable]:
     """The stations of the greatest load that the budget protects, and the plan for them."""
     from province.compute.network import survivable
 
     groups = list(task.groups.values())
     load = [0.0 if np.isnan(s.load) else s.load for s in found.inventory.stations]
     asked = sorted((*task.double, *task.single), key=lambda v: (-load[v], v))
-    half = time.monotonic() + (end - time.monotonic()) * 0.6
+    each = min(0.3, _SKETCH / 2 * problem.seconds / len(asked))
 
     def sketch(chosen: Sequence[int]) -> Survivable:
         double = [v for v in chosen if v in task.double]
         single = [v for v in chosen if v in task.single]
-        return survivable.sketch(task.graph, np.array([task.root, *double]), once=single, groups=groups)
+        return survivable.sketch(task.graph, np.array([task.root, *double]), once=single, groups=groups, seconds=each)
 
     kept: list[int] = []
     first: Survivable | None = None
@@ -204,8 +200,6 @@ def _within(
             first = tried
         elif not kept:
             cheapest = min(cheapest, (tried.cost, found.inventory.stations[v].name))
-        if time.monotonic() > half:
-            break
     if first is None:
         unit = "đồng" if problem.unit == MONEY else "m"
         raise InvalidInput(
@@ -217,7 +211,7 @@ def _within(
     smaller = Task(task.graph, task.root, double, single, task.groups)
     plan = survivable.solve(
         task.graph, np.array([task.root, *double]), once=single, groups=groups,
-        seconds=max(1.0, end - time.monotonic()), start=first.edges,
+        seconds=max(1.0, _SKETCH / 2 * problem.seconds), start=first.edges,
     )  # fmt: skip
     return smaller, tuple(v for v in asked if v not in kept), plan
 
