@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.cli.kinds import capacity, diversity, ducts, fiveg, rings
+from province.cli.kinds import capacity, datacentres, diversity, ducts, fiveg, rings
 from province.cli.kinds.kind import Kind
 
 __all__ = ["KINDS", "Kind"]
 
-KINDS: Final[tuple[Kind, ...]] = (fiveg.KIND, ducts.KIND, diversity.KIND, rings.KIND, capacity.KIND)
+KINDS: Final[tuple[Kind, ...]] = (
+    fiveg.KIND,
+    ducts.KIND,
+    datacentres.KIND,
+    diversity.KIND,
+    rings.KIND,
+    capacity.KIND,
+)
