@@ -46,7 +46,7 @@ def test_weak_spots_are_named_with_what_they_cut() -> None:
     assert figure(found, "fibres") == pytest.approx(100 * 390 / 804, abs=0.05)
     common = column(found, "stations", "common")
     assert common["Trạm 5"] == "Rãnh B (ví dụ), Gom 2 (ví dụ)"
-    assert common["Gom 1"] == ""
+    assert common["Gom 1"] == "–"
     assert column(found, "stations", "first")["Gom 1"] == 15.1
     assert column(found, "stations", "second")["Gom 1"] == pytest.approx(16.3 + 20.1 + 18.9), "to the other core"
     assert set(column(found, "cores", "state_en", key="pair").values()) == {"Two separate ways"}
@@ -63,7 +63,7 @@ def test_the_map_shows_weak_lines_and_stations() -> None:
     drawn = drawing.draw(solve(check()), kinds.DIVERSITY)
     assert drawn is not None
     assert {s.tone for s in drawn.lines} == {"good", "fair", "poor"}
-    assert {s.tone for s in drawn.spots} == {"good", "fair", "existing"}
+    assert {s.tone for s in drawn.spots} == {"good", "fair", "existing", "shared"}
 
 
 def test_an_end_that_is_no_station_is_named_and_the_rest_is_examined() -> None:

@@ -15,7 +15,7 @@ Examples:
   province plan rings --nodes tram.csv --routes tuyen.csv --candidates de-xuat.csv --budget "60 km"
       candidate cables between stations; no prices are needed
   province plan rings --nodes tram.csv --routes tuyen.gpkg --roads duong.osm.pbf --budget "45 tỷ"
-                      --price metre="450 nghìn" --price equipment="350 triệu"
+                      --price metre="0,45 triệu" --price equipment="350 triệu"
                       --source "Đơn giá 5/QĐ-SXD ngày 3/11/2026" --out vong
       new cables along roads
   province plan rings --candidates de-xuat.gpkg --crs "VN-2000 TM-3 105°45'" --budget "80 km"

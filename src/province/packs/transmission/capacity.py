@@ -97,7 +97,7 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
     certificate = Certificate(
         objective=float(checked.objective),
         objective_unit=problem.unit,
-        objective_label=Label("Chi phí đáp ứng đến năm cuối", "Cost of what is needed until the last year"),
+        objective_label=Label("Tổng phải mua đến năm cuối", "All that is needed until the last year"),
         bound=float(checked.bound),
         bound_source=Label(
             "Bất đẳng thức khoảng cách từ quy hoạch tuyến tính của từng sự cố, rồi nhánh và cận (HiGHS)",
@@ -122,7 +122,7 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
 def _horizon(problem: Problem, given: Given) -> Horizon:
     """Which years, and the load of each demand: of the layer, else of every system by its own history."""
     known = [year for s in given.systems for year in s.past]
-    first, last = int(problem.number("first")), int(problem.number("until"))
+    first, last = _year(problem, "first"), _year(problem, "until")
     if first == 0:
         if not known:
             raise InvalidInput(
@@ -156,6 +156,14 @@ def _horizon(problem: Problem, given: Given) -> Horizon:
         raise InvalidInput("there is no load to carry.", field="layers.history", remedy="Give loads above 0.")
     return Horizon(years, tuple(ends[i][0] for i in keep), tuple(ends[i][1] for i in keep),
                    np.maximum.accumulate(load[:, keep], axis=0), unknown)  # fmt: skip
+
+
+def _year(problem: Problem, name: str) -> int:
+    """A year of the assumptions: a word, for it is no amount. Raises: InvalidInput."""
+    text = problem.word(name).strip().removesuffix(".0")
+    if not text.isdigit() or len(text) > 4:
+        raise InvalidInput(f"{text[:20]!r} is no year.", field=f"assumptions.{name}", remedy="Write it as 2030.")
+    return int(text)
 
 
 def growth_model(problem: Problem) -> growth.Model:

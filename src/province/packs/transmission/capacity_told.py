@@ -52,7 +52,9 @@ def outcome(problem: Problem, told: Told, certificate: Certificate) -> Outcome:
     size = np.array([problem.number("module_small"), problem.number("module_large")])
     upgraded = int((added.sum(axis=1) > 0).sum())
     figures = (
-        _figure("spent", "Chi phí", "Cost", certificate.objective, problem.unit),
+        _figure("spent", "Chi phí", "Cost", certificate.objective, problem.unit)
+        if problem.unit == "VND"
+        else _figure("spent", "Mô-đun phải mua", "Modules to buy", certificate.objective, problem.unit),
         _figure("upgraded", "Hệ thống nâng cấp", "Systems upgraded", upgraded, "C62"),
         _figure("added", "Dung lượng thêm", "Capacity added", float((added @ size).sum()), "B80"),
         _figure("now", "Dung lượng đang mở", "Capacity lit", sum(s.capacity for s in told.given.systems), "B80"),
@@ -88,7 +90,7 @@ def _ahead(problem: Problem, system: System, year: int) -> growth.Forecast | Non
 
 
 def _first(told: Told, i: int) -> str:
-    return next((str(y) for y, lit in zip(told.years, told.lit, strict=True) if lit[i].sum()), "")
+    return next((str(y) for y, lit in zip(told.years, told.lit, strict=True) if lit[i].sum()), "–")
 
 
 def _systems(
@@ -238,6 +240,11 @@ def _standing(problem: Problem, told: Told) -> tuple[Label, ...]:
             "More capacity needs fibres and room for equipment: check the fibres before it is lit.",
         ),
     ]
+    if problem.unit != "VND":
+        found.append(Label(
+            "Ngân sách tính bằng mô-đun: nhỏ hay lớn như nhau, nên mô-đun lớn được chọn trước.",
+            "The budget is in modules: small and large count alike, large ones come first.",
+        ))  # fmt: skip
     if not told.given.wanted:
         found.append(Label(
             "Không có bảng nhu cầu: lưu lượng của mỗi hệ thống được coi là nhu cầu giữa hai đầu của nó.",

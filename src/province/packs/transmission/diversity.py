@@ -32,6 +32,7 @@ from province.packs.transmission import network
 from province.packs.transmission.network import Inventory
 
 Cell = str | float | None
+NOTHING: Final = "–"
 ASSUMPTIONS: Final[Mapping[str, Label]] = {
     "snap": Label("Đầu tuyến thuộc trạm gần nhất trong", "The end of a line belongs to a station within"),
 }
@@ -39,7 +40,6 @@ WAYS: Final[Mapping[str, Label]] = {
     "two": Label("Hai đường tách biệt", "Two separate ways"),
     "one": Label("Một sự cố là mất", "One failure cuts it off"),
     "none": Label("Không nối tới lõi", "Not joined to the core"),
-    "core": Label("Trạm lõi, trạm tỉnh lân cận", "Core, neighbouring province"),
 }
 LINES: Final[Mapping[str, Label]] = {
     "safe": Label("Đứt không mất trạm nào", "Its failure cuts nothing off"),
@@ -99,7 +99,10 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
             _failures(inventory, names, (*single, *double)),
             _cores(inventory, of, groups, names),
         ),
-        layers=(_cables(inventory, single, groups), _nodes(inventory, states)),
+        layers=(
+            _cables(inventory, single, groups), _nodes(inventory, states),
+            network.cores(inventory),
+        ),
         certificate=_certificate(problem, count),
         remarks=_remarks(inventory, len(others)),
         partial=_partial(inventory, states),
@@ -208,16 +211,16 @@ def _stations(
 ) -> Table:  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
     for v, station in enumerate(inventory.stations):
+        if station.core:
+            continue
         state, found = WAYS[states[v]], pairs.get(v)
         common = [] if found is None else _common(inventory, shares, found)
         lengths = [] if found is None else [sum(inventory.cables[e].metres for e in r) / 1000 for r in found.routes]
-        anchored = states[v] == "core"
+        survives = states[v] == "two" and v not in passing
         rows.append((
             station.name, state.vi, state.en, None if np.isnan(station.load) else station.load,
-            100.0 if states[v] in ("two", "core") else 0.0,
-            "" if anchored else "có" if states[v] == "two" and v not in passing else "không",
-            "" if anchored else "yes" if states[v] == "two" and v not in passing else "no",
-            some(common, 4), round(lengths[0], 1) if lengths else None,
+            100.0 if states[v] == "two" else 0.0, "có" if survives else "không", "yes" if survives else "no",
+            some(common, 4) or NOTHING, round(lengths[0], 1) if lengths else None,
             round(lengths[1], 1) if len(lengths) > 1 else None,
         ))  # fmt: skip
     columns = (
@@ -253,8 +256,8 @@ def _cores(inventory: Inventory, of: Net, groups: Sequence[Sequence[int]], share
             state = WAYS["none" if not found.routes else "one" if common else "two"]
             lengths = [diversity.length(of, r) / 1000 for r in found.routes]
             rows.append((
-                f"{inventory.stations[a].name} – {inventory.stations[b].name}", state.vi, state.en, some(common, 4),
-                round(lengths[0], 1) if lengths else None, round(lengths[1], 1) if len(lengths) > 1 else None,
+                f"{inventory.stations[a].name} – {inventory.stations[b].name}", state.vi, state.en,
+                some(common, 4) or NOTHING, round(lengths[0], 1) if lengths else None, round(lengths[1], 1) if len(lengths) > 1 else None,
             ))  # fmt: skip
     columns = (
         Column(name="pair", label=Label("Cặp trạm", "Pair")),
@@ -293,12 +296,13 @@ def _nodes(inventory: Inventory, states: Mapping[int, str]) -> Layer:
             properties={"name": station.name, "kind": station.kind, "state": states[v]},
         )
         for v, station in enumerate(inventory.stations)
+        if not station.core
     )  # fmt: skip
     return Layer(name="stations", title=Label("Trạm", "Stations"), features=features, colour_by="state")
 
 
 def _remarks(inventory: Inventory, others: int) -> tuple[Label, ...]:
-    unknown = [s.name for s in inventory.stations if np.isnan(s.load)]
+    unknown = [s.name for s in inventory.stations if np.isnan(s.load) and not s.core]
     return (
         *inventory.remarks,
         *(

@@ -45,6 +45,15 @@ ROUTES: Final = StudyLayer(
     required=True,
     placed=False,
 )
+_CORES: Final = StudyMark(
+    "cores",
+    "point",
+    by="kind",
+    tones={
+        "core": ("existing", Label("Trạm lõi", "Core")),
+        "neighbour": ("shared", Label("Trạm tỉnh lân cận", "Neighbouring province")),
+    },
+)
 
 DIVERSITY: Final = StudyKind(
     name="diversity",
@@ -74,9 +83,9 @@ DIVERSITY: Final = StudyKind(
                 "two": ("good", diversity.WAYS["two"]),
                 "one": ("fair", diversity.WAYS["one"]),
                 "none": ("poor", diversity.WAYS["none"]),
-                "core": ("existing", diversity.WAYS["core"]),
             },
         ),
+        _CORES,
     ),
     focus="stations",
     compared="two",
@@ -119,9 +128,9 @@ RINGS: Final = StudyKind(
                 "gains": ("new", rings_told.STATES["gains"]),
                 "joined": ("fair", rings_told.STATES["joined"]),
                 "none": ("poor", rings_told.STATES["none"]),
-                "core": ("shared", rings_told.STATES["core"]),
             },
         ),
+        _CORES,
     ),
     focus="stations",
     compared="after",

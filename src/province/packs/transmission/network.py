@@ -16,7 +16,7 @@ from province.compute.plane import Plane, middle
 from province.errors import InvalidInput, TooLarge
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.study import Feature, Problem, require_in_vietnam, some
+from province.model.study import Feature, Layer, Problem, require_in_vietnam, some
 from province.model.text import fold
 from province.packs.transmission.types import KINDS
 
@@ -241,6 +241,16 @@ def ends_of(
             corner = None if line is None else _corners(line)[at]
             ends.append(None if corner is None else seen.near(corner, snap_m))
     return (ends[0], ends[1]), line
+
+
+def cores(inventory: Inventory) -> Layer:
+    """Where traffic leaves the province, to be drawn beside what is examined."""
+    features = tuple(
+        Feature(id=s.feature.id, geometry=s.feature.geometry, properties={"name": s.name, "kind": s.kind})
+        for s in inventory.stations
+        if s.core
+    )
+    return Layer(name="cores", title=Label("Trạm lõi", "Cores"), features=features, colour_by="kind")
 
 
 def lost_ends(inventory: Inventory) -> Label | None:

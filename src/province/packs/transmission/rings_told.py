@@ -21,7 +21,6 @@ STATES: Final[Mapping[str, Label]] = {
     "gains": Label("Được bảo vệ: hai đường", "Gains a second way"),
     "joined": Label("Một đường", "One way"),
     "none": Label("Chưa nối tới lõi", "Not joined to the core"),
-    "core": Label("Trạm lõi, trạm tỉnh lân cận", "Core, neighbouring province"),
 }
 KINDS: Final[Mapping[str, Label]] = {
     "new": Label("Cáp mới", "New cable"),
@@ -70,7 +69,7 @@ class Told:
 def outcome(problem: Problem, told: Told, certificate: Certificate) -> Outcome:
     """Everything together."""
     before, after = told.joined(told.existing), told.joined([*told.existing, *told.new])
-    states = {v: _state(told, v, before, after) for v in range(len(told.ground.inventory.stations))}
+    states = {v: _state(v, before, after) for v, s in enumerate(told.ground.inventory.stations) if not s.core}
     asked = [v for v, need in enumerate(told.ground.need) if need == 2]
     metres = sum(told.ground.ways[e].metres for e in told.new)
     figures = (
@@ -85,16 +84,14 @@ def outcome(problem: Problem, told: Told, certificate: Certificate) -> Outcome:
     return Outcome(
         figures=figures,
         tables=(_stations(told, states, before, after), _cables(problem, told), _bill(problem, told)),
-        layers=(_existing(told), _new(told), _nodes(told, states)),
+        layers=(_existing(told), _new(told), _nodes(told, states), network.cores(told.ground.inventory)),
         certificate=certificate,
         remarks=(*told.ground.remarks, *_standing(problem, told)),
         partial=_partial(problem, told),
     )
 
 
-def _state(told: Told, v: int, before: tuple[set[int], set[int]], after: tuple[set[int], set[int]]) -> str:
-    if told.ground.inventory.stations[v].core:
-        return "core"
+def _state(v: int, before: tuple[set[int], set[int]], after: tuple[set[int], set[int]]) -> str:
     if v in before[1]:
         return "had"
     return "gains" if v in after[1] else "joined" if v in after[0] else "none"
@@ -112,13 +109,12 @@ def _stations(
     told: Told, states: Mapping[int, str], before: tuple[set[int], set[int]], after: tuple[set[int], set[int]]
 ) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for v, station in enumerate(told.ground.inventory.stations):
-        state = STATES[states[v]]
-        core = states[v] == "core"
-        ways = [2.0 if v in found[1] else 1.0 if v in found[0] else 0.0 for found in (before, after)]
+    for v, found in states.items():
+        station, state = told.ground.inventory.stations[v], STATES[found]
+        ways = [2.0 if v in known[1] else 1.0 if v in known[0] else 0.0 for known in (before, after)]
         rows.append((
             station.name, state.vi, state.en, None if np.isnan(station.load) else station.load,
-            None if core else float(told.ground.need[v]), None if core else ways[0], None if core else ways[1],
+            float(told.ground.need[v]), ways[0], ways[1],
         ))  # fmt: skip
     columns = (
         Column(name="name", label=Label("Trạm", "Station")),
@@ -175,7 +171,7 @@ def _bill(problem: Problem, told: Told) -> Table:
         total += paid or 0.0
         rows.append((label.vi, label.en, unit or "đầu", unit or "ends", round(amount, 1), price,
                      None if paid is None else round(paid, 1)))  # fmt: skip
-    rows.append(("Cộng", "Total", "", "", None, None, round(total, 1) if money else None))
+    rows.append(("Cộng", "Total", "–", "–", None, None, round(total, 1) if money else None))
     columns = (
         Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
         Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
@@ -210,6 +206,7 @@ def _nodes(told: Told, states: Mapping[int, str]) -> Layer:
     features = tuple(
         Feature(id=s.feature.id, geometry=s.feature.geometry, properties={"name": s.name, "state": states[v]})
         for v, s in enumerate(told.ground.inventory.stations)
+        if not s.core
     )
     return Layer(name="stations", title=Label("Trạm", "Stations"), features=features, colour_by="state")
 
