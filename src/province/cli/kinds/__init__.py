@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.cli.kinds import capacity, datacentres, diversity, ducts, fiveg, rings
+from province.cli.kinds import capacity, datacentres, diversity, ducts, fiveg, hubs, rings, tours
 from province.cli.kinds.kind import Kind
 
 __all__ = ["KINDS", "Kind"]
@@ -13,6 +13,8 @@ KINDS: Final[tuple[Kind, ...]] = (
     fiveg.KIND,
     ducts.KIND,
     datacentres.KIND,
+    hubs.KIND,
+    tours.KIND,
     diversity.KIND,
     rings.KIND,
     capacity.KIND,

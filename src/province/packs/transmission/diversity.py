@@ -254,10 +254,10 @@ def _cores(inventory: Inventory, of: Net, groups: Sequence[Sequence[int]], share
             found = diversity.ways(of, a, [b], groups)
             common = _common(inventory, shares, found)
             state = WAYS["none" if not found.routes else "one" if common else "two"]
-            lengths = [diversity.length(of, r) / 1000 for r in found.routes]
+            far = [round(diversity.length(of, r) / 1000, 1) for r in found.routes]
             rows.append((
                 f"{inventory.stations[a].name} – {inventory.stations[b].name}", state.vi, state.en,
-                some(common, 4) or NOTHING, round(lengths[0], 1) if lengths else None, round(lengths[1], 1) if len(lengths) > 1 else None,
+                some(common, 4) or NOTHING, far[0] if far else None, far[1] if len(far) > 1 else None,
             ))  # fmt: skip
     columns = (
         Column(name="pair", label=Label("Cặp trạm", "Pair")),
