@@ -158,7 +158,7 @@ def solve(
         if solved.values is None:
             break
         chosen = solved.values > 0.5
-        found = [*_cuts(task, solved.values, _SCALE // 2), *_group_cuts(task, chosen)]
+        found = _broken(task, solved.values)
         if not found:
             if solved.cost <= best + 1e-9:
                 best, plan = solved.cost, chosen
@@ -228,7 +228,7 @@ def _harvest(task: _Task, rows: list[_Row], inside: Bools, plan: Bools, end: flo
         solved = _minimise(cost, [*rows, *found], half, inside, whole=True, gap=_OTHER / 10)
         if solved.values is None or not solved.proved:
             break
-        more = [*_cuts(task, solved.values, _SCALE // 2), *_group_cuts(task, solved.values > 0.5)]
+        more = _broken(task, solved.values)
         found += more
         idle = 0 if more else idle + 1
     return found
@@ -299,6 +299,11 @@ def _odd(task: _Task, x: Floats) -> list[_Row]:
             if len(whole) and x[rest].sum() < least - 1e-4:
                 found.append(_Row(rest, least))
     return found
+
+
+def _broken(task: _Task, values: Floats) -> list[_Row]:
+    """What a whole-number plan breaks."""
+    return [*_cuts(task, values, _SCALE // 2), *_group_cuts(task, values > 0.5)]
 
 
 def _group_cuts(task: _Task, chosen: Bools) -> list[_Row]:
