@@ -120,7 +120,7 @@ async def test_the_network_of_the_register_is_examined_and_a_file_of_rows_stands
     outcome = transmission.DIVERSITY.solve(await problem_of(studies, id), lambda _: None)
     table = outcome.table("failures")
     assert table is not None
-    assert [(r[0], r[3], r[4]) for r in table.rows] == [("Rãnh 1", 2.0, 7.0)]
+    assert [(r[0], r[3], r[4]) for r in table.rows] == [("Rãnh 1", 2.0, 7.0), ("Trạm L", 2.0, 7.0)]
 
     id = await draft(broker, kind="diversity", budget=1)
     await studies.attach(PLANNER, id, "routes", "tuyen.csv", chunks("ma,tram_dau,tram_cuoi\nLA,L,A\nLB,L,B\n"))
@@ -128,7 +128,7 @@ async def test_the_network_of_the_register_is_examined_and_a_file_of_rows_stands
     outcome = transmission.DIVERSITY.solve(await problem_of(studies, id), lambda _: None)
     table = outcome.table("failures")
     assert table is not None
-    assert [(r[0], r[3]) for r in table.rows] == [("LA", 1.0), ("LB", 1.0)]
+    assert [(r[0], r[3]) for r in table.rows] == [("Trạm L", 2.0), ("LA", 1.0), ("LB", 1.0)]
 
 
 async def test_nobodys_problem_holds_what_they_may_not_read(broker: Broker, studies: Studies) -> None:

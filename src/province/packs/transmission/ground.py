@@ -118,7 +118,7 @@ def _candidates(problem: Problem, seen: network.Places, remarks: list[Label]) ->
             continue
         (tail, head), line = network.ends_of(feature, seen, problem.number("snap"), "candidates")
         if tail is None or head is None or tail == head:
-            lost.append(feature.name)
+            lost.append(network.called(feature))
             continue
         a, b = seen.stations[tail], seen.stations[head]
         shape = line or network.straight(a.feature, b.feature)

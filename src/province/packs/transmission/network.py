@@ -115,8 +115,10 @@ def stations(problem: Problem, remarks: list[Label], *, cores: bool = True) -> t
     given = problem.layers.get("nodes", ())
     lit = [f for f in given if working(f)]
     placed = [f for f in lit if f.geometry is not None]
-    _left_out([f.name for f in lit if f.geometry is None], "trạm chưa có vị trí", "stations without a place", remarks)
-    _left_out([f.name for f in given if not working(f)], "trạm không khai thác", "stations that are not in service",
+    _left_out(
+        [called(f) for f in lit if f.geometry is None], "trạm chưa có vị trí", "stations without a place", remarks
+    )
+    _left_out([called(f) for f in given if not working(f)], "trạm không khai thác", "stations that are not in service",
               remarks)  # fmt: skip
     if len(placed) > MOST:
         raise TooLarge(f"{len(placed):,} stations.", field="layers.nodes",
@@ -125,9 +127,11 @@ def stations(problem: Problem, remarks: list[Label], *, cores: bool = True) -> t
     for feature in placed:
         require_in_vietnam(feature, "nodes")
         word = " ".join(fold(str(feature.properties.get("kind") or "")).split())
-        code = str(feature.properties.get("code") or feature.name)
+        code = str(feature.properties.get("code") or called(feature))
         load = number(feature, "load", "nodes")
-        found.append(Station(feature, code, feature.name, _KINDS.get(word, "access"), np.nan if load is None else load))
+        found.append(
+            Station(feature, code, called(feature), _KINDS.get(word, "access"), np.nan if load is None else load)
+        )
     doubled = sorted({s.code for s in found if sum(o.code == s.code for o in found) > 1})
     if doubled:
         raise InvalidInput(f"several stations have the code {some(doubled)}.", field="layers.nodes",
@@ -174,7 +178,7 @@ def _cables(problem: Problem, seen: Places, remarks: list[Label]) -> tuple[list[
     if len(given) > MOST:
         raise TooLarge(f"{len(given):,} cables.", field="layers.routes",
                        remedy=f"At most {MOST:,}: give those of transmission only.")  # fmt: skip
-    _left_out([f.name for f in given if not working(f)], "tuyến cáp dự kiến, gián đoạn hoặc ngừng khai thác",
+    _left_out([called(f) for f in given if not working(f)], "tuyến cáp dự kiến, gián đoạn hoặc ngừng khai thác",
               "cables that are planned, interrupted or retired", remarks)  # fmt: skip
     found: list[Cable] = []
     lost: list[str] = []
@@ -185,7 +189,7 @@ def _cables(problem: Problem, seen: Places, remarks: list[Label]) -> tuple[list[
             continue
         ends, line = ends_of(feature, seen, snap, "routes")
         if None in ends:
-            lost.append(feature.name)
+            lost.append(called(feature))
             continue
         tail, head = ends
         assert tail is not None
@@ -199,10 +203,10 @@ def _cables(problem: Problem, seen: Places, remarks: list[Label]) -> tuple[list[
             guessed += line is None
         fibres, used = number(feature, "fibres", "routes"), number(feature, "fibresUsed", "routes")
         if fibres is not None and used is not None and used > fibres:
-            overfull.append(f"{feature.name} ({used:g}/{fibres:g})")
+            overfull.append(f"{called(feature)} ({used:g}/{fibres:g})")
             used = None
         found.append(Cable(
-            feature, str(feature.properties.get("code") or feature.name), feature.name, tail, head, metres,
+            feature, str(feature.properties.get("code") or called(feature)), called(feature), tail, head, metres,
             listed(feature.properties.get("shares")), fibres, used,
             line or straight(seen.stations[tail].feature, seen.stations[head].feature),
         ))  # fmt: skip
@@ -280,7 +284,7 @@ def number(feature: Feature, column: str, layer: str) -> float | None:
     except (TypeError, ValueError):
         found = -1.0
     if not 0 <= found < 1e12:
-        raise InvalidInput(f"{feature.name} has {column} {given!r:.40}.", field=f"layers.{layer}",
+        raise InvalidInput(f"{called(feature)} has {column} {given!r:.40}.", field=f"layers.{layer}",
                            remedy="Give a number ≥ 0.")  # fmt: skip
     return found
 
@@ -294,6 +298,11 @@ def length_m(line: Geometry, plane: Plane) -> float:
     """Of a drawn line."""
     flat = shapely.transform(shapely.force_2d(shapely.geometry.shape(line)), plane.metres)
     return float(flat.length)
+
+
+def called(feature: Feature) -> str:
+    """What something is called: its name, else its code."""
+    return str(feature.properties.get("name") or feature.properties.get("code") or feature.id)
 
 
 def position(feature: Feature) -> tuple[float, float]:

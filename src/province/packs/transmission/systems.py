@@ -90,16 +90,17 @@ def _systems(
     for feature in given:
         (tail, head), _ = network.ends_of(feature, seen, problem.number("snap"), "links")
         if tail is None or head is None or tail == head:
-            lost.append(feature.name)
+            lost.append(network.called(feature))
             continue
         capacity = network.number(feature, "capacity", "links")
         if capacity is None:
-            unlit.append(feature.name)
+            unlit.append(network.called(feature))
         for name in (*network.listed(feature.properties.get("routes")),
                      *network.listed(feature.properties.get("shares"))):  # fmt: skip
             over[name].append(len(found))
         found.append(System(
-            str(feature.properties.get("code") or feature.name), feature.name, tail, head, capacity or 0.0,
+            str(feature.properties.get("code") or network.called(feature)), network.called(feature), tail, head,
+            capacity or 0.0,
             network.number(feature, "possible", "links"), _peaks(feature),
         ))  # fmt: skip
     if unlit:
@@ -115,7 +116,9 @@ def _peaks(feature: Feature) -> dict[int, float]:
     given = feature.properties.get("peaks")
     if not isinstance(given, Mapping):
         return {}
-    return {_year(y, feature.name, "links"): _load(v, feature.name, "links") for y, v in given.items()}
+    return {
+        _year(y, network.called(feature), "links"): _load(v, network.called(feature), "links") for y, v in given.items()
+    }
 
 
 def _with_history(problem: Problem, systems: list[System], remarks: list[Label]) -> list[System]:
