@@ -468,7 +468,8 @@ class StudyLayer:
     """A layer that a kind of study is given: entities of a type, or a file.
 
     of: type whose entities it holds when no file is given; None: a file or nothing.  columns: of a file, besides its
-    place: name → what it holds.  required: without it there is nothing to plan.
+    place: name → what it holds.  required: without it there is nothing to plan.  placed: False: rows may have no
+    place, such as cables that name the stations at their ends.
     """
 
     name: str
@@ -476,6 +477,7 @@ class StudyLayer:
     of: type[Record] | None = None
     columns: Mapping[str, Label] = field(default_factory=dict)
     required: bool = False
+    placed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ class Studies:
         policy.require_somewhere(actor, "study.change")
         declared = self._layer(study, layer)
         async with self._files.receive(chunks) as (path, _, _):
-            read = await features.read(path, name, crs=crs, columns=declared.columns)
+            read = await features.read(path, name, crs=crs, columns=declared.columns, placed=declared.placed)
         content = msgspec.json.encode(collection(read.features))
         stored = await self._files.store(actor, _once(content), name=f"{layer}.geojson", known=LAYER)
         inputs = {"layer": layer, "file": stored.sha256, "name": name, "rows": len(read.features)}
