@@ -9,13 +9,4 @@ from province.cli.kinds.kind import Kind
 
 __all__ = ["KINDS", "Kind"]
 
-KINDS: Final[tuple[Kind, ...]] = (
-    fiveg.KIND,
-    ducts.KIND,
-    datacentres.KIND,
-    hubs.KIND,
-    tours.KIND,
-    diversity.KIND,
-    rings.KIND,
-    capacity.KIND,
-)
+KINDS: Final[tuple[Kind, ...]] = (fiveg.KIND, ducts.KIND, capacity.KIND, datacentres.KIND, diversity.KIND, hubs.KIND, rings.KIND, tours.KIND)
