@@ -456,6 +456,7 @@ class StudyLayer:
 
     of: type whose entities it holds when no file is given; None: a file or nothing.  columns: of a file, besides its
     place: name → what it holds.  required: without it there is nothing to plan.
+    raster: a GeoTIFF of metres; it arrives as one feature that carries a grid of degrees.
     """
 
     name: str
@@ -463,6 +464,7 @@ class StudyLayer:
     of: type[Record] | None = None
     columns: Mapping[str, Label] = field(default_factory=dict)
     required: bool = False
+    raster: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,6 +531,7 @@ class StudyKind:
     focus: a table and the layer of the same name, row by feature: each can be looked at closely, and its column
     `compared` stands side by side with that of other scenarios.
     adoption: what an approved plan becomes; None: nothing of it is built.
+    yields: kind of study that may take over the assumptions that this one finds.
     picks: layer of the outcome whose features are what was chosen; empty: that of the adoption.
     """
 
@@ -546,6 +549,7 @@ class StudyKind:
     compared: str = ""
     adoption: Adoption | None = None
     picks: str = ""
+    yields: str = ""
 
     @property
     def chosen(self) -> str:

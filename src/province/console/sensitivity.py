@@ -14,7 +14,7 @@ from province.adapters.tables import writers
 from province.console.display import unit_symbol
 from province.console.visit import Visit
 from province.model.label import Label
-from province.model.study import Outcome, Spread, Variant
+from province.model.study import Assumed, Outcome, Spread, Variant
 from province.pack import StudyKind
 from province.vocab.sensitivity import BUDGET, SENSITIVITY, Sensitivity
 from province.vocab.study import Study
@@ -54,7 +54,7 @@ async def card(visit: Visit, service: Studies, found: Study, kind: StudyKind, ba
     failed = runs[0] if runs and runs[0].status == "failed" else None
     names = sensitivity.labels(service, found.kind)
     assumed = service.standing(found)
-    words = [(n, visit.words.label(names[n])) for n in names if n in assumed and not isinstance(assumed[n].value, str)]
+    words = [(n, visit.words.label(names[n])) for n in names if n in assumed and _shared(assumed[n])]
     return {
         "choices": [(BUDGET, visit.words.label(names[BUDGET])), *words],
         "active": _run(visit, active) if active else None,
@@ -73,6 +73,11 @@ async def file(visit: Visit, service: Studies) -> Response:
     content = sensitivity.csv(spread, sensitivity.labels(service, study.kind))
     headers = {"content-disposition": 'attachment; filename="sensitivity.csv"', "x-content-type-options": "nosniff"}
     return Response(content, 200, headers, writers.MEDIA["csv"])
+
+
+def _shared(one: Assumed) -> bool:
+    """Whether a share of it means something: not of a word, nor of a level in decibels."""
+    return not isinstance(one.value, str) and one.unit not in sensitivity.LEVELS
 
 
 def asked(visit: Visit) -> str:

@@ -138,6 +138,9 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
             if outcome is not None and known is not None and found.problem
             else None
         ),
+        "offers": [(s.id, s.title) for s in await service.offers(visit.actor, found)]
+        if found.status in _UNDONE
+        else [],
         "prices": _prices(visit, found, known[1]) if known else [],
         "outcome": _told(visit, outcome, known[1] if known else None, around) if outcome is not None else None,
         "files": [(name, f"{_href(id)}/files/{name}") for name in files.names(outcome)] if outcome else [],
@@ -191,6 +194,16 @@ async def start(visit: Visit) -> Response:
     except _BAD as error:
         return await _study(visit, error)
     return visit.see(_href(id))
+
+
+async def take(visit: Visit) -> Response:
+    """Take over what another study found."""
+    id = visit.request.path_params["id"]
+    try:
+        await _service(visit).take(visit.actor, id, visit.text("source"))
+    except _BAD as error:
+        return await _study(visit, error)
+    return visit.see(f"{_href(id)}#inputs")
 
 
 async def vary(visit: Visit) -> Response:
@@ -511,6 +524,7 @@ def _layers(visit: Visit, found: Study, kind: StudyKind) -> list[dict[str, Any]]
             "file": f"{given['name']} ({given['rows']})" if given else "",
             "register": visit.words.label(types[name].info.label) if name in types and not given else "",
             "link": f"/list/{name}" if name in types and not given else "",
+            "raster": layer.raster,
             "columns": ", ".join(f"{n} – {visit.words.label(label)}" for n, label in layer.columns.items()),
         })  # fmt: skip
     return rows

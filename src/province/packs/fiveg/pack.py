@@ -5,9 +5,14 @@ from __future__ import annotations
 from province.model.label import Label
 from province.model.query import Where
 from province.pack import Action, Indicator, Map, Pack, StudyKind, StudyLayer, StudyMark, Table
-from province.packs.fiveg import adopting, logic, plan, telling
+from province.packs.fiveg import adopting, calibration, logic, plan, telling
 from province.packs.fiveg.types import FIFTH, RadioSite
 from province.vocab import IndustrialPark
+
+_GROUND = (
+    StudyLayer("terrain", Label("Mô hình số độ cao (GeoTIFF)", "Terrain model (GeoTIFF)"), raster=True),
+    StudyLayer("clutter", Label("Chiều cao vật cản (GeoTIFF)", "Heights of clutter (GeoTIFF)"), raster=True),
+)
 
 PACK = Pack(
     name="fiveg",
@@ -75,6 +80,7 @@ PACK = Pack(
                     Label("Nhu cầu khác", "Other demand"),
                     columns={"mbps": Label("Nhu cầu (Mbit/s)", "Demand (Mbit/s)")},
                 ),
+                *_GROUND,
             ),
             assumptions=plan.ASSUMPTIONS,
             prices=plan.PRICES,
@@ -108,6 +114,55 @@ PACK = Pack(
             focus="parks",
             compared="covered",
             adoption=adopting.ADOPTION,
+        ),
+        StudyKind(
+            name="calibration",
+            title=Label("Hiệu chỉnh mô hình sóng bằng phép đo", "Radio model calibrated by measurements"),
+            layers=(
+                StudyLayer(
+                    "measurements",
+                    Label("Phép đo (drive test)", "Measurements (drive tests)"),
+                    columns={
+                        "rsrp": Label("RSRP (dBm)", "RSRP (dBm)"),
+                        "site": Label("Mã trạm", "Site"),
+                        "indoor": Label("Trong nhà (1/0)", "Indoors (1/0)"),
+                        "clutter": Label("Vật cản", "Clutter"),
+                    },
+                    required=True,
+                ),
+                StudyLayer(
+                    "masts",
+                    Label("Trạm đang phát", "Sites on air"),
+                    of=RadioSite,
+                    columns={
+                        "name": Label("Tên", "Name"),
+                        "code": Label("Mã trạm", "Code"),
+                        "height": Label("Độ cao ăng ten (m)", "Height of the antennas (m)"),
+                        "on_air_5g": Label("Đã phát 5G (1/0)", "Sends 5G already (1/0)"),
+                    },
+                    required=True,
+                ),
+                *_GROUND,
+            ),
+            assumptions=calibration.ASSUMPTIONS,
+            prices={},
+            solve=calibration.solve,
+            needs=("numba", "scipy"),
+            budgets=("C62",),
+            counted=Label("phép đo", "measurements"),
+            marks=(
+                StudyMark(
+                    "measurements",
+                    "point",
+                    by="fit",
+                    tones={
+                        "near": ("good", calibration.FITS["near"]),
+                        "off": ("fair", calibration.FITS["off"]),
+                        "far": ("poor", calibration.FITS["far"]),
+                    },
+                ),
+            ),
+            yields="fiveg",
         ),
     ),
     roles={
