@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.cli.kinds import calibration, ducts, fiveg
+from province.cli.kinds import calibration, datacentres, ducts, fiveg
 from province.cli.kinds.kind import Kind
 
 __all__ = ["KINDS", "Kind"]
 
-KINDS: Final[tuple[Kind, ...]] = (fiveg.KIND, calibration.KIND, ducts.KIND)
+KINDS: Final[tuple[Kind, ...]] = (fiveg.KIND, calibration.KIND, ducts.KIND, datacentres.KIND)
