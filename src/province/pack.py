@@ -323,6 +323,7 @@ class Indicator:
     An observed field counts with its latest value, if that is not older than `within_s` (0: however old).
     by: also told for each area.  Simulated, estimated and forecast values are never mixed with the others.
     also: further types counted together with `of`; only for measures that add up.
+    per: told as a percentage of this number, which its title names; 0: as it is.
     row: line of the plan that it measures; empty: the pack's.
     public: the number may be shown to anybody, though the entities may not.
     """
@@ -340,6 +341,7 @@ class Indicator:
     by: Literal["", "area"] = ""
     limit: str = ""
     within_s: int = 0
+    per: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
