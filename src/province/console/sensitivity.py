@@ -19,7 +19,7 @@ from province.pack import StudyKind
 from province.vocab.sensitivity import BUDGET, SENSITIVITY, Sensitivity
 from province.vocab.study import Study
 
-WIDTH: Final = 640
+WIDTH: Final = 480
 _ROW: Final = 34
 _LEFT: Final = 8
 _TEXT: Final = 14
@@ -104,6 +104,7 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
     _, spread = await service.spread(visit.actor, run.id)
     words = visit.words
     order = sorted({v.name: None for v in spread.variants}, key=lambda n: -spread.swing(n))
+    drawn = [n for n in order if any(v.name == n and v.objective is not None for v in spread.variants)]
     named = {n: words.label(names.get(n, Label(n, n))) for n in order}
     figures = sensitivity.figures_changed(spread)
     rows = [
@@ -116,8 +117,8 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
     return {
         "id": run.id,
         "at": run.finishedAt,
-        "chart": _chart(visit, spread, order, named),
-        "height": _ROW * len(order) + 2 * _TEXT + 8,
+        "chart": _chart(visit, spread, drawn, named),
+        "height": _ROW * len(drawn) + 2 * _TEXT + 8,
         "width": WIDTH,
         "middle": round(_scale(spread)(spread.objective), 1),
         "label": words.label(spread.objective_label),

@@ -256,6 +256,7 @@ async def compare(visit: Visit) -> Response:
         "gaps": [_gap(visit, one) for one in plans],
         "differences": _differences(visit, service, [s for s, _ in found]),
         "rows": _rows_side_by_side(visit, plans, kinds),
+        "mixed": len({s.kind for s, _ in found}) > 1,
     }
     return visit.page("study_compare.html", values)
 
@@ -478,8 +479,9 @@ def _differences(visit: Visit, service: Studies, found: Sequence[Study]) -> list
     every: list[dict[str, Assumed]] = [service.standing(one) for one in found]
     labels: dict[str, Label] = {}
     for one in found:
-        _, kind = service.kind(one.kind)
-        labels |= {**kind.prices, **kind.assumptions}
+        if one.kind in service.kinds:
+            kind = service.kinds[one.kind][1]
+            labels |= {**kind.prices, **kind.assumptions}
     rows = []
     for name, label in labels.items():
         values = [one.get(name) for one in every]

@@ -283,7 +283,8 @@ def formula(indicator: Indicator) -> Label:
     share = Label(f", trên {per.replace(',', '.')}", f", per {per}") if indicator.per else Label("", "")
     return Label(
         f"{measure.vi}{field}: {', '.join(t.vi for t in types)}{share.vi}" + (f"; điều kiện {terms}" if terms else ""),
-        f"{measure.en}{field}: {', '.join(t.en for t in types)}{share.en}" + (f"; where {terms_en}" if terms_en else ""),
+        f"{measure.en}{field}: {', '.join(t.en for t in types)}{share.en}"
+        + (f"; where {terms_en}" if terms_en else ""),
     )
 
 
