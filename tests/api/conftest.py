@@ -22,6 +22,7 @@ from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.contexts import ContextStore
 from province.broker.database import Pool, connect
+from province.broker.entitymaps import EntityMaps
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance, read_instances, read_values
 from province.broker.indexes import ensure_indexes
@@ -245,6 +246,7 @@ async def http(broker: FullBroker) -> AsyncIterator[Client]:
         subscriptions=Store(broker.pool, "entity"),
         source_subscriptions=Store(broker.pool, "registration"),
         registrations=Registrations(broker.pool),
+        entity_maps=EntityMaps(broker.pool),
         require_public=Outbound("receiver.example").require_public,
         read_observations=read_observations,
         feeds=Feeds(broker, None, (), lambda pack, at: {}),  # type: ignore[arg-type]  # no feed is declared here

@@ -48,6 +48,7 @@ from province.app.core import Core, open_core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
 from province.app.readiness import announce
 from province.broker.database import LOST
+from province.broker.entitymaps import EntityMaps
 from province.broker.feeds import Feeds
 from province.broker.registrations import Registrations
 from province.broker.subscriptions.store import Store
@@ -150,6 +151,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         subscriptions=Store(core.pool, "entity"),
         source_subscriptions=Store(core.pool, "registration"),
         registrations=Registrations(core.pool),
+        entity_maps=EntityMaps(core.pool),
         require_public=outbound.require_public,
         read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
         feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),

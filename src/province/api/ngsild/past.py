@@ -34,7 +34,7 @@ from province.model.entity import EXPIRY, SCOPE, Attribute, Entity, Json, attrib
 from province.model.fragment import is_empty
 from province.model.jsonld import Context, is_iri
 from province.model.jsonvalue import check_json
-from province.model.time import Instant
+from province.model.time import Instant, parse_instant
 
 _OWN = ("createdAt", "modifiedAt", "deletedAt")
 
@@ -156,9 +156,10 @@ async def _write(
     services = call.services
     declared = {t: services.broker.types[t] for t in types if t in services.broker.types}
     reading = Reading(context, declared)
-    scope = read_scope(_present_scope(given.pop(SCOPE))) if SCOPE in given else None
+    scopes = _scopes(given.pop(SCOPE)) if SCOPE in given else []
+    scope = tuple(scopes[-1].value) if scopes else None
     state: dict[str, Attribute | None] = {}
-    past: list[tuple[str, Attribute]] = []
+    past: list[tuple[str, Attribute]] = [(SCOPE, one) for one in scopes if one.observed_at is not None]
     rows: list[Row] = []
     for member, value in given.items():
         if member in _OWN:
@@ -193,12 +194,19 @@ async def _write(
     return done[0].created
 
 
-def _present_scope(value: Json) -> Json:
-    """The scope of a temporal entity: plain, or reified as its temporal representation is (4.5.6): the newest one."""
+def _scopes(value: Json) -> list[Attribute]:
+    """The scopes of a temporal entity, oldest first: a plain one, or reified with the time it was set at (4.5.6)."""
     several = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, dict) and "value" in one for one in several) or not several:
-        return value
-    return max(several, key=lambda one: str(one.get("observedAt", "")))["value"]
+    if not several or not all(isinstance(one, dict) and "value" in one for one in several):
+        return [Attribute(value=list(read_scope(value)))]
+    found = [
+        Attribute(
+            value=list(read_scope(one["value"])),
+            observed_at=parse_instant(one["observedAt"], field="scope.observedAt") if "observedAt" in one else None,
+        )
+        for one in several
+    ]
+    return sorted(found, key=_time)
 
 
 def _time(attribute: Attribute) -> float:

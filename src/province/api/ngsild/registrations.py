@@ -32,7 +32,7 @@ from province.model.time import format_instant, now
 from province.model.typeselection import TypeChoice, parse_types
 
 SOURCE_PARAMS: Final = (
-    *(p for p in QUERY_PARAMS if p.name not in ("local", "orderBy", "expandValues")),
+    *(p for p in QUERY_PARAMS if p.name not in ("local", "orderBy", "expandValues") and "ntityMap" not in p.name),
     *(p for p in TEMPORAL_PARAMS if p.name in ("timerel", "timeAt", "endTimeAt", "timeproperty")),
     Param("csf", "Conditions on the properties of the sources, as in q."),
     Param("datasetId", "Datasets that the sources may have."),

@@ -117,11 +117,12 @@ class View:
             body = [{**one, "@context": document(self.context)} for one in body]
         return Response(msgspec.json.encode(body), status, extra, self.media)
 
-    def answer_many(self, shown: Sequence[dict[str, Json]], headers: Mapping[str, str] | None = None) -> Response:
+    def answer_many(
+        self, shown: Sequence[dict[str, Json]], headers: Mapping[str, str] | None = None, status: int = 200
+    ) -> Response:
         """A list of shown entities, or a FeatureCollection."""
-        return self.answer(
-            {"type": "FeatureCollection", "features": shown} if self.media == GEO else shown, headers=headers
-        )
+        body: Json = {"type": "FeatureCollection", "features": shown} if self.media == GEO else shown
+        return self.answer(body, status, headers)
 
 
 def read_accept(call: Call, *, geo: bool = True) -> str:
