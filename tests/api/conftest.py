@@ -81,6 +81,7 @@ PACK = Pack(
 ACTORS = {
     "root": Actor(tenant="t", id="root", kind="person", grants=(Grant("all", frozenset(("*",))),)),
     "device": Actor(tenant="t", id="urn:ngsi-ld:Station:1", kind="device", grants=(Grant("all", frozenset(("*",))),)),
+    "guest": Actor(tenant="t", id="guest", kind="person", grants=(Grant("guest", frozenset(("entity.*",))),)),
     "nobody": Actor(tenant="t", id="nobody", kind="person"),
     "elsewhere": Actor(tenant="u", id="root", kind="person", grants=(Grant("all", frozenset(("*",))),)),
 }

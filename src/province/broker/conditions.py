@@ -15,7 +15,7 @@ import shapely.ops
 from province.model.entity import Attribute, Entity, Json, split_key
 from province.model.geometry import distance_m
 from province.model.qlanguage import Place, Term
-from province.model.query import AnyOf, Relation, Where, split_path
+from province.model.query import AnyOf, Linked, Relation, Where, split_path
 
 RELATED: Final[Mapping[Relation, Callable[[Any, Any], Any]]] = {
     "intersects": shapely.intersects,
@@ -49,13 +49,18 @@ def names_of(terms: Sequence[Term]) -> set[str]:
         term = waiting.pop()
         if isinstance(term, AnyOf):
             waiting.extend(t for group in term.groups for t in group)
+        elif isinstance(term, Linked):
+            found.add(term.name)
         else:
             found.add(split_path(term.name)[0])
     return found
 
 
 def meets(entity: Entity, terms: Sequence[Term]) -> bool:
-    """Whether all terms hold. An attribute with several instances meets a term when one of them does."""
+    """Whether all terms hold. An attribute with several instances meets a term when one of them does.
+
+    What is asked of linked entities is taken to hold: `broker.linking.linked_meet` knows.
+    """
     return all(_holds(entity, term) for term in terms)
 
 
@@ -93,6 +98,8 @@ def is_placed(geometry: Json, place: Place) -> bool:
 def _holds(entity: Entity, term: Term) -> bool:
     if isinstance(term, AnyOf):
         return any(meets(entity, group) for group in term.groups)
+    if isinstance(term, Linked):
+        return True
     values = list(_values(entity, term.name))
     if term.op == "!=" and split_path(term.name)[1:] == ["*"]:
         return bool(values) and all(compare(v, term) for v in values)

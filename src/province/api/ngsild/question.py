@@ -99,7 +99,7 @@ class Question:
 
 def read_question(call: Call, context: Context) -> Question:
     """From the parameters of GET. Raises: InvalidInput naming the parameter, Unsupported."""
-    where: list[Where | AnyOf] = []
+    where: list[Term] = []
     attrs = read_members(call, context, "attrs")
     if attrs:
         where.append(AnyOf(tuple((Where(a, "exists"),) for a in attrs)))
@@ -242,7 +242,7 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
         ids.extend(read_ids(_list(one.get("id", []), f"entities[{i}].id")))
         if "idPattern" in one and "id" not in one:  # ids take precedence (5.2.33)
             patterns.append(read_pattern(one["idPattern"], f"entities[{i}].idPattern"))
-    where: list[Where | AnyOf] = []
+    where: list[Term] = []
     attrs = [context.name(_text(a, "attrs"), field="attrs") for a in _list(body.get("attrs", []), "attrs")]
     if attrs:
         where.append(AnyOf(tuple((Where(a, "exists"),) for a in attrs)))
