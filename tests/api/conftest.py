@@ -28,6 +28,7 @@ from province.broker.history import History, Instance, read_instances, read_valu
 from province.broker.indexes import ensure_indexes
 from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
+from province.broker.snapshots import Snapshots
 from province.broker.subscriptions.store import Store
 from province.errors import DecodeError, NotFound, Unavailable
 from province.history import latest
@@ -248,6 +249,7 @@ async def http(broker: FullBroker) -> AsyncIterator[Client]:
         source_subscriptions=Store(broker.pool, "registration"),
         registrations=Registrations(broker.pool),
         entity_maps=EntityMaps(broker.pool),
+        snapshots=Snapshots(broker.pool, broker),
         require_public=Outbound("receiver.example").require_public,
         read_observations=read_observations,
         feeds=Feeds(broker, None, (), lambda pack, at: {}),  # type: ignore[arg-type]  # no feed is declared here

@@ -23,6 +23,7 @@ from province.broker.history import History, Instance
 from province.broker.land import Land
 from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
+from province.broker.snapshots import Snapshots
 from province.broker.subscriptions.store import Store
 from province.broker.withdrawals import Withdrawals
 from province.errors import ProvinceError
@@ -142,6 +143,7 @@ class Services:
     source_subscriptions: Store
     registrations: Registrations
     entity_maps: EntityMaps
+    snapshots: Snapshots
     require_public: Callable[[str], Awaitable[None]]
     read_observations: ReadObservations
     feeds: Feeds

@@ -51,6 +51,7 @@ from province.broker.database import LOST
 from province.broker.entitymaps import EntityMaps
 from province.broker.feeds import Feeds
 from province.broker.registrations import Registrations
+from province.broker.snapshots import Snapshots
 from province.broker.subscriptions.store import Store
 from province.console import routes as console
 from province.errors import NotAllowed
@@ -152,6 +153,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         source_subscriptions=Store(core.pool, "registration"),
         registrations=Registrations(core.pool),
         entity_maps=EntityMaps(core.pool),
+        snapshots=Snapshots(core.pool, core.broker),
         require_public=outbound.require_public,
         read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
         feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),

@@ -12,6 +12,7 @@ from province.api.ngsild import (
     maps,
     past,
     registrations,
+    snapshots,
     subscriptions,
     temporal,
     types,
@@ -84,6 +85,7 @@ def _read(path: str, handler: Handler, schema: Schema, params: tuple[Param, ...]
         errors=_READ_ERRORS,
         ngsi_ld=True,
         signed_in=signed_in,
+        frozen=_FROZEN in params,
     )
 
 
@@ -146,6 +148,8 @@ _SYS: Final = Param("options", "sysAttrs: show createdAt and modifiedAt.")
 _KIND: Final = Param("kind", "Hosted, ImplicitlyCreated or Cached.")
 _RELOAD: Final = Param("reload", "true: fetch a cached context anew instead.", {"type": "boolean"})
 
+_FROZEN: Final = Param("NGSILD-Snapshot", "The snapshot that is asked instead of what is there now.", place="header")
+_SNAPSHOT: Final = Param("id", "Id of the snapshot.", {"type": "string", "format": "uri"}, "path", True)
 _MAP_ID: Final = Param("id", "Id of the map.", {"type": "string", "format": "uri"}, "path", True)
 _MAP: Final = tuple(p for p in QUERY_PARAMS if p.name in ("entityMap", "entityMapLifetime", "NGSILD-EntityMap"))
 _TYPE: Final = Param("type", "The entity must have this type, else there is none.")
@@ -156,8 +160,8 @@ _DROP: Final = Param("drop", "Attributes that are removed, separated by commas."
 ROUTES: Final[tuple[Route, ...]] = (
     _write("POST", "/entities", entities.create, ENTITY, {201: ("Created; its address in Location.", None)},
            params=(_KEY,), errors=(AlreadyExists, *_WRITE_ERRORS[1:])),
-    _read("/entities", entities.query, _MANY, (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS)),
-    _read("/entities/{id}", entities.retrieve, ENTITY, (ID, _TYPE, _LOCAL, _ATTRS_PARAM, *_MAP, *VIEW_PARAMS)),
+    _read("/entities", entities.query, _MANY, (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, _FROZEN)),
+    _read("/entities/{id}", entities.retrieve, ENTITY, (ID, _TYPE, _LOCAL, _ATTRS_PARAM, *_MAP, *VIEW_PARAMS, _FROZEN)),
     _write("DELETE", "/entities", entities.purge, None, _SOME,
            params=(*(p for p in QUERY_PARAMS if not p.name.startswith("order") and p not in _MAP), _KEEP, _DROP)),
     _write("PATCH", "/entities/{id}", entities.merge, FRAGMENT, _DONE, params=(ID, _KEY, _MATCH), merge=True),
@@ -179,8 +183,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     _write("POST", "/entityOperations/merge", batch.merge, _MANY, _SOME, params=(_KEY,), merge=True),
     _write("POST", "/entityOperations/delete", batch.delete, {"type": "array", "items": {"type": "string"}}, _SOME),
     Route("POST", f"{BASE}/entityOperations/query", "batch.query", _summary(batch.query), batch.query,
-          _tag(batch.query), (*PAGE_PARAMS, *VIEW_PARAMS, *_MAP, _LINK), {JSON: _ANY, LD: _ANY},
-          _answers(_MANY, fixed=True), _READ_ERRORS, ngsi_ld=True),
+          _tag(batch.query), (*PAGE_PARAMS, *VIEW_PARAMS, *_MAP, _FROZEN, _LINK), {JSON: _ANY, LD: _ANY},
+          _answers(_MANY, fixed=True), _READ_ERRORS, ngsi_ld=True, frozen=True),
     _read("/temporal/entities", temporal.query, {"type": "array", "items": _ANY},
           (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
     _read("/temporal/entities/{id}", temporal.retrieve, _ANY,
@@ -206,6 +210,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     _read("/entityMaps/{id}", maps.retrieve, _ANY, (_MAP_ID,), signed_in=True),
     _write("PATCH", "/entityMaps/{id}", maps.update, _ANY, _DONE, params=(_MAP_ID,), merge=True),
     _write("DELETE", "/entityMaps/{id}", maps.delete, None, _DONE, params=(_MAP_ID,)),
+    _write("POST", "/snapshots", snapshots.create, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _write("DELETE", "/snapshots", snapshots.purge, None, _DONE, params=(Param("q", "Which; over their members."),)),
+    _read("/snapshots/{id}", snapshots.retrieve, _ANY, (_SNAPSHOT,), signed_in=True),
+    _write("PATCH", "/snapshots/{id}", snapshots.update, _ANY, {200: ("The snapshot as it is now.", _ANY)},
+           params=(_SNAPSHOT,), merge=True),
+    _write("DELETE", "/snapshots/{id}", snapshots.delete, None, _DONE, params=(_SNAPSHOT,)),
+    _write("POST", "/snapshots/{id}/clone", snapshots.clone, _ANY, _CREATED, params=(_SNAPSHOT,),
+           errors=_CREATE_ERRORS),
     _write("POST", "/subscriptions", subscriptions.create, _ANY, _CREATED, errors=_CREATE_ERRORS),
     _read("/subscriptions", subscriptions.query, _LIST, LIST_PARAMS, signed_in=True),
     _read("/subscriptions/{id}", subscriptions.retrieve, _ANY, (_SUBSCRIPTION, _SYS), signed_in=True),
