@@ -15,8 +15,9 @@ from province.model.goal import Measured
 from province.model.schema import describe
 from province.packs import BUILT_IN
 from province.packs.plan.annex import Known, Records, view
-from province.packs.plan.types import Milestone, PlanMeasurement, Project
+from province.packs.plan.types import PlanMeasurement, Project
 from province.territory.example import read_facts
+from province.vocab.milestone import Milestone
 
 FOLDER = Path(__file__).parents[1] / "data" / "binh-duong"
 PARAMS = {"forecast_points": 3, "forecast_span": 30}

@@ -243,7 +243,7 @@ def configure(settings: Settings, process: str, *, stream: TextIO | None = None)
     access.handlers.clear()
     access.propagate = False
     # At INFO these libraries tell every request, job and poll.
-    for name in ("httpx", "httpcore", "procrastinate", "nats"):
+    for name in ("aiohttp", "httpx", "httpcore", "procrastinate", "nats"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)
     # No line tells where in the code it was written, nor which thread did.

@@ -20,9 +20,10 @@ from province.model.entity import Entity
 from province.model.goal import Judge, goals_reached
 from province.model.label import Label
 from province.model.query import Query, Where
-from province.model.schema import Record
-from province.model.study import Mark, Outcome, Problem, Tell, Tone
+from province.model.schema import Record, describe
+from province.model.study import Feature, Mark, Outcome, Problem, Tell, Tone
 from province.model.time import Instant
+from province.vocab.study import Study
 
 Parameters = Mapping[str, Any]
 """The dated constants of `params.yaml` that hold at `now`, by name."""
@@ -478,6 +479,40 @@ class StudyMark:
     tones: Mapping[str, tuple[Tone, Label]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What an approved plan becomes: entries of a register, and a share of them that is measured as they are built.
+
+    layer: of the outcome; its features are the items.  of: type of the entries; its field `plan` names
+    the study.
+    entry(feature, study, id, code) → the entry as planned, or None: nothing is built there.  Pure.
+    built: conditions that an entry meets once it stands.  size: field that is summed; empty: entries are counted.
+    public: the share may be shown to anybody, though the entries may not.
+    """
+
+    layer: str
+    of: type[Record]
+    entry: Callable[[Feature, Study, str, str], Record | None]
+    built: tuple[Where, ...]
+    size: str = ""
+    public: bool = False
+
+    def measure(self, study: str) -> Indicator:
+        """What has been built of the plan of a study. study: its id."""
+        title = Label("Đã xây dựng theo phương án", "Built of the plan")
+        where = (Where("plan", "==", study), *self.built)
+        measure: Measure = "sum" if self.size else "count"
+        return Indicator(
+            f"built {study}", measure, of=self.of, title=title, unit=self.unit, where=where, field=self.size,
+            public=self.public,
+        )  # fmt: skip
+
+    @property
+    def unit(self) -> str:
+        """Of what is measured."""
+        return describe(self.of).fields[self.size].unit if self.size else "C62"
+
+
 _COUNTED = Label("trạm", "sites")
 
 
@@ -493,6 +528,8 @@ class StudyKind:
     marks: layers that are drawn, the lowest first.
     focus: a table and the layer of the same name, row by feature: each can be looked at closely, and its column
     `compared` stands side by side with that of other scenarios.
+    adoption: what an approved plan becomes; None: nothing of it is built.
+    picks: layer of the outcome whose features are what was chosen; empty: that of the adoption.
     """
 
     name: str
@@ -507,6 +544,13 @@ class StudyKind:
     marks: tuple[StudyMark, ...] = ()
     focus: str = ""
     compared: str = ""
+    adoption: Adoption | None = None
+    picks: str = ""
+
+    @property
+    def chosen(self) -> str:
+        """Layer of what was chosen; empty: nothing was declared."""
+        return self.picks or (self.adoption.layer if self.adoption is not None else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import gzip
 import ipaddress
@@ -282,6 +283,44 @@ async def test_broken_answers_are_unavailable(server: Server, open_client: Outbo
             await open_client.request("GET", server.url + path)
 
 
+async def test_a_kept_connection_serves_the_next_request_to_its_host_and_no_other() -> None:
+    connections: list[list[str]] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine: list[str] = []
+        connections.append(mine)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                mine.append(head.partition("host: ")[2].partition(":")[0])
+                if head.startswith("get /leave"):
+                    writer.write(answer())
+                    await writer.drain()
+                    break
+                writer.write(answer())
+                await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    table = {"one.example": ["127.0.0.1"], "two.example": ["127.0.0.1"]}
+    client = Outbound("127.0.0.1", resolve=resolving(table))
+    try:
+        for host in ("one", "one", "two"):
+            assert (await client.request("GET", f"http://{host}.example:{port}/", keep=True)).status == 200
+        assert connections == [["one.example", "one.example"], ["two.example"]]
+        await client.request("GET", f"http://one.example:{port}/")
+        await client.request("GET", f"http://one.example:{port}/")
+        assert connections[2:] == [["one.example"], ["one.example"]]
+        # The counterpart ends a connection after its answer: what comes next gets through all the same.
+        for _ in range(5):
+            await client.request("GET", f"http://one.example:{port}/leave", keep=True)
+            assert (await client.request("POST", f"http://one.example:{port}/", keep=True)).status == 200
+    finally:
+        await client.close()
+        listening.close()
+
+
 @pytest.mark.parametrize(
     "url", ["", "x", "//x", "ftp://x/", "file:///etc/passwd", "http://", "http://u:SECRET@x/", "http://x:99999/", "\0"]
 )
@@ -298,6 +337,8 @@ async def test_headers_of_the_connection_are_not_the_callers(server: Server, ope
     for value in ("x\r\nInjected: 1", "tiếng", "\x00"):
         with pytest.raises(InvalidInput, match="ASCII"):
             await open_client.request("GET", server.url, headers={"X-A": value})
+    with pytest.raises(InvalidInput, match="no name"):
+        await open_client.request("GET", server.url, headers={"X A": "1"})
 
 
 async def test_proxy_variables_are_not_read(

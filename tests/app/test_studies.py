@@ -61,7 +61,7 @@ async def studies(broker: Broker, pool: Pool, tmp_path_factory: pytest.TempPathF
     mine = RadioSite(id="urn:ngsi-ld:RadioSite:1", code="1", name="Cột 1", location=point(106.6, 11.0))
     theirs = RadioSite(id="urn:ngsi-ld:RadioSite:2", code="2", name="Cột 2", location=point(106.6, 11.0))
     await broker.apply([create(mine, agency=AGENCY), create(theirs, agency=f"{AGENCY}-b")], SYSTEM)
-    return Studies(broker, pool, store, solving.kinds(), constant_at)
+    return Studies(broker, pool, store, solving.kinds(), constant_at, broker.measured)
 
 
 async def draft(broker: Broker, actor: Actor = PLANNER, **inputs: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, get_args
 
 import pytest
 
@@ -14,7 +15,7 @@ from province.model.actor import Actor, anonymous
 from province.model.change import Change
 from province.model.entity import Attribute
 from province.model.geometry import point
-from province.model.query import AnyOf, Near, Query, Where
+from province.model.query import AnyOf, Near, Query, Relation, Where
 
 from .conftest import TENANT, A, B, lamp, lamp_id, person
 
@@ -144,6 +145,39 @@ async def test_places(broker: Broker) -> None:
     page = await broker.query(Query(types=("Lamp",), inside=triangle, count=True), ROOT)
     assert [e.id for e in page.items] == [lamp_id(0), lamp_id(1)]
     assert page.total == 2
+
+
+async def test_what_lies_somewhere_is_counted_as_it_is_found(broker: Broker) -> None:
+    await fill(broker)
+    line = {"type": "LineString", "coordinates": [[106.5, 11.2], [106.62, 11.0]]}
+    area = {"type": "Polygon", "coordinates": [[[106.6, 11.0], [106.7, 11.0], [106.7, 11.1], [106.6, 11.0]]]}
+    elsewhere = Attribute(type="GeoProperty", value=point(106.53, 11.013), dataset_id="urn:ngsi-ld:Dataset:b")
+    await broker.apply(
+        [
+            record.create(lamp(20, name="Dây", location=line), agency=A),
+            record.create(lamp(21, name="Vùng", location=area), agency=A),
+            Change(op="merge", id=lamp_id(0), type="Lamp", attrs={"location urn:ngsi-ld:Dataset:b": elsewhere}),
+        ],
+        ROOT,
+    )
+    triangle = {"type": "Polygon", "coordinates": [[[106.49, 10.9], [106.6, 10.9], [106.49, 11.05], [106.49, 10.9]]]}
+    crooked = {
+        "type": "Polygon",
+        "coordinates": [[[106.5, 10.9], [106.7, 11.1], [106.5, 11.1], [106.7, 10.9], [106.5, 10.9]]],
+    }
+    at = {"type": "Point", "coordinates": [106.54, 11.0]}
+    questions: list[dict[str, Any]] = [
+        {"near": Near((106.5, 11.0), metres)} for metres in (0, 2100, 2300, 3700, 9000, math.inf)
+    ]
+    questions += [{"near": Near((106.54, 11.0), 5000, 2000)}, {"near": Near((106.54, 11.0), 1500, 0, line)}]
+    questions += [{"inside": shape, "relation": r} for shape in (triangle, crooked, at) for r in get_args(Relation)]
+    questions += [{"box": (106.51, 10.9, 106.61, 11.01)}, {"box": (106.51, 10.9, 106.61, 11.01), "inside": triangle}]
+    for question in questions:
+        page = await broker.query(Query(types=("Lamp",), limit=50, count=True, **question), ROOT)
+        assert page.total == len(page.items), question
+    # Its first place lies in the box around the circle and not in the circle, another one does.
+    found = await broker.query(Query(types=("Lamp",), near=Near((106.515, 11.01), 1800), count=True), ROOT)
+    assert (found.items[0].id, found.total) == (lamp_id(0), len(found.items))
 
 
 async def test_a_reader_of_one_agency_sees_only_its_lamps(broker: Broker) -> None:

@@ -13,7 +13,8 @@ from province.errors import NotFound
 from province.model.actor import Actor
 from province.model.annex import AnnexView, ReportView
 from province.model.goal import Measured
-from province.packs.plan.types import Milestone, Project
+from province.packs.plan.types import Project
+from province.vocab.milestone import Milestone
 from tests import plan
 from tests.console.conftest import Open
 from tests.console.test_pages import check

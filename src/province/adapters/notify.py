@@ -49,6 +49,7 @@ class Notifier:
             content=message.body,
             timeout_s=message.timeout_s,
             largest=LARGEST_ANSWER,
+            keep=True,
         )
         if 200 <= answer.status < 300:
             return

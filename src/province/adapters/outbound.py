@@ -7,23 +7,35 @@ changes its meaning between check and connection (DNS rebinding) gains nothing. 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
+import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
+import aiohttp
 import httpx
 import msgspec
+from yarl import URL
 
 from province.errors import ConfigurationError, InvalidInput, NotAllowed, TooLarge, Unavailable
 
+_RESOLVERS: Final = ThreadPoolExecutor(32, thread_name_prefix="resolver")
+"""Threads of their own: a name server that does not answer holds up nothing else."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 REDIRECTS: Final = 3
 _ADDRESSES: Final = 3
+_AT_ONCE: Final = 400
+_AT_ONE_HOST: Final = 50
+_KEPT_S: Final = 10.0
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _REDIRECT = frozenset((301, 302, 303, 307, 308))
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _NEVER: Final[tuple[Network, ...]] = (
@@ -66,7 +78,10 @@ def is_public(address: Address) -> bool:
 
 async def resolve(host: str, port: int) -> list[str]:
     """The addresses of a host, by the system's resolver. Raises: OSError, UnicodeError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    with contextlib.suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]  # it is one: nobody needs to be asked
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, ask)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -89,19 +104,46 @@ class Outbound:
         self._timeout_s = timeout_s
         self._largest = largest
         self._resolve = resolve
-        # No kept connections: one kept for a host must not serve another host that shares its address.
-        self._client = httpx.AsyncClient(
-            verify=ssl.create_default_context() if tls is None else tls,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(timeout_s, connect=min(3.0, timeout_s)),
-            limits=httpx.Limits(max_connections=50, max_keepalive_connections=0),
-            headers={"user-agent": "Province", "accept": "*/*"},
-        )
+        self._tls = tls
+        self._once: aiohttp.ClientSession | None = None
+        self._kept: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Close the client."""
-        await self._client.aclose()
+        for session in (self._once, self._kept):
+            if session is not None:
+                await session.close()
+
+    def _session(self, keep: bool) -> aiohttp.ClientSession:
+        """Made when it is first needed: it belongs to a running loop."""
+        found = self._kept if keep else self._once
+        if found is None:
+            found = self._open(keep)
+            if keep:
+                self._kept = found
+            else:
+                self._once = found
+        return found
+
+    def _open(self, keep: bool) -> aiohttp.ClientSession:
+        self._tls = self._tls or ssl.create_default_context()
+        if keep:
+            connector = aiohttp.TCPConnector(
+                ssl=self._tls, limit=_AT_ONCE, limit_per_host=_AT_ONE_HOST, keepalive_timeout=_KEPT_S
+            )
+        else:
+            connector = aiohttp.TCPConnector(
+                ssl=self._tls, limit=_AT_ONCE, limit_per_host=_AT_ONE_HOST, force_close=True
+            )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(3.0, self._timeout_s)),
+            headers={"user-agent": "Province", "accept": "*/*", "accept-encoding": "identity"},
+            skip_auto_headers=("content-type",),
+        )
 
     async def request(
         self,
@@ -112,34 +154,42 @@ class Outbound:
         content: bytes = b"",
         timeout_s: float | None = None,
         largest: int | None = None,
+        keep: bool = False,
     ) -> Answer:
         """Send a request; any status is an answer. At most three redirects are followed, each one checked.
+
+        keep: the connection may serve the next request to the same host, and what got no answer on one that the
+        counterpart had closed meanwhile is sent a second time: only for what may arrive twice.
 
         Raises: InvalidInput for a URL, NotAllowed for a target that is refused, TooLarge, Unavailable.
         """
         limit = self._largest if largest is None else largest
         try:
             async with asyncio.timeout(self._timeout_s if timeout_s is None else timeout_s):
-                return await self._follow(method.upper(), _parse_url(url), dict(headers or {}), content, limit)
-        except (TimeoutError, httpx.TimeoutException):
+                return await self._follow(method.upper(), _parse_url(url), dict(headers or {}), content, limit, keep)
+        except TimeoutError:
             raise Unavailable(
                 f"{_shown(url)} did not answer in time.", field="url", remedy="Try again later."
             ) from None
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(
                 f"{_shown(url)} cannot be reached ({type(error).__name__}).",
                 field="url",
                 remedy="Check the address and that the counterpart is running.",
             ) from None
 
-    async def _follow(self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes, limit: int) -> Answer:
+    async def _follow(
+        self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes, limit: int, keep: bool
+    ) -> Answer:
         for name, value in headers.items():
             if name.lower() in _OWN_HEADERS:
                 raise InvalidInput(f"The header {name!r} is set by the client itself.", field=f"headers.{name}")
             if not (name + value).isascii() or not (name + value).isprintable():
                 raise InvalidInput("A header holds more than printable ASCII.", field=f"headers.{name[:40]!a}")
+            if not _TOKEN.fullmatch(name):
+                raise InvalidInput(f"{name[:40]!a} is no name of a header.", field="headers")
         for _ in range(REDIRECTS + 1):
-            answer = await self._send(method, url, headers, content, limit)
+            answer = await self._send(method, url, headers, content, limit, keep)
             if answer.status not in _REDIRECT or "location" not in answer.headers:
                 return answer
             target = _parse_url(_join(url, answer.headers["location"]))
@@ -159,39 +209,63 @@ class Outbound:
         raise Unavailable(f"{_shown(str(url))} redirects more than {REDIRECTS} times.", field="url")
 
     async def _send(
-        self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes, limit: int
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes, limit: int, keep: bool
     ) -> Answer:
-        response = await self._connect(method, url, headers, content)
-        try:
+        async with self._answer(method, url, headers, content, keep) as response:
             if response.headers.get("content-encoding", "identity").lower() != "identity":
                 # Undone compression is where small answers become huge ones; it was not asked for.
                 raise Unavailable(f"{_shown(str(url))} answered in a compressed form.", field="url")
             body = bytearray()
-            async for chunk in response.aiter_raw():
+            async for chunk in response.content.iter_any():
                 body += chunk
                 if len(body) > limit:
+                    response.close()
                     raise TooLarge(f"The answer of {_shown(str(url))} has more than {limit} bytes.", field="url")
-        finally:
-            await response.aclose()
-        return Answer(status=response.status_code, headers=dict(response.headers), body=bytes(body), url=str(url))
+            names = dict.fromkeys(name.lower() for name in response.headers)
+            told = {name: ", ".join(response.headers.getall(name)) for name in names}
+        return Answer(status=response.status, headers=told, body=bytes(body), url=str(url))
 
-    async def _connect(self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes) -> httpx.Response:
-        addresses = await self._checked_addresses(url)
-        for address in addresses[:_ADDRESSES]:
-            request = self._client.build_request(
-                method,
-                url.copy_with(host=address),
-                headers={**headers, "host": url.netloc.decode("ascii"), "accept-encoding": "identity"},
-                content=content or None,
-                extensions={"sni_hostname": url.raw_host.decode("ascii").strip("[]").rstrip(".")},
-            )
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes, keep: bool
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer of the first address that can be connected to. The connection is made to the address itself, and
+        a kept one serves only the host that it was made for."""
+        addresses = (await self._checked_addresses(url))[:_ADDRESSES]
+        if not addresses:
+            raise Unavailable(f"The host {url.host!r} has no address.", field="url", remedy="Check its name.")
+        host = url.raw_host.decode("ascii").strip("[]").rstrip(".")
+        target = url.raw_path.decode("ascii")
+        port = url.port or (443 if url.scheme == "https" else 80)
+        response: aiohttp.ClientResponse | None = None
+        for address in addresses:
+            at = f"[{address}]" if ":" in address else address
+
+            def ask(keep: bool, at: str = at) -> Awaitable[aiohttp.ClientResponse]:
+                return self._session(keep).request(
+                    method,
+                    URL(f"{url.scheme}://{at}:{port}{target}", encoded=True),
+                    headers={**headers, "host": url.netloc.decode("ascii")},
+                    data=content or None,
+                    allow_redirects=False,
+                    server_hostname=host,
+                )
+
             try:
-                return await self._client.send(request, stream=True)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
+                try:
+                    response = await ask(keep)
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                    if not keep or isinstance(error, aiohttp.ClientConnectorError):
+                        raise
+                    response = await ask(False)
+                break
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 # Nothing was sent yet: the next address may answer (an IPv6 one where there is no IPv6, say).
-                if address == addresses[:_ADDRESSES][-1]:
+                if address == addresses[-1]:
                     raise
-        raise Unavailable(f"The host {url.host!r} has no address.", field="url", remedy="Check its name.")
+        assert response is not None
+        async with response:
+            yield response
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of a host that may be connected to. Raises: NotAllowed, Unavailable."""

@@ -10,7 +10,9 @@ import msgspec
 from starlette.responses import Response
 
 from province.adapters.studies import files
+from province.adapters.studies import sensitivity as variations
 from province.adapters.studies.service import Studies, missing
+from province.adapters.tables import writers
 from province.api.imports import body_of
 from province.api.route import Call, Param, Route, json_response, path_id
 from province.errors import Conflict, NotFound, TooLarge, Unavailable, Unsupported
@@ -76,6 +78,24 @@ async def file(call: Call) -> Response:
     return Response(content, 200, headers, media)
 
 
+async def sensitivity(call: Call) -> Response:
+    """A run over variants of a study; once it is computed with every variant, and what stays of the plan."""
+    service = studies_of(call)
+    run = await service.run_of(call.actor, path_id(call, "run"))
+    spread = (await service.spread(call.actor, run.id))[1] if run.outcome else None
+    return json_response({**msgspec.to_builtins(run), "spread": msgspec.to_builtins(spread)})
+
+
+async def sensitivity_csv(call: Call) -> Response:
+    """The same as a table."""
+    service = studies_of(call)
+    run, spread = await service.spread(call.actor, path_id(call, "run"))
+    study = await service.get(run.study, call.actor)
+    headers = {"Content-Disposition": 'attachment; filename="sensitivity.csv"', "X-Content-Type-Options": "nosniff"}
+    content = variations.csv(spread, variations.labels(service, study.kind))
+    return Response(content, 200, headers, writers.MEDIA["csv"])
+
+
 def _shown(service: Studies, study: Study) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(study)
     return {**shown, "assumed": [msgspec.to_builtins(a) for a in service.standing(study).values()]}
@@ -112,6 +132,7 @@ def _label(label: Label) -> dict[str, str]:
 
 
 _ID: Final = Param("id", "Id of the study.", {"type": "string"}, "path", True)
+_RUN: Final = Param("run", "Id of the run (type Sensitivity).", {"type": "string"}, "path", True)
 _OBJECT: Final = {"type": "object"}
 _WRONG: Final = (NotFound, Conflict, TooLarge, Unsupported, Unavailable)
 
@@ -128,6 +149,10 @@ ROUTES: Final[tuple[Route, ...]] = (
           {_FILE: {}}, {201: ("What was read.", _OBJECT)}, _WRONG, signed_in=True),
     Route("POST", "/api/studies/{id}/start", "studies.start", "Let a study be computed.", start, "Studies", (_ID,),
           answers={202: ("The study.", _OBJECT)}, errors=_WRONG, signed_in=True),
+    Route("GET", "/api/sensitivities/{run}", "studies.sensitivity", "Variants of a study.", sensitivity, "Studies",
+          (_RUN,), answers={200: ("The variants.", _OBJECT)}, errors=_WRONG, signed_in=True),
+    Route("GET", "/api/sensitivities/{run}/table.csv", "studies.sensitivity_csv", "Variants of a study as a table.",
+          sensitivity_csv, "Studies", (_RUN,), answers={200: ("The table.", None)}, errors=_WRONG, signed_in=True),
     Route("GET", "/api/studies/{id}/files/{name}", "studies.file", "A file that came of a study.", file, "Studies",
           (_ID, Param("name", "Such as plan.gpkg, certificate.json, parks.csv.", {"type": "string"}, "path", True)),
           answers={200: ("The file.", None)}, errors=_WRONG, signed_in=True),

@@ -15,6 +15,7 @@ import shapely
 import shapely.geometry
 
 from province.adapters.pdf import Printer
+from province.adapters.studies.service import achieved
 from province.app.annex_print import TEMPLATE, document
 from province.app.core import Core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
@@ -25,7 +26,7 @@ from province.identity import policy
 from province.model.actor import Actor, system
 from province.model.annex import AnnexView, LineView, ReportView
 from province.model.change import Change
-from province.model.goal import Measured
+from province.model.goal import Achieved, Measured
 from province.model.label import Label
 from province.model.query import Query, pages
 from province.model.record import attributes, to_record
@@ -35,7 +36,6 @@ from province.pack import Indicator
 from province.packs.plan.annex import Known, Parts, Records, view
 from province.packs.plan.types import (
     Commitment,
-    Milestone,
     PlanLine,
     PlanMeasurement,
     PlanOwner,
@@ -45,6 +45,7 @@ from province.packs.plan.types import (
     TransformationIndex,
 )
 from province.vocab.area import LOCAL, Area, civil_day, in_force
+from province.vocab.milestone import Milestone
 
 log = logging.getLogger(__name__)
 
@@ -212,6 +213,7 @@ class Annex:
         facts = await self._shared(actor.tenant)
         projects, milestones = await asyncio.gather(self._all(Project, actor), self._all(Milestone, actor))
         return Records(
+            achieved=await self._achieved(milestones, actor),
             lines=facts.lines,
             commitments=facts.commitments,
             targets=facts.targets,
@@ -224,6 +226,18 @@ class Annex:
             names=facts.names,
             parts=parts_of({p.area for p in facts.places if p.area}, facts.areas, day),
         )
+
+    async def _achieved(self, milestones: Sequence[Milestone], actor: Actor) -> Mapping[str, Achieved]:
+        """Of adopted studies, what stands of what they build; without those whose number the caller may not see."""
+        kinds = {k.name: k for p in self.core.declared.packs for k in p.studies}
+        wanted = {m.study: m for m in milestones if m.study and m.planned and m.measures in kinds}
+        found: dict[str, Achieved] = {}
+        for study, one in wanted.items():
+            adoption = kinds[one.measures or ""].adoption
+            value = await self._value(adoption.measure(study), actor) if adoption is not None else None
+            if adoption is not None and value is not None and value != "pending":
+                found[study] = achieved(adoption, value, float((one.planned or {})["value"]))
+        return found
 
     async def _shared(self, tenant: str) -> _Facts:
         """The facts, read again in the background when they are a little old, and at once when they are very old."""

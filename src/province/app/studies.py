@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -25,8 +25,13 @@ from province.model.time import now
 from province.vocab.study import Study
 
 log = logging.getLogger(__name__)
-_TOLD_S: Final = 4.0
+TOLD_S: Final = 4.0
 """Progress is written no more often: every time is a version of the study."""
+DEFECT: Final = {
+    "failure": "a defect of this program; the server's log has the details.",
+    "remedy": "Tell the operator.",
+}
+"""What a page says of an error that is nobody's input."""
 _LOOK_S: Final = 1.0
 """A run that somebody stopped ends within this time."""
 
@@ -34,7 +39,28 @@ _LOOK_S: Final = 1.0
 def build(core: Core) -> Studies:
     """The studies of this installation."""
     files = FileStore(core.settings.home / "files", core.pool, quota=core.settings.file_quota_bytes)
-    return Studies(core.broker, core.pool, files, solving.kinds(), constant_at)
+    return Studies(core.broker, core.pool, files, solving.kinds(), constant_at, core.broker.measured)
+
+
+async def until_stopped(work: Coroutine[Any, Any, None], running: Callable[[], Awaitable[bool]], name: str) -> None:
+    """Let work come to its end, or cancel it when it is no longer running by its record. Raises: what it raises."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=_LOOK_S)
+            if not task.done() and not await running():
+                break  # somebody stopped it
+        if task.done():
+            await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def reason(error: ProvinceError) -> dict[str, Any]:
+    """Why something could not be computed, as fields of its record."""
+    told = f"{error.field}: {error.detail}" if error.field else error.detail
+    return {"failure": told, "remedy": error.remedy}
 
 
 class Runner:
@@ -58,17 +84,11 @@ class Runner:
                 await self._write(move(study, "running", at=now(), startedAt=now(), progress=0.0), actor)
             except Conflict:  # stopped at this very moment
                 return
-        work = asyncio.create_task(self._solve(study, actor), name=f"study {study.id}")
-        try:
-            while not work.done():
-                await asyncio.wait([work], timeout=_LOOK_S)
-                if not work.done() and (await self._studies.get(study.id, actor)).status != "running":
-                    break  # somebody stopped it
-            if work.done():
-                await work
-        finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+
+        async def running() -> bool:
+            return (await self._studies.get(study.id, actor)).status == "running"
+
+        await until_stopped(self._solve(study, actor), running, study.id)
 
     async def _solve(self, study: Study, actor: Actor) -> None:
         try:
@@ -76,12 +96,10 @@ class Runner:
         except (*LOST, Unavailable):
             raise  # the job is done again when the engines are back
         except ProvinceError as error:
-            told = f"{error.field}: {error.detail}" if error.field else error.detail
-            state, values = "failed", {"failure": told, "remedy": error.remedy}
+            state, values = "failed", reason(error)
         except Exception:
             log.exception("a study could not be computed", extra={"study": study.id})
-            told = "a defect of this program; the server's log has the details."
-            state, values = "failed", {"failure": told, "remedy": "Tell the operator."}
+            state, values = "failed", DEFECT
         await self._end(study.id, actor, state, values)
 
     async def _compute(self, study: Study, actor: Actor) -> dict[str, Any]:
@@ -106,7 +124,7 @@ class Runner:
         last = [time.monotonic()]
 
         async def hear(progress: Progress) -> None:
-            if time.monotonic() - last[0] < _TOLD_S:
+            if time.monotonic() - last[0] < TOLD_S:
                 return
             last[0] = time.monotonic()
             study = await self._studies.get(id, actor)

@@ -9,7 +9,6 @@ from time import monotonic
 from uuid import UUID
 
 import asyncpg
-import httpx
 import msgspec
 
 from province.adapters.notify import Notifier
@@ -71,8 +70,6 @@ def contexts(outbound: Outbound, store: ContextStore) -> Contexts:
             raise InvalidInput(f"{url[:200]} is no JSON document.", field="@context") from None
         except Unavailable as error:
             raise Unavailable(error.detail, field="@context", remedy=error.remedy) from None
-        except (httpx.HTTPError, OSError) as error:
-            raise Unavailable(f"{url[:200]} cannot be fetched: {error}", field="@context") from None
 
     return Contexts(fetch, store=store)
 

@@ -11,7 +11,7 @@ from province.adapters.commands import Commands
 from province.adapters.files import FileStore
 from province.adapters.heads import open_heads
 from province.adapters.outbound import Outbound
-from province.app import messaging, privacy, studies, territory
+from province.app import adopting, messaging, privacy, studies, territory, varying
 from province.app.annex import Annex, keep_always
 from province.app.core import Core, open_core
 from province.app.declarations import parameters_at
@@ -30,7 +30,8 @@ from province.broker.trends import Trends
 from province.broker.upkeep import Nightly, Upkeep
 from province.broker.watch import Watch
 from province.settings import Settings
-from province.vocab.study import RUN
+from province.vocab.sensitivity import VARY
+from province.vocab.study import ADOPT, RUN
 
 
 def _uploads(core: Core) -> Nightly:
@@ -48,6 +49,8 @@ async def main(settings: Settings) -> None:
     """Work until cancelled."""
     async with open_core(settings, "work", connections=16) as core:
         core.jobs.bind(RUN, studies.Runner(core, studies.build(core)).run, queue=HEAVY)
+        core.jobs.bind(ADOPT, adopting.Adopter(core, studies.build(core)).run)
+        core.jobs.bind(VARY, varying.Varier(core, studies.build(core)).run, queue=HEAVY)
         await core.jobs.open()
         outbound = Outbound(settings.outbound_allow)
         retention = Retention(core.pool, core.lake_of, core.broker.types)

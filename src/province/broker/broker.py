@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from province.broker.access import UNDECLARED, Access, Explanation, Rights
 from province.broker.actions import read_inputs, run
@@ -18,7 +19,7 @@ from province.broker.database import Connection, Pool
 from province.broker.indicators import Indicators, Valued
 from province.broker.plan import words_of
 from province.broker.reads import Reads
-from province.broker.refine import is_spatial, refine, says
+from province.broker.refine import is_spatial, refine, refine_points, says
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.select import ENTITIES, compile_query, make_token, names_in
 from province.broker.transient import alive
@@ -412,9 +413,38 @@ class Broker:
     async def _count(self, connection: Connection, query: Query, sql: str, parameters: list[Any]) -> int:
         if not is_spatial(query):
             return int(await connection.fetchval(sql, *parameters))
+        if query.geoproperty:
+            return len(refine(await self._counted(connection, sql, parameters), query, self.types))
+        # The index holds the box of the declared place, and that of a point is the point.
+        ends = "e.id, (e.bounds[0])[0] AS e, (e.bounds[0])[1] AS n, (e.bounds[1])[0] AS w, (e.bounds[1])[1] AS s"
+        rows = await connection.fetch(
+            f"{sql.replace('SELECT count(*)', f'SELECT {ends}', 1)} LIMIT {_COUNT_LIMIT}", *parameters
+        )
+        east, north, west, south = (np.fromiter((r[k] for r in rows), np.float64, len(rows)) for k in "enws")
+        points = (east == west) & (north == south)
+        found = await asyncio.to_thread(refine_points, east[points], north[points], query)
+        total = int(found.sum())
+        left = np.ones(len(rows), np.bool_)
+        left[np.flatnonzero(points)[found]] = False
+        if left.any():
+            # What is no point, and whose place has several instances: another one may lie right.
+            known = [rows[i]["id"] for i in np.flatnonzero(left & ~points)]
+            unsure = [rows[i]["id"] for i in np.flatnonzero(left & points)]
+            b = len(parameters)
+            chosen = (
+                f"{sql} AND (e.id = ANY(${b + 1}::text[]) OR (e.id = ANY(${b + 2}::text[])"
+                " AND EXISTS (SELECT FROM jsonb_object_keys(e.attrs) AS k WHERE k ~ '^[^ ]+ '))"
+                ")"
+            )
+            rest = await self._counted(connection, chosen, [*parameters, known, unsure])
+            total += len(refine(rest, query, self.types))
+        return total
+
+    async def _counted(self, connection: Connection, sql: str, parameters: Sequence[Any]) -> list[Entity]:
+        """The entities that a statement counts."""
         every = sql.replace("SELECT count(*)", "SELECT " + ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(",")), 1)
         rows = await connection.fetch(f"{every} LIMIT {_COUNT_LIMIT}", *parameters)
-        return len(refine([entity_of(r) for r in rows], query, self.types))
+        return [entity_of(r) for r in rows]
 
     async def _has_many_typed(self, connection: Connection, tenant: str) -> bool:
         clock = asyncio.get_running_loop().time()

@@ -67,6 +67,54 @@ def add_plan(group: click.Group, client_of: Callable[[click.Context], Client]) -
         """Show the study ID as JSON."""
         click.echo(json.dumps(client_of(ctx).get(f"/api/studies/{id}"), ensure_ascii=False, indent=1))
 
+    @plan.command("sensitivity")
+    @click.argument("id")
+    @click.option(
+        "--vary",
+        "varied",
+        multiple=True,
+        required=True,
+        metavar="NAME=RANGE",
+        help="Such as attenuation=±20%, mast_height=20..40, building=low, budget=±10%; once for each.",
+    )
+    @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File for the table (CSV).")
+    @click.option("--json", "as_json", is_flag=True, help="Print the variants as JSON.")
+    @click.pass_context
+    def sensitivity(ctx: click.Context, id: str, varied: tuple[str, ...], out: Path | None, as_json: bool) -> None:
+        """Compute the plan of the study ID anew with other assumptions: how much does the result hang on each?"""
+        ctx.exit(_Run(client_of(ctx), as_json).vary(id, varied, out))
+
+    @plan.command("adopt")
+    @click.argument("id")
+    @click.option("--due", required=True, metavar="DAY", help="All of it is built by, as 2027-12-31.")
+    @click.option("--step", "steps", multiple=True, metavar='"30% DAY"', help="A step on the way; may be given again.")
+    @click.option("--line", default="", help="Line of the plan, such as II.2. Default: the line of this kind.")
+    @click.pass_context
+    def adopt(ctx: click.Context, id: str, due: str, steps: tuple[str, ...], line: str) -> None:
+        """Enter the approved plan of the study ID into the register, as planned, with milestones of the plan."""
+        client = client_of(ctx)
+        inputs = {"due": due, "steps": "; ".join(steps), "line": line}
+        client.post("/api/actions/study.adopt", {"id": id, "inputs": inputs})
+        done = _adopted(client, id)
+        if done["state"] != "adopted":
+            raise InvalidInput(
+                done.get("failure") or "it takes long.", remedy=done.get("remedy") or "Look again later."
+            )
+        click.echo(f"{done['items']} entries, {_figure(done['planned']['value'], done['planned']['unitCode'])}")
+        for code in done["lines"]:
+            for step in done["steps"]:
+                click.echo(f"  {code}: {step['share']:g}% by {step['due']}")
+
+
+def _adopted(client: Client, id: str) -> dict[str, Any]:
+    """The adoption of a study once it has ended, or as it stands when nobody waits any longer."""
+    last = time.monotonic()
+    while True:
+        found: dict[str, Any] = client.get(f"/api/studies/{id}")["adoption"]
+        if found["state"] != "adopting" or time.monotonic() - last > _PATIENCE_S:
+            return found
+        time.sleep(_POLL_S)
+
 
 def _command(kind: Kind, client_of: Callable[[click.Context], Client]) -> click.Command:
     """`province plan KIND`: a file option for every layer, and the options that all kinds share."""
@@ -230,7 +278,7 @@ class _Run:
     def carry(self, study: str, out: Path | None, table: str) -> int:
         """Wait for the plan and tell it. Returns the exit code."""
         try:
-            record = self._wait(study)
+            record = self._wait(f"/api/studies/{study}")
         except KeyboardInterrupt:
             self._client.post("/api/actions/study.cancel", {"id": study, "inputs": {}})
             self._console.print("Cancelled.")
@@ -248,7 +296,31 @@ class _Run:
             self._tell(study, outcome, out, table)
         return EXIT_PARTIAL if outcome.get("partial") else 0
 
-    def _wait(self, study: str) -> dict[str, Any]:
+    def vary(self, study: str, varied: Sequence[str], out: Path | None) -> int:
+        """Let variants be computed, wait, and tell what came of them. Returns the exit code."""
+        inputs = {"varied": "; ".join(varied)}
+        done = self._client.post("/api/actions/study.vary", {"id": study, "inputs": inputs})
+        run: str = done["changed"][0]["id"]
+        try:
+            record = self._wait(f"/api/sensitivities/{run}")
+        except KeyboardInterrupt:
+            self._client.post("/api/actions/sensitivity.stop", {"id": run, "inputs": {}})
+            self._console.print("Cancelled.")
+            return EXIT_FAILED
+        if record["status"] != "computed":
+            raise InvalidInput(
+                record.get("failure") or f"the run is {record['status']}.", remedy=record.get("remedy") or ""
+            )
+        spread: dict[str, Any] = record["spread"]
+        if out is not None:
+            out.write_bytes(self._client.download(f"/api/sensitivities/{run}/table.csv", {}))
+        if self._quiet:
+            click.echo(json.dumps({"id": run, **spread}, ensure_ascii=False))
+        else:
+            _tell_variants(spread)
+        return EXIT_PARTIAL if any(v["failure"] for v in spread["variants"]) else 0
+
+    def _wait(self, path: str) -> dict[str, Any]:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -260,7 +332,7 @@ class _Run:
             last = time.monotonic()
             while True:
                 try:
-                    record: dict[str, Any] = self._client.get(f"/api/studies/{study}")
+                    record: dict[str, Any] = self._client.get(path)
                     last = time.monotonic()
                 except Unavailable:
                     if time.monotonic() - last > _PATIENCE_S:
@@ -303,6 +375,22 @@ class _Run:
         if out is not None:
             click.echo(f"Files: {out}/")
         click.echo(study)
+
+
+def _tell_variants(spread: Mapping[str, Any]) -> None:
+    unit = spread["objective_unit"]
+    click.echo(f"{spread['objective_label']['vi']}: {_figure(spread['objective'], unit)}")
+    for one in spread["variants"]:
+        value = one["value"] if isinstance(one["value"], str) else _figure(one["value"], one["unit"])
+        if one["failure"]:
+            click.echo(f"  {one['name']:<22} {value:>16}  {one['failure']}")
+            continue
+        change = one["objective"] - spread["objective"]
+        part = f" ({100 * change / spread['objective']:+.1f}%)" if spread["objective"] else ""
+        gap = "" if one["gap"] is None else f", gap {100 * one['gap']:.2f}%"
+        click.echo(f"  {one['name']:<22} {value:>16}  {_figure(one['objective'], unit)}{part}{gap}")
+    kept = sum(p["kept"] == spread["computed"] for p in spread["picks"])
+    click.echo(f"{kept} of {len(spread['picks'])} chosen items stay in all {spread['computed']} variants.")
 
 
 def _figure(value: float | None, unit: str) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from province.adapters.studies import drawing, files
 from province.adapters.studies.service import Studies, missing
-from province.console import forms
+from province.console import forms, sensitivity
 from province.console.display import entity_href, unit_symbol
 from province.console.entity import actions_of, choices, steps_of
 from province.console.signin import problem
@@ -23,10 +23,11 @@ from province.errors import Conflict, InvalidInput, NotFound, ProvinceError, Too
 from province.model import money
 from province.model.entity import Entity
 from province.model.label import Label
-from province.model.query import Query
+from province.model.query import Query, Where
 from province.model.study import Assumed, Certificate, Outcome, Quantity, Table
-from province.model.time import now
+from province.model.time import now, parse_instant
 from province.pack import StudyKind
+from province.vocab.area import civil_day
 from province.vocab.study import BUDGET_UNITS, Study
 
 HOME: Final = "/studies"
@@ -36,7 +37,7 @@ MOST: Final = 4
 """So many scenarios stand side by side."""
 _SHOWN: Final = 100
 _BLOCK: Final = 256 * 1024
-_OWN: Final = ("study.attach", "study.assume", "study.run")
+_OWN: Final = ("study.attach", "study.assume", "study.run", "study.vary")
 """Actions that have forms of their own on the page."""
 _UNDONE: Final = ("draft", "failed", "cancelled")
 _BAD: Final = (InvalidInput, Conflict, TooLarge, Unsupported)
@@ -109,7 +110,9 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
     known = service.kinds.get(found.kind)
     outcome = (await service.outcome(visit.actor, id))[1] if found.outcome else None
     around = visit.request.query_params.get("at", "")
-    offered = [a for a in actions_of(visit, entity) if a.name not in _OWN]
+    adopted = found.adoption or {}
+    adoptable = known is not None and known[1].adoption is not None and adopted.get("state") in (None, "failed")
+    offered = [a for a in actions_of(visit, entity) if a.name not in _OWN and (a.name != "study.adopt" or adoptable)]
     options = await asyncio.gather(*(choices(visit, a) for a in offered))
     history = await visit.services.broker.history(id, visit.actor, attrs=("status",), limit=100)
     records = list(history.records)
@@ -129,6 +132,12 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
         "missing": missing(known[1]) if known else (),
         "layers": _layers(visit, found, known[1]) if known else [],
         "grounds": _grounds(visit, service, found, known[1]) if known else [],
+        "adoption": await _adoption(visit, service, found) if adopted else None,
+        "sensitivity": (
+            await sensitivity.card(visit, service, found, known[1], outcome)
+            if outcome is not None and known is not None and found.problem
+            else None
+        ),
         "prices": _prices(visit, found, known[1]) if known else [],
         "outcome": _told(visit, outcome, known[1] if known else None, around) if outcome is not None else None,
         "files": [(name, f"{_href(id)}/files/{name}") for name in files.names(outcome)] if outcome else [],
@@ -182,6 +191,21 @@ async def start(visit: Visit) -> Response:
     except _BAD as error:
         return await _study(visit, error)
     return visit.see(_href(id))
+
+
+async def vary(visit: Visit) -> Response:
+    """Let variants be computed."""
+    id = visit.request.path_params["id"]
+    try:
+        await _service(visit).vary(visit.actor, id, sensitivity.asked(visit))
+    except _BAD as error:
+        return await _study(visit, error)
+    return visit.see(f"{_href(id)}#sensitivity")
+
+
+async def varied(visit: Visit) -> Response:
+    """The variants as CSV."""
+    return await sensitivity.file(visit, _service(visit))
 
 
 async def file(visit: Visit) -> Response:
@@ -260,6 +284,45 @@ async def report_pdf(visit: Visit) -> Response:
     name = f"study-{found.id.rpartition(':')[2]}.pdf"
     headers = {"content-disposition": f'inline; filename="{name}"', "cache-control": "no-store"}
     return Response(await visit.services.print(SHEET, data), media_type="application/pdf", headers=headers)
+
+
+async def _adoption(visit: Visit, service: Studies, found: Study) -> dict[str, Any]:
+    """What became of an approved plan: its milestones, and how much of it stands by the register."""
+    given = found.adoption or {}
+    built = await service.built(visit.actor, found)
+    milestones = []
+    if given.get("state") == "adopted":
+        query = Query(types=("Milestone",), where=(Where("study", "==", found.id),), order="dueOn", limit=100)
+        milestones = list((await visit.services.broker.query(query, visit.actor)).items)
+    label = visit.services.broker.types["Milestone"].info.workflow
+    by = str(given.get("by") or "")
+    people = {by: by} | dict(await visit.services.people(visit.actor, [by] if by else []))
+    return {
+        "state": given.get("state"),
+        "failure": given.get("failure"),
+        "remedy": given.get("remedy"),
+        "by": people.get(by, by),
+        "at": parse_instant(given["at"]) if given.get("at") else None,
+        "items": given.get("items"),
+        "planned": _quantity(visit, built.planned, built.unit) if built else "",
+        "done": _quantity(visit, built.done, built.unit) if built else "",
+        "share": built.share if built else None,
+        "register": visit.words.label(built.register) if built else "",
+        "counted": built.at if built else None,
+        "milestones": [
+            {
+                "href": entity_href(m.id),
+                "title": m.value("title"),
+                "line": m.value("line"),
+                "due": visit.words.day(str(m.value("dueOn"))),
+                "share": m.value("share"),
+                "state": visit.words.label(label.label(str(m.value("status")))) if label else "",
+                "late": m.value("status") == "planned" and str(m.value("dueOn")) < civil_day(now()),
+                "enough": built is not None and built.share >= float(m.value("share") or 100),
+            }
+            for m in milestones
+        ],
+    }
 
 
 def _told(visit: Visit, outcome: Outcome, kind: StudyKind | None, around: str) -> dict[str, Any]:

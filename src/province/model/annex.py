@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from province.model.goal import Goal, Measured, Outcome
+from province.model.goal import Achieved, Goal, Measured, Outcome
 from province.model.label import Label
 
 WhyNot = Literal["", "no_indicator", "no_value", "no_right", "not_kept", "pending"]
@@ -128,7 +128,11 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MilestoneView(msgspec.Struct, frozen=True, kw_only=True):
-    """A milestone. late: due before the day, and not reached."""
+    """A milestone. late: due before the day, and not reached.
+
+    share: of what an adopted plan builds, due by then, percent; achieved: how much of it stands, None where the caller
+    may not see it or it is not measured.
+    """
 
     id: str
     title: str
@@ -138,6 +142,8 @@ class MilestoneView(msgspec.Struct, frozen=True, kw_only=True):
     reached_on: str
     evidence: str
     late: bool
+    share: float | None = None
+    achieved: Achieved | None = None
 
 
 class LineView(msgspec.Struct, frozen=True, kw_only=True):

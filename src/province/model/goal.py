@@ -57,6 +57,21 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.excluded.values())
 
 
+class Achieved(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of what an adopted plan builds stands, by the register. register: where it was counted."""
+
+    done: float
+    planned: float
+    unit: str
+    at: Instant
+    register: Label
+
+    @property
+    def share(self) -> float:
+        """In percent of what was planned."""
+        return 100.0 * self.done / self.planned if self.planned else 0.0
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a check found, and on what it stands."""
 

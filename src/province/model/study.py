@@ -178,6 +178,52 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return next((one for one in self.layers if one.name == name), None)
 
 
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
+    """A study computed with one value changed. name: of the assumption, or `budget`.  base: what it was.
+
+    objective: None: it could not be computed, and failure says why.
+    """
+
+    name: str
+    value: float | str
+    unit: str
+    base: float | str
+    objective: float | None = None
+    gap: float | None = None
+    figures: tuple[Quantity, ...] = ()
+    partial: bool = False
+    failure: str = ""
+    remedy: str = ""
+
+
+class Pick(msgspec.Struct, frozen=True, kw_only=True):
+    """An item of the plan. kept: in so many variants it is chosen too."""
+
+    id: str
+    name: str
+    kept: int
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """What variants of a study tell together. computed: so many of them have a plan."""
+
+    objective: float
+    objective_unit: str
+    objective_label: Label
+    sense: Sense
+    gap: float | None
+    figures: tuple[Quantity, ...]
+    seed: int
+    variants: tuple[Variant, ...]
+    computed: int
+    picks: tuple[Pick, ...]
+
+    def swing(self, name: str) -> float:
+        """How far the objective moves between the variants of an assumption and the plan as it is."""
+        told = [v.objective for v in self.variants if v.name == name and v.objective is not None]
+        return max([self.objective, *told]) - min([self.objective, *told])
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a run is. share: 0 to 1.  objective, bound: of the best plan so far."""
 

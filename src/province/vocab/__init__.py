@@ -22,12 +22,14 @@ from province.vocab.environment import (
 from province.vocab.indoor import IndoorEnvironmentObserved
 from province.vocab.industry import ThreePhaseAcMeasurement
 from province.vocab.mandate import Mandate
+from province.vocab.milestone import Milestone
 from province.vocab.park import IndustrialPark
 from province.vocab.person import Person
 from province.vocab.public_alert import PublicAlert
 from province.vocab.reorganisation import Reorganisation
 from province.vocab.road import Road
 from province.vocab.sensing import Device, Sensor
+from province.vocab.sensitivity import Sensitivity
 from province.vocab.study import Study
 from province.vocab.tourism import CrowdFlowObserved
 from province.vocab.traffic import TrafficFlowObserved
@@ -65,11 +67,14 @@ TYPES: Final[tuple[type[Record], ...]] = (
     PublicAlert,
     DataImport,
     Study,
+    Sensitivity,
+    Milestone,
     *SENSORS,
 )
 """Every shared type; the composition root registers them before those of the packs."""
 
 __all__ = [
-    "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Mandate", "Person",
-    "PublicAlert", "Reorganisation", "Road", "Study", "Task", "Waterway", "WorkingYear",
+    "SENSORS", "TYPES", "Agency", "Alert", "Area", "Asset", "DataImport", "IndustrialPark", "Mandate",
+    "Milestone", "Person",
+    "PublicAlert", "Reorganisation", "Road", "Sensitivity", "Study", "Task", "Waterway", "WorkingYear",
 ]  # fmt: skip

@@ -68,7 +68,8 @@ COMPUTED: Final = ("computed", "submitted", "returned", "approved")
 class Study(Case, frozen=True, kw_only=True):
     """One scenario. layers: name → {file, name, rows}, of those given by file.  assumptions: those that the planner
     gave, name → {value, unit, source}.  problem: file with all inputs as they were when it was computed.
-    outcome: file with everything that came of it."""
+    outcome: file with everything that came of it.
+    adoption: {state: adopting, adopted or failed; by, at, line, steps; items, planned, lines once they stand}."""
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
         "Study", Label("Phương án quy hoạch", "Planning study"), title="title", workflow=STUDY, icon="chart",
@@ -102,10 +103,19 @@ class Study(Case, frozen=True, kw_only=True):
     outcome: Annotated[str | None, Field(Label("Mã băm của kết quả", "Hash of the outcome"))] = None
     decidedBy: Annotated[str | None, Field(Label("Người quyết định", "Decided by"), indexed=True)] = None
     decidedAt: Annotated[Instant | None, Field(Label("Quyết định lúc", "Decided at"), indexed=True)] = None
+    adoption: Annotated[
+        dict[str, Any] | None,
+        Field(
+            Label("Đưa vào thực hiện", "Adoption"),
+            hint=Label("Tình trạng, các mốc, số mục phải làm", "State, steps, what is to be built"),
+        ),
+    ] = None
 
 
 RUN: Final = "study.run"
 """Name of the job that computes a study."""
+ADOPT: Final = "study.adopt"
+"""Name of the job that enters an approved plan into the registers."""
 
 
 def study_id(nonce: str) -> str:

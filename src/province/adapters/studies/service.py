@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,22 +21,29 @@ from province.identity import policy
 from province.identity.audit import Pool
 from province.model.actor import Actor
 from province.model.entity import Entity
+from province.model.goal import Achieved, Measured
+from province.model.label import Label
 from province.model.parameters import Parameter
-from province.model.query import Query, pages
+from province.model.query import Query, Where, pages
 from province.model.record import to_record
-from province.model.study import Assumed, Feature, Outcome, Problem
+from province.model.study import Assumed, Feature, Outcome, Problem, Spread
 from province.model.time import Instant, now
 from province.model.unit import convert
-from province.pack import StudyKind, StudyLayer
+from province.pack import Adoption, Indicator, StudyKind, StudyLayer
+from province.vocab.sensitivity import Sensitivity
 from province.vocab.study import BUDGET_UNITS, Study
 
 PROBLEM: Final = "application/vnd.province.problem+json"
 OUTCOME: Final = "application/vnd.province.outcome+json"
 LAYER: Final = "application/geo+json"
 """Media types that no upload is ever found to have: these files are of our own making."""
+SPREAD: Final = "application/vnd.province.sensitivity+json"
 _PAGE: Final = 1_000
+_RUNS: Final = 5
 Constant = Callable[[str, str, Instant], Parameter | None]
 """(pack, name, when) → the dated constant that held, or None."""
+Measure = Callable[[Indicator, str], Awaitable[Measured]]
+"""(indicator, tenant) → what it is over everything, whoever asks."""
 
 
 def missing(kind: StudyKind) -> tuple[str, ...]:
@@ -54,13 +61,23 @@ def require_installed(kind: StudyKind) -> None:
         )  # fmt: skip
 
 
+def achieved(adoption: Adoption, measured: Measured, planned: float) -> Achieved:
+    """What stands of a plan that builds `planned`. Nothing built yet is 0, for every entry has its size."""
+    label: Label = adoption.of.TYPE.label  # type: ignore[attr-defined]
+    return Achieved(
+        done=measured.value or 0.0, planned=planned, unit=adoption.unit, at=measured.at, register=label
+    )  # fmt: skip
+
+
 class Studies:
     """The studies of one installation."""
 
     def __init__(
-        self, door: Acts, pool: Pool, files: FileStore, kinds: Mapping[str, tuple[str, StudyKind]], constant: Constant
-    ) -> None:
-        """kinds: name → (pack, kind)."""
+        self, door: Acts, pool: Pool, files: FileStore, kinds: Mapping[str, tuple[str, StudyKind]], constant: Constant,
+        measure: Measure | None = None,
+    ) -> None:  # fmt: skip
+        """kinds: name → (pack, kind).  measure: None: nothing is measured here."""
+        self._measure = measure
         self._door = door
         self._pool = pool
         self._files = files
@@ -163,6 +180,44 @@ class Studies:
         if study.outcome is None:
             raise NotFound("the study has no plan yet.", field="status", remedy="Let it be computed first.")
         return study, msgspec.json.decode(await self.content(actor.tenant, study.outcome, OUTCOME), type=Outcome)
+
+    async def built(self, actor: Actor, study: Study) -> Achieved | None:
+        """How much of an adopted plan stands; None when it is not adopted, or the actor may not see the number."""
+        adoption = self.kinds[study.kind][1].adoption if study.kind in self.kinds else None
+        if adoption is None or self._measure is None or (study.adoption or {}).get("state") != "adopted":
+            return None
+        noun = adoption.of.TYPE.name.lower()  # type: ignore[attr-defined]
+        if not adoption.public and not policy.scope(actor, f"{noun}.read").all:
+            return None
+        measured = await self._measure(adoption.measure(study.id), actor.tenant)
+        return achieved(adoption, measured, float((study.adoption or {})["planned"]["value"]))
+
+    async def vary(self, actor: Actor, id: str, varied: str) -> str:
+        """Let variants of a computed study be computed. Returns the id of the run.
+
+        Raises: InvalidInput for what its problem does not know; Unsupported without the extra `planning`.
+        """
+        study, _ = await self.outcome(actor, id)
+        require_installed(self.kind(study.kind)[1])
+        done = await self._door.act("study.vary", actor, id=id, inputs={"varied": varied})
+        return done.changed[0].id
+
+    async def runs(self, actor: Actor, study: str) -> list[Sensitivity]:
+        """The runs over variants of a study, the newest first."""
+        where = (Where("study", "==", study),)
+        query = Query(types=("Sensitivity",), where=where, order="-modified", limit=_RUNS, latest=False)
+        return [to_record(Sensitivity, e) for e in (await self._door.query(query, actor)).items]
+
+    async def run_of(self, actor: Actor, id: str) -> Sensitivity:
+        """A run over variants. Raises: NotFound."""
+        return to_record(Sensitivity, await self._door.get(id, actor, type="Sensitivity", latest=False))
+
+    async def spread(self, actor: Actor, id: str) -> tuple[Sensitivity, Spread]:
+        """What came of a run over variants. Raises: NotFound when nothing did."""
+        run = await self.run_of(actor, id)
+        if run.outcome is None:
+            raise NotFound("the run has no outcome.", field="status", remedy="Wait for its end, or begin another.")
+        return run, msgspec.json.decode(await self.content(actor.tenant, run.outcome, SPREAD), type=Spread)
 
     async def content(self, tenant: str, sha256: str, media: str) -> bytes:
         """The bytes of a file of our own making. Raises: NotFound, InvalidInput for a file of anybody else's."""

@@ -12,7 +12,7 @@ from province.api.route import Call, json_response, path_id
 from province.errors import Conflict, InvalidInput, NotFound
 from province.model.codec import KIND_OF
 from province.model.entity import NULL, SCOPE, Attribute, Entity, Json, attribute_key, split_key
-from province.model.fragment import Fragment, decode_fragment
+from province.model.fragment import Fragment, decode_fragment, needs_base
 from province.model.jsonld import Context, external
 
 
@@ -41,10 +41,15 @@ async def update(call: Call) -> Response:
     body, context = await read_ld(call, merge=True)
     id = await gated_id(call)
     broker = call.services.broker
-    base = await broker.get(id, call.actor)
+    base = await broker.get(id, call.actor) if needs_base(body, context) else None
     fragment = decode_fragment(body, context=context, types=broker.types, base=base, whole=True)
     _require_attributes(fragment)
-    without_scope = fragment.scope is not None and not base.scope
+    removes = any(one is None for one in fragment.attrs.values())
+    if base is None and (
+        removes or fragment.scope is not None or needs_entity(call, names_of(fragment), fragment.types)
+    ):
+        base = await broker.get(id, call.actor)
+    without_scope = fragment.scope is not None and base is not None and not base.scope
     if without_scope:  # a scope is replaced and not added here (5.6.2.4)
         fragment = msgspec.structs.replace(fragment, scope=None)
     if fragment.attrs or fragment.types or not without_scope:

@@ -83,13 +83,19 @@ class _Postman:
     uri: str
     chains: OrderedDict[tuple[str, str, str, str], deque[Waiting]] = field(default_factory=OrderedDict)
     ready: deque[tuple[str, str, str, str]] = field(default_factory=deque)
-    loaded: int = 0
+    held: set[tuple[str, int]] = field(default_factory=set)
     last: int = 0
+    whole_at: float = 0.0
     more: bool = True
     pause_s: float = 0.0
     until: float = 0.0
     task: asyncio.Task[None] | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def at_once(self) -> int:
+        """Attempts at a time: after a failure one alone, until the endpoint takes something again."""
+        return 1 if self.pause_s else AT_ONCE
 
 
 class Delivery:
@@ -151,18 +157,22 @@ class Delivery:
 
     async def _work(self, postman: _Postman) -> None:
         busy: set[asyncio.Task[None]] = set()
+        loading: asyncio.Task[None] | None = None
         try:
             while True:
                 pause_s = postman.until - monotonic()
                 if pause_s <= 0:
-                    if postman.more and postman.loaded < LOADED // 2:
-                        await self._load(postman)
-                    while postman.ready and len(busy) < AT_ONCE:
+                    if loading is None and postman.more and len(postman.held) < LOADED // 2:
+                        loading = asyncio.create_task(self._load(postman))
+                    while postman.ready and len(busy) < postman.at_once:
                         busy.add(asyncio.create_task(self._deliver(postman, postman.ready.popleft())))
-                if busy:
-                    done, busy = await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+                waits = busy if loading is None else {*busy, loading}
+                if waits:
+                    done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                    busy -= done
                     for one in done:
                         one.result()
+                    loading = None if loading in done else loading
                 elif pause_s > 0:
                     await asyncio.sleep(pause_s)
                 elif not postman.more and not await self._rest(postman):
@@ -170,7 +180,7 @@ class Delivery:
         except (*LOST, asyncpg.PostgresError, Unavailable) as error:
             log.warning("a postman starts again later", extra={"error": repr(error)})
         finally:
-            for task in busy:
+            for task in busy if loading is None else {*busy, loading}:
                 task.cancel()
             self._postmen.pop(postman.uri, None)
 
@@ -187,17 +197,20 @@ class Delivery:
         return postman.more
 
     async def _load(self, postman: _Postman) -> None:
-        await self._settler.flush()  # what was just settled must not be read again
+        """Read what comes next; now and then everything that waits, for what was not due yet or came out of order."""
+        if not postman.chains or monotonic() - postman.whole_at > SWEEP_S:
+            postman.last, postman.whole_at = 0, monotonic()
         postman.more = False
-        if not postman.chains:
-            postman.last = 0
+        # What is on its way, or was told and is not written down yet, must not be read again.
+        known = [] if postman.last else [seq for _, seq in (*postman.held, *self._settler.unsettled)]
         rows = await self._pool.fetch(
             "SELECT tenant, seq, kind, subscription, entity, happening::text AS happening, at, due, attempts"
             " FROM notification WHERE uri = $1 AND state = 'waiting' AND seq > $2 AND due <= now()"
-            " ORDER BY seq LIMIT $3",
+            " AND seq <> ALL($4::bigint[]) ORDER BY seq LIMIT $3",
             postman.uri,
             postman.last,
             LOADED,
+            known,
         )
         postman.more = postman.more or len(rows) == LOADED
         for row in rows:
@@ -208,7 +221,7 @@ class Delivery:
                 chain = postman.chains[one.chain] = deque()
                 postman.ready.append(one.chain)
             chain.append(one)
-            postman.loaded += 1
+            postman.held.add((one.tenant, one.seq))
 
     async def _deliver(self, postman: _Postman, key: tuple[str, str, str, str]) -> None:
         chain = postman.chains[key]
@@ -218,7 +231,7 @@ class Delivery:
         self._settler.add(outcome)
         if outcome.state != "waiting":
             chain.popleft()
-            postman.loaded -= 1
+            postman.held.discard((one.tenant, one.seq))
             if outcome.state == "done":
                 postman.pause_s = 0.0
         else:

@@ -46,12 +46,15 @@ class Settler:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._outcomes: list[Outcome] = []
+        self.unsettled: set[tuple[str, int]] = set()
+        """(tenant, seq) of notifications whose outcome is not written yet."""
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
 
     def add(self, outcome: Outcome) -> None:
         """Write it soon."""
         self._outcomes.append(outcome)
+        self.unsettled.add((outcome.waiting.tenant, outcome.waiting.seq))
         self._wake.set()
 
     async def run(self) -> None:
@@ -77,6 +80,8 @@ class Settler:
             except BaseException:
                 self._outcomes = taken + self._outcomes
                 raise
+            again = {(o.waiting.tenant, o.waiting.seq) for o in self._outcomes}
+            self.unsettled -= {(o.waiting.tenant, o.waiting.seq) for o in taken} - again
 
     async def _write(self, outcomes: list[Outcome]) -> None:
         done = [o.waiting for o in outcomes if o.state == "done"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from province.model.label import Label
 from province.model.query import Where
 from province.pack import Action, Indicator, Map, Pack, StudyKind, StudyLayer, StudyMark, Table
-from province.packs.ducts import logic, plan, telling
+from province.packs.ducts import adopting, logic, plan, telling
 from province.packs.ducts.types import DuctSection
 from province.vocab import IndustrialPark
 from province.vocab.road import Road
@@ -119,6 +119,7 @@ PACK = Pack(
             ),
             focus="demand",
             compared="joined",
+            adoption=adopting.ADOPTION,
         ),
     ),
     roles={

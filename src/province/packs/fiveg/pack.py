@@ -5,7 +5,7 @@ from __future__ import annotations
 from province.model.label import Label
 from province.model.query import Where
 from province.pack import Action, Indicator, Map, Pack, StudyKind, StudyLayer, StudyMark, Table
-from province.packs.fiveg import logic, plan, telling
+from province.packs.fiveg import adopting, logic, plan, telling
 from province.packs.fiveg.types import FIFTH, RadioSite
 from province.vocab import IndustrialPark
 
@@ -107,6 +107,7 @@ PACK = Pack(
             ),
             focus="parks",
             compared="covered",
+            adoption=adopting.ADOPTION,
         ),
     ),
     roles={

@@ -30,6 +30,7 @@ class RadioSite(Record, frozen=True, kw_only=True):
 
     isShareable: its owner lets others mount equipment; None: not known, and then it is not planned with.
     azimuths: of its sectors, degrees clockwise from north.
+    plan: the study that chose it.
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -58,6 +59,10 @@ class RadioSite(Record, frozen=True, kw_only=True):
         Field(Label("Góc phương vị", "Azimuths"), minimum=0, maximum=360),
         Unit("DD"),
     ] = None
+    sharedMast: Annotated[
+        str | None, Field(Label("Dùng chung cột của trạm", "Shares the mast of"), indexed=True, ref="RadioSite")
+    ] = None
+    plan: Annotated[str | None, Field(Label("Theo phương án", "By the study"), indexed=True, ref="Study")] = None
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, ref="Area")] = None
     location: Annotated[Geometry, Field(Label("Vị trí", "Place"))]
     permit: Annotated[str | None, Field(Label("Số giấy phép xây dựng", "Building permit"))] = None

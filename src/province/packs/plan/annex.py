@@ -27,7 +27,7 @@ from province.model.annex import (
     TargetView,
     WhyNot,
 )
-from province.model.goal import FALLING, Goal, Measured, reached
+from province.model.goal import FALLING, Achieved, Goal, Measured, reached
 from province.model.label import Label
 from province.model.unit import convert
 from province.pack import Check, Indicator, Parameters
@@ -35,10 +35,8 @@ from province.packs.plan.logic import totals
 from province.packs.plan.types import (
     APPROVED_ON,
     FUNDS,
-    MILESTONE_STATES,
     PROJECT_STATES,
     Commitment,
-    Milestone,
     PlanLine,
     PlanMeasurement,
     PlanOwner,
@@ -48,6 +46,7 @@ from province.packs.plan.types import (
     TransformationIndex,
 )
 from province.vocab.area import in_force
+from province.vocab.milestone import MILESTONE_STATES, Milestone
 
 HORIZON: Final = 2030
 EDITIONS: Final = ("63", "34")
@@ -75,6 +74,7 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of the plan that the caller may see, as typed records. names: of agencies by id.
 
     parts: of an area that has ended by the day → the units in force where it was.
+    achieved: of adopted studies by id, how much of what they build stands today.
     """
 
     lines: Sequence[PlanLine]
@@ -88,6 +88,7 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
     milestones: Sequence[Milestone]
     names: Mapping[str, str]
     parts: Mapping[str, Parts] = {}
+    achieved: Mapping[str, Achieved] = {}
 
     def rows(self) -> Iterable[tuple[str, str]]:
         """(code, row) of lines, then of commitments."""
@@ -171,7 +172,8 @@ def _line(
         "indicators": tuple(_indicators(line.row, {t.indicator for t in own}, known)),
         "projects": tuple(_project(p) for p in _of(line.code, records.projects)),
         "milestones": tuple(
-            _milestone(m, day) for m in sorted(_of(line.code, records.milestones), key=lambda m: m.dueOn)
+            _milestone(m, day, records.achieved.get(m.study or "") if live else None)
+            for m in sorted(_of(line.code, records.milestones), key=lambda m: m.dueOn)
         ),
     }
     if isinstance(line, Commitment):
@@ -350,7 +352,7 @@ def _project(project: Project) -> ProjectView:
     )
 
 
-def _milestone(milestone: Milestone, day: str) -> MilestoneView:
+def _milestone(milestone: Milestone, day: str, achieved: Achieved | None) -> MilestoneView:
     return MilestoneView(
         id=milestone.id,
         title=milestone.title,
@@ -360,6 +362,8 @@ def _milestone(milestone: Milestone, day: str) -> MilestoneView:
         reached_on=milestone.reachedOn or "",
         evidence=milestone.evidence or "",
         late=milestone.status == "planned" and milestone.dueOn < day,
+        share=milestone.share,
+        achieved=achieved,
     )
 
 

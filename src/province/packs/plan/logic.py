@@ -20,8 +20,9 @@ from province.model.record import change, create, move
 from province.model.schema import Field
 from province.model.unit import Unit
 from province.pack import Context, Effect, Notice
-from province.packs.plan.types import FUND_NAMES, FUNDS, Commitment, Milestone, PlanLine, Project
+from province.packs.plan.types import FUND_NAMES, FUNDS, Commitment, PlanLine, Project
 from province.vocab.area import civil_day, parse_day
+from province.vocab.milestone import Milestone
 
 MAX_ENTRIES: Final = 2_000
 _LARGEST_VND: Final = 10**15

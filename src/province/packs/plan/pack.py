@@ -9,7 +9,6 @@ from province.packs.plan import logic
 from province.packs.plan.judging import every_line_stands
 from province.packs.plan.types import (
     Commitment,
-    Milestone,
     PlanLine,
     PlanMeasurement,
     PlanOwner,
@@ -18,6 +17,7 @@ from province.packs.plan.types import (
     Project,
     TransformationIndex,
 )
+from province.vocab.milestone import Milestone
 
 _PROJECT = ("project.register", "project.decide", "project.disburse", "project.accept", "project.cancel")
 _MILESTONE = ("milestone.plan", "milestone.report", "milestone.postpone", "milestone.drop")
@@ -35,7 +35,6 @@ PACK = Pack(
         PlanMeasurement,
         TransformationIndex,
         Project,
-        Milestone,
     ),
     rules=(
         Rule(

@@ -275,39 +275,3 @@ class Project(Record, frozen=True, kw_only=True):
     outcome: Annotated[str | None, Field(Label("Kết quả", "Outcome"), public=True)] = None
     location: Annotated[Geometry | None, Field(Label("Vị trí, tuyến", "Place or route"), public=True)] = None
     source: Annotated[str, _SOURCE] = ""
-
-
-MILESTONE_STATES: Final = Workflow(
-    attribute="status",
-    initial="planned",
-    final=frozenset(("reached", "dropped")),
-    edges=(
-        Edge("planned", "planned", "milestone.postponed", Label("Lùi thời hạn", "Postponed")),
-        Edge("planned", "reached", "milestone.reached", Label("Hoàn thành, có bằng chứng", "Done, with evidence")),
-        Edge("planned", "dropped", "milestone.dropped", Label("Không còn thực hiện", "No longer pursued")),
-    ),
-    names=(
-        ("planned", Label("Chưa hoàn thành", "Planned")),
-        ("reached", Label("Đã hoàn thành", "Reached")),
-        ("dropped", Label("Đã bỏ", "Dropped")),
-    ),
-)
-
-
-class Milestone(Record, frozen=True, kw_only=True):
-    """A step of a line or a project, due on a day. firstDueOn: the day set at first, whatever was postponed since."""
-
-    TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "Milestone", Label("Mốc tiến độ", "Milestone"), title="title", workflow=MILESTONE_STATES, public=True
-    )
-
-    line: Annotated[str, _LINE]
-    title: Annotated[str, Field(Label("Mốc", "Milestone"), search=True, public=True)]
-    project: Annotated[str | None, Field(Label("Dự án", "Project"), indexed=True, public=True, ref="Project")] = None
-    dueOn: Annotated[str, Field(Label("Hạn", "Due on"), indexed=True, public=True)]
-    firstDueOn: Annotated[str, Field(Label("Hạn đặt lần đầu", "First due on"), public=True)]
-    status: Annotated[
-        str, Field(Label("Tình trạng", "Status"), indexed=True, public=True, values=MILESTONE_STATES.states)
-    ] = MILESTONE_STATES.initial
-    reachedOn: Annotated[str | None, Field(Label("Ngày hoàn thành", "Reached on"), indexed=True, public=True)] = None
-    evidence: Annotated[str | None, Field(Label("Bằng chứng", "Evidence"), public=True)] = None

@@ -12,17 +12,21 @@ from province.model.change import Change
 from province.model.label import Label
 from province.model.record import change, create, move
 from province.model.schema import Field
+from province.model.time import format_instant
 from province.model.unit import Unit, lookup
 from province.pack import Context, Effect, Job, Notice
+from province.vocab.area import civil_day, parse_day
 from province.vocab.calendar import WorkingYear, calendar_of
 from province.vocab.case import STOPPED, Task, start_clock, task_id, term_of
-from province.vocab.study import BUDGET_UNITS, RUN, Study, study_id
+from province.vocab.study import ADOPT, BUDGET_UNITS, RUN, Study, study_id
 
 _TITLE: Final = Label("Tên phương án", "Title")
 _BUDGET: Final = Label("Ngân sách", "Budget")
 _UNIT: Final = Label("Đơn vị ngân sách", "Unit of the budget")
 _REASON: Final = Label("Lý do", "Reason")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,60}")
+_STEP: Final = re.compile(r"(\d{1,3}(?:[.,]\d+)?)\s*%\s+(\d{4}-\d{2}-\d{2})")
+_MOST_STEPS: Final = 20
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _RESULTS: Final = (
     "startedAt", "finishedAt", "progress", "stage", "failure", "remedy", "objective", "gap", "isChecked", "partial",
@@ -216,6 +220,70 @@ def send_back(
     )  # fmt: skip
     said = Label(f"Bị trả lại: {study.title}"[:200], f"Sent back: {study.title}"[:200])
     return [moved, *_finished(tasks, context, reason), *_told(study, said, reason)]
+
+
+def adopt(
+    study: Study,
+    *,
+    context: Context,
+    due: Annotated[
+        str, Field(Label("Hoàn thành trước ngày", "All is built by"), hint=Label("Dạng 2027-12-31", "As 2027-12-31"))
+    ],
+    steps: Annotated[
+        str,
+        Field(
+            Label("Các mốc giữa kỳ", "Steps on the way"),
+            hint=Label("Như: 30% 2027-06-30; 60% 2027-09-30", "Such as: 30% 2027-06-30; 60% 2027-09-30"),
+        ),
+    ] = "",
+    line: Annotated[
+        str,
+        Field(
+            Label("Dòng của quy hoạch", "Line of the plan"),
+            hint=Label(
+                "Mã như II.2; để trống: dòng của loại phương án này", "Such as II.2; empty: the line of this kind"
+            ),
+        ),
+    ] = "",
+) -> list[Effect]:
+    """Enter what the approved plan builds into the register, as planned, and set milestones that the register measures.
+
+    Raises: Conflict for a plan that is not approved or was adopted; InvalidInput for days and shares in no order.
+    """
+    if study.status != "approved":
+        raise Conflict(f"the study is {study.status}.", field="status", remedy="Only an approved plan is adopted.")
+    if study.adoption is not None and study.adoption.get("state") != "failed":
+        raise Conflict(
+            f"the plan was adopted on {str(study.adoption.get('at'))[:10]}.", field="adoption",
+            remedy="Its entries and milestones stand; change them where they are.",
+        )  # fmt: skip
+    wanted = [*_steps(steps), (parse_day(due, field="due"), 100.0)]
+    today = civil_day(context.now)
+    for (day, share), (earlier, less) in zip(wanted, [(today, 0.0), *wanted], strict=False):
+        if day <= earlier or not less < share <= 100:
+            raise InvalidInput(
+                f"{share:g}% by {day} does not come after {less:g}% by {earlier}.",
+                field="due" if day == wanted[-1][0] and len(wanted) == 1 else "steps",
+                remedy="Give days after today and growing shares below 100%, in their order.",
+            )  # fmt: skip
+    asked = {
+        "state": "adopting", "by": context.actor, "at": format_instant(context.now), "line": line,
+        "steps": [{"due": day, "share": share} for day, share in wanted],
+    }  # fmt: skip
+    return [change(study, event="study.adopted", adoption=asked), Job(name=ADOPT, arguments={"study": study.id})]
+
+
+def _steps(text: str) -> list[tuple[str, float]]:
+    """(day, share) of `30% 2027-06-30; 60% 2027-09-30`."""
+    found = []
+    for part in (p.strip() for p in re.split(r"[;\n]", text) if p.strip()):
+        matched = _STEP.fullmatch(part)
+        if matched is None:
+            raise InvalidInput(f"{part[:40]!r} is no step.", field="steps", remedy="Such as: 30% 2027-06-30.")
+        found.append((parse_day(matched[2], field="steps"), float(matched[1].replace(",", "."))))
+    if len(found) > _MOST_STEPS:
+        raise InvalidInput(f"{len(found)} steps.", field="steps", remedy=f"At most {_MOST_STEPS}.")
+    return found
 
 
 def _finished(tasks: Sequence[Task], context: Context, result: str) -> list[Change]:

@@ -6,10 +6,11 @@ from province.model.entity import Entity
 from province.model.label import Label
 from province.model.query import Query, Where
 from province.pack import Action, Indicator, Pack, Read, Table
-from province.packs.studies import logic
+from province.packs.studies import logic, varying
 from province.vocab.calendar import WorkingYear, every_year
 from province.vocab.case import Task
-from province.vocab.study import Study
+from province.vocab.sensitivity import Sensitivity
+from province.vocab.study import COMPUTED, Study
 
 _OPEN = ("draft", "failed", "cancelled")
 
@@ -42,7 +43,16 @@ PACK = Pack(
         ),
         _action(logic.approve, "decide", "Phê duyệt", "Approve", "submitted", reads=_TASKS),
         _action(logic.send_back, "decide", "Trả lại", "Send back", "submitted", reads=_TASKS),
+        _action(logic.adopt, "decide", "Đưa vào thực hiện", "Adopt", "approved"),
+        _action(varying.vary, "run", "Phân tích độ nhạy", "Vary", *COMPUTED),
         _action(logic.withdraw, "change", "Không dùng nữa", "Withdraw", *_OPEN, "computed", "returned"),
+        Action(
+            varying.stop,
+            record=Sensitivity,
+            needs="study.run",
+            title=Label("Dừng tính", "Stop"),
+            states=("queued", "running"),
+        ),
     ),
     indicators=(
         Indicator(
