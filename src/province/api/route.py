@@ -169,7 +169,8 @@ def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str
     async def nothing(request: Request) -> Response:
         path = request.url.path
         allowed = next((m for regex, m in patterns if regex.match(path) or regex.match(path.rstrip("/"))), None)
-        if (
+        lacking = path.endswith("/") and any(regex.match(path + "-") and request.method in m for regex, m in patterns)
+        if lacking or (
             allowed is None
             and "//" in path
             and any(regex.match(path.replace("//", "/-/").rstrip("/")) for regex, _ in patterns)
@@ -221,7 +222,10 @@ def _endpoint(routes: Mapping[str, Route], services: Services) -> _Endpoint:
             asked = await _frozen(route, request, services, actor)
             answer = await route.handler(Call(request, asked, actor, params, id))
         except ProvinceError as error:
-            return _hang_up(request, problem_response(error, id, ngsi_ld=route.ngsi_ld))
+            refusal = _hang_up(request, problem_response(error, id, ngsi_ld=route.ngsi_ld))
+            if route.ngsi_ld and "ngsild-tenant" in request.headers:  # it is said in every answer (6.3.14)
+                refusal.headers["NGSILD-Tenant"] = request.headers["ngsild-tenant"]
+            return refusal
         except HTTPException as error:
             return _hang_up(request, http_problem(error, id))
         answer.raw_headers.append((b"x-request-id", id.encode()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -89,10 +90,17 @@ def is_placed(geometry: Json, place: Place) -> bool:
         shape = shape if shape.is_valid else shapely.make_valid(shape)
         return bool(RELATED[place.relation](shape, other))
     if place.near is not None:
-        reference = shapely.geometry.shape(place.near.geometry)
-        a, b = shapely.ops.nearest_points(shape, reference)
-        return bool(place.near.min_m <= distance_m((a.x, a.y), (b.x, b.y)) <= place.near.max_m)
+        away = _distance_m(shape, shapely.geometry.shape(place.near.geometry))
+        return place.near.min_m <= away <= place.near.max_m
     return True
+
+
+def _distance_m(shape: Any, reference: Any) -> float:
+    """Between the nearest points of two shapes, as found where a degree of longitude is as long as it is there."""
+    width = max(math.cos(math.radians(reference.centroid.y)), 1e-6)
+    flat = [shapely.transform(one, lambda xy: xy * (width, 1.0)) for one in (shape, reference)]
+    a, b = shapely.ops.nearest_points(*flat)
+    return distance_m((a.x / width, a.y), (b.x / width, b.y))
 
 
 def _holds(entity: Entity, term: Term) -> bool:

@@ -14,6 +14,9 @@ Json = Any
 
 NULL: Final = "urn:ngsi-ld:null"
 """What stands for null in JSON-LD, where null itself would vanish."""
+PROOF: Final = "ngsildproof"
+SEALED: Final = frozenset(("entityIdSealed", "entityTypeSealed"))
+"""What a proof says of the entity that it seals; plain texts, and nowhere else allowed (4.5.2.2)."""
 SCOPE: Final = "scope"
 """No attribute has this name; in the history of an entity its scope stands under it."""
 

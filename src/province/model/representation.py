@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from province.errors import InvalidInput
 from province.model.codec import MEMBER, is_geometry
-from province.model.entity import EXPIRY, NULL, Attribute, Entity, Json, split_key
+from province.model.entity import EXPIRY, NULL, SEALED, Attribute, Entity, Json, split_key
 from province.model.jsonld import CORE, Context, external
 from province.model.time import format_instant, parse_instant
 
@@ -142,6 +142,9 @@ def encode_attribute(
     if attribute.deleted_at is not None:
         result["deletedAt"] = format_instant(attribute.deleted_at)
     for name, meta in attribute.meta.items():
+        if name in SEALED and not isinstance(meta, list):
+            result[name] = external(meta.value, context) if name == "entityTypeSealed" else meta.value
+            continue
         instances = meta if isinstance(meta, list) else [meta]
         result[external(name, context)] = _member(instances, form, context, sys_attrs)
     if linked is not None and attribute.type in ("Relationship", "ListRelationship") and value != NULL:

@@ -92,7 +92,7 @@ def page_headers(call: Call, found: Found, offset: int, limit: int) -> dict[str,
     links = []
 
     def link(where: dict[str, Any], relation: str) -> str:
-        query = urlencode({**others, "limit": limit, **where})
+        query = urlencode(sorted({**others, "limit": limit, **where}.items()), safe="/:*,;@", quote_via=quote)
         return f'<{path}?{query}>;rel="{relation}";type="{media}"'
 
     if found.next:

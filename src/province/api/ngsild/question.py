@@ -50,7 +50,7 @@ QUERY_PARAMS: Final = (
     Param("orderBy", "Attributes to sort by, such as `name,age;desc` or `location;dist-asc`."),
     Param("orderFrom", "Coordinates that distances are measured from."),
     Param("orderGeometry", "Kind of that geometry; Point by default."),
-    Param("collation", "Accepted; texts are sorted in Vietnamese dictionary order."),
+    Param("collation", "A language tag: texts are sorted in Vietnamese dictionary order."),
     Param("csf", "Accepted; there are no other brokers behind this one."),
     Param(
         "entityMap", "true: fix which entities are paged through; NGSILD-EntityMap tells where.", {"type": "boolean"}
@@ -201,6 +201,8 @@ def _plain_order(call: Call, query: Query, order: tuple[OrderTerm, ...]) -> str:
     if len(order) != 1 or len(order[0].path) != 1 or order[0].direction not in ("asc", "desc"):
         return ""
     name = order[0].path[0]
+    if "collation" in call.params and name not in ("id", "modifiedAt"):
+        return ""  # the database sorts texts by their codes alone
     sign = "-" if order[0].direction == "desc" else ""
     declared = call.services.broker.types.get(query.types[0]) if len(query.types) == 1 else None
     spec = declared.fields.get(name) if declared else None

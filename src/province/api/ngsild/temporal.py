@@ -37,7 +37,7 @@ from province.model.evolution import (
 from province.model.instance import reading_id
 from province.model.jsonld import CORE, Context
 from province.model.query import pages
-from province.model.time import Instant, format_instant, parse_instant
+from province.model.time import Instant, format_instant, now, parse_instant
 
 MAX_INSTANCES: Final = 100_000
 """Instances of an attribute that are looked at for one answer."""
@@ -507,6 +507,7 @@ def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: E
 
 def _add_records(result: dict[str, list[Attribute]], history: History, entity: Entity, period: Period) -> None:
     before: dict[str, Attribute] = {}
+    at = now()
     for one in history.records:
         if one.key == EXPIRY or (entity.created_at is not None and one.at < entity.created_at):
             continue  # of an earlier entity with the same id, which was deleted
@@ -524,6 +525,8 @@ def _add_records(result: dict[str, list[Attribute]], history: History, entity: E
             )
         else:
             before[one.key] = attribute
+            if attribute.expires_at is not None and attribute.expires_at <= at:
+                continue  # what was to exist until then is not told later (4.22)
         result.setdefault(name, []).append(
             msgspec.structs.replace(
                 attribute,
