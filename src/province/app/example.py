@@ -13,11 +13,12 @@ from province.errors import ConfigurationError
 from province.model.actor import system
 from province.model.change import Change
 from province.packs.atlas.example import figures
+from province.packs.datacentres.example import named_places
 from province.packs.devices.example import example as invented_sensors
 from province.territory import replay, store
 from province.territory.calendars import working_years
 from province.territory.example import Facts, changes_of, read_facts
-from province.territory.rows import read_rows, read_sources, upsert, words
+from province.territory.rows import credit, read_rows, read_sources, upsert, words
 
 log = logging.getLogger(__name__)
 _PART = 500
@@ -57,6 +58,7 @@ async def load(core: Core) -> None:
         await store.succeed(connection, tenant, replay.known_successions(facts, day))
     await core.read_atlas(tenant)  # the sensors are placed in the areas that have just come in
     await _apply(core, load_figures(path))
+    await _apply(core, load_named_places(path, facts))
     await _apply(core, invented_sensors(facts.areas, facts.agencies, facts.positions))
     await _apply(core, annex_facts.load(path, read_facts(path).agencies))  # the plan names owners of all times
 
@@ -65,6 +67,14 @@ def load_figures(path: Path) -> list[Change]:
     """The changes that bring the figures of the folder in. Raises: ConfigurationError."""
     credits = {n: (words(s), s.date.isoformat(), s.confidence) for n, s in read_sources(path).items()}
     return [upsert(figure) for figure in figures(read_rows(path / "figures.csv"), credits)]
+
+
+def load_named_places(path: Path, facts: Facts) -> list[Change]:
+    """The changes that bring in where the plan wants data centres. Raises: ConfigurationError."""
+    file = path / "annex-places.csv"
+    sources = read_sources(path)
+    credits = {row["source"]: credit(sources, row["source"], file) for row in read_rows(file)}
+    return [upsert(place) for place in named_places(read_rows(file), credits, facts.positions)]
 
 
 async def _apply(core: Core, changes: Sequence[Change]) -> None:

@@ -30,7 +30,11 @@ _UNITS: Final[Mapping[str, tuple[str, float]]] = {
     "m": ("MTR", 1.0), "mét": ("MTR", 1.0), "met": ("MTR", 1.0), "metres": ("MTR", 1.0), "km": ("MTR", 1000.0),
     "ha": ("HAR", 1.0), "hectares": ("HAR", 1.0),
 }  # fmt: skip
-_PROVED: Final = {"most": "below the best possible", "least": "could be saved"}
+_PROVED: Final = {
+    "most": ", at most {:.2f}% below the best possible",
+    "least": ", at most {:.2f}% could be saved",
+    "all": ", every plan was looked at",
+}
 _CODES: Final = """
 \b
 Exit code 0: a plan, checked; 4: a plan that answers less than was asked (it says why); 1: refused or failed;
@@ -361,11 +365,7 @@ class _Run:
             click.echo("")
             _print_table(table)
         certificate = outcome["certificate"]
-        gap = (
-            ""
-            if certificate["gap"] is None
-            else f", at most {100 * certificate['gap']:.2f}% {_PROVED[certificate['sense']]}"
-        )
+        gap = "" if certificate["gap"] is None else _PROVED[certificate["sense"]].format(100 * certificate["gap"])
         click.echo("")
         click.echo(f"Certificate: {'checked' if certificate['checked'] else 'NOT CHECKED'}{gap}")
         for one in outcome["remarks"]:

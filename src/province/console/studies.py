@@ -368,6 +368,8 @@ def _certificate(visit: Visit, outcome: Outcome, kind: StudyKind | None) -> list
 def _bounded(visit: Visit, one: Certificate) -> str:
     if one.sense == "least":
         return visit.words("No plan can need less than")
+    if one.sense == "all":
+        return visit.words("There are in all")
     return visit.words("No plan within the budget can exceed")
 
 
@@ -376,6 +378,8 @@ def _proved(visit: Visit, outcome: Outcome) -> str:
     one = outcome.certificate
     if one.gap is None:
         return visit.words("no bound is known for plans of this kind")
+    if one.sense == "all" and one.gap == 0:
+        return visit.words("every plan was looked at: none is missing")
     said = (
         visit.words("at most %(gap)s could be saved")
         if one.sense == "least"

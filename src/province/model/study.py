@@ -118,8 +118,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Mark = Literal["point", "area", "line"]
-Sense = Literal["most", "least"]
-"""Whether a plan gathers as much as it can, or costs as little as it can."""
+Sense = Literal["most", "least", "all"]
+"""A plan gathers as much as it can, or costs as little as it can; or every plan that no other beats is asked for."""
 Tone = Literal["good", "fair", "poor", "new", "shared", "existing"]
 """Colour of what is drawn: how well something is served, or what is built."""
 

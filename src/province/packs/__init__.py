@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from province.pack import Pack
-from province.packs import alerts, atlas, cases, devices, ducts, environment, fiveg, incidents, plan, reports, studies
+from province.packs import (
+    alerts,
+    atlas,
+    cases,
+    datacentres,
+    devices,
+    ducts,
+    environment,
+    fiveg,
+    incidents,
+    plan,
+    reports,
+    studies,
+)
 
 BUILT_IN: tuple[Pack, ...] = (
     alerts.PACK,
     atlas.PACK,
     cases.PACK,
+    datacentres.PACK,
     devices.PACK,
     ducts.PACK,
     environment.PACK,

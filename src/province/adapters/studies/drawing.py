@@ -28,6 +28,8 @@ _TALLEST: Final = 1.2
 _FAR: Final = 2.4
 _CLOSE: Final = 6.0
 """Radius of a site."""
+_FEW: Final = 100
+"""So many points are drawn as large in the whole frame as in a close one."""
 COLOURS: Final[Mapping[str, str]] = {
     "good": "#3f8f5f", "fair": "#d9b44a", "poor": "#d7a39b", "new": "#b3480a", "shared": "#0a5c8a",
     "existing": "#4c5d67",
@@ -110,7 +112,8 @@ def draw(outcome: Outcome, kind: StudyKind | None, *, around: str = "") -> Drawi
             for shape in _drawn(found, mark, place, window, unit)
         )
 
-    dot = _CLOSE if chosen else _FAR
+    points = sum(len(found) for mark, found in layers if mark.mark == "point")
+    dot = _CLOSE if chosen or points <= _FEW else _FAR
     step = _round_length(110_600 / unit * WIDTH / 5)
     return Drawing(
         width=WIDTH,

@@ -1,0 +1,5 @@
+"""Datacentres."""
+
+from province.packs.datacentres.pack import PACK
+
+__all__ = ["PACK"]
