@@ -13,7 +13,7 @@ import pyarrow as pa
 from province.broker.database import Connection
 from province.broker.rows import decode_attribute
 from province.history.aggregate import VALUES, micros
-from province.model.entity import EXPIRY, NULL, SCOPE, Attribute, Json, Kind, split_key
+from province.model.entity import EXPIRY, NULL, SCOPE, Attribute, Json, Kind, is_null, split_key
 from province.model.evolution import TimeProperty, time_of
 from province.model.time import Instant, now
 
@@ -153,7 +153,7 @@ async def read_values(
                     continue
                 one = decode_attribute(text)
                 gone[key] = one
-                if one.expires_at is not None and one.expires_at <= today:
+                if is_null(one.value) or (one.expires_at is not None and one.expires_at <= today):
                     continue
                 placed = (
                     at if written else time_of(one, time_property) or (at if time_property == "createdAt" else None)

@@ -395,8 +395,8 @@ def _read_vocab(value: Json, context: Context, field: str) -> Json:
     given = value if isinstance(value, list) else [value]
     if not given or not all(isinstance(v, str) for v in given):
         raise InvalidInput("expected a term or a list of terms.", field=field)
-    names = [context.name(v, field=field) for v in given]
-    return names if isinstance(value, list) else names[0]
+    iris = [context.expand(v, field=field) for v in given]  # a term is none until `q` expands it (4.9)
+    return iris if isinstance(value, list) else iris[0]
 
 
 def _read_unit(name: str, value: Mapping[str, Any], reading: Reading, field: str) -> str | None:

@@ -104,6 +104,11 @@ def attribute_key(name: str, dataset_id: str | None = None) -> str:
     return name if dataset_id is None else f"{name} {dataset_id}"
 
 
+def is_null(value: Json) -> bool:
+    """Whether a value tells that its attribute was removed."""
+    return bool(value in (NULL, {"@none": NULL}))
+
+
 def split_key(key: str) -> tuple[str, str | None]:
     """Inverse of `attribute_key`."""
     name, _, dataset = key.partition(" ")

@@ -20,7 +20,7 @@ import msgspec
 from province.errors import InvalidInput, Unsupported
 from province.model.entity import Json
 from province.model.geometry import Geometry, bounds, positions, validate
-from province.model.jsonld import CORE, Context
+from province.model.jsonld import CORE, Context, internal
 from province.model.query import RELATIONS, AnyOf, Linked, Near, Operator, Query, Relation, Where, join_path, split_path
 from province.model.text import nfc
 from province.model.time import format_instant, parse_instant
@@ -208,6 +208,8 @@ class _Parser:
             raise self.error("a range goes with == or != only")
         while self.take(","):
             values.append(self.value(plain))
+        if plain in self.expand and operator in ("==", "!="):
+            values = [spelt for v in values for spelt in _spellings(v)]
         if len(values) == 1:
             op: Operator = operator  # type: ignore[assignment]
             return (Where(name, op, values[0]),)
@@ -237,7 +239,7 @@ class _Parser:
         raise self.error("expected a value")
 
     def _expanded(self, text: str, plain: str) -> str:
-        return self.context.name(text, field="q") if plain in self.expand else text
+        return self.context.expand(text, field="q") if plain in self.expand else text
 
     def pattern(self, *, negated: bool) -> str:
         """A regular expression: quoted, or up to the next `;`, `|` or `)` outside of its own groups."""
@@ -269,6 +271,12 @@ class _Parser:
         if not given or len(given) > 150:
             raise InvalidInput("a regular expression has 1 to 150 characters.", field="q")
         return f"{_NOT_LIKE}{given}))" if negated else given
+
+
+def _spellings(value: Json) -> list[Json]:
+    """An expanded term, and the short name under which terms of the default context were once stored."""
+    short = internal(value) if isinstance(value, str) else value
+    return [value] if short == value else [value, short]
 
 
 def _number(text: str) -> float | int:

@@ -300,3 +300,19 @@ async def test_4_10_the_nearest_point_far_north(http: Client) -> None:
     near = {"type": "Thing", "geometry": "Point", "coordinates": "[11.0,80.0]"}
     assert await ids(http, **near, georel="near;maxDistance==9700") == ["1"]
     assert await ids(http, **near, georel="near;maxDistance==9500") == []
+
+
+async def test_5_5_7_a_context_written_out_has_no_scoped_one(http: Client) -> None:
+    scoped = {"Thing": {"@id": "https://ex.example/Thing", "@context": {"a": "https://ex.example/b"}}}
+    body = {"id": "urn:x:1", "type": "Thing", "a": 1, "@context": scoped}
+    assert (await http.post(f"{V1}/entities", json=body, headers=LD)).status_code == 400
+    many = await http.post(f"{V1}/entityOperations/create", json=[body], headers=LD)
+    assert (many.status_code, many.json()["errors"][0]["error"]["status"]) == (207, 400)
+
+
+async def test_4_9_a_term_is_expanded_before_it_is_compared(http: Client) -> None:
+    await put(http, "1", kind={"vocab": "commercial"})
+    assert (await http.get(f"{V1}/entities/urn:x:1")).json()["kind"]["vocab"] == "commercial"
+    assert await ids(http, type="Thing", q="kind==commercial") == []
+    assert await ids(http, type="Thing", q="kind==commercial", expandValues="kind") == ["1"]
+    assert await ids(http, type="Thing", q="kind!=commercial", expandValues="kind") == []

@@ -68,3 +68,24 @@ async def test_4_18_a_scope_holds_until_another_takes_its_place(http: Client) ->
         assert [[s["value"] for s in e["speed"]] for e in answer.json()] == [[value]]
     shown = (await http.get(f"{V1}/temporal/entities", params={**DAY, "scopeQ": "/C"})).json()[0]
     assert [s["value"] for s in shown["scope"]] == [["/A/B", "/C"]]
+
+
+async def test_5_6_11_4_a_history_tells_of_removals(http: Client) -> None:
+    null = "urn:ngsi-ld:null"
+    await past(http, "1", speed=[at(1, "01-01T00:00")], name=[at("x", "01-05T00:00")])
+    body = {
+        "id": "urn:x:1",
+        "type": ["Thing", "Car"],
+        "speed": [at(null, "01-02T00:00")],
+        "name": at(null, "01-04T00:00"),
+    }
+    assert (await http.post(f"{V1}/temporal/entities", json=body)).status_code == 204
+    period = {"timerel": "before", "timeAt": "2026-02-01T00:00:00Z"}
+    shown = (await http.get(f"{V1}/temporal/entities/urn:x:1", params=period)).json()
+    assert (shown["type"], [s["value"] for s in shown["speed"]]) == (["Thing", "Car"], [1, null])
+    present = (await http.get(f"{V1}/entities/urn:x:1")).json()
+    assert "speed" not in present
+    assert present["name"]["value"] == "x"  # observed after the removal
+    for wrong in ({"speed": {"value": null}}, {"speed": null}):
+        answer = await http.post(f"{V1}/temporal/entities", json={"id": "urn:x:1", "type": "Thing", **wrong})
+        assert answer.status_code == 400
