@@ -83,11 +83,6 @@ class Contexts:
         if self._store is not None and hits:
             await self._store.count(hits)
 
-    def found(self, url: str, tenant: str) -> None:
-        """A context was found in the store (numberOfHits, 5.13.3.5)."""
-        if len(self._hits) < _MOST_HITS:
-            self._hits[tenant, url] += 1
-
     def forget(self) -> None:
         """A stored context was removed or fetched anew: look again."""
         self._documents.clear()

@@ -169,8 +169,7 @@ def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str
     async def nothing(request: Request) -> Response:
         path = request.url.path
         allowed = next((m for regex, m in patterns if regex.match(path) or regex.match(path.rstrip("/"))), None)
-        lacking = path.endswith("/") and any(regex.match(path + "-") and request.method in m for regex, m in patterns)
-        if lacking or (
+        if (
             allowed is None
             and "//" in path
             and any(regex.match(path.replace("//", "/-/").rstrip("/")) for regex, _ in patterns)

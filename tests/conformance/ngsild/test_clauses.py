@@ -280,13 +280,6 @@ async def test_4_23_3_a_collation(http: Client) -> None:
     assert answer.status_code == 400
 
 
-async def test_5_6_18_4_an_id_that_is_missing(http: Client) -> None:
-    for method in ("PUT", "PATCH"):
-        answer = await http.request(method, f"{V1}/entities/", json={"type": "Thing"})
-        assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (400, "BadRequestData")
-        assert (await http.request(method, f"{V1}/entities", json={"type": "Thing"})).status_code == 405
-
-
 async def test_6_3_10_links_say_where_a_page_begins(http: Client) -> None:
     for n in range(3):
         await put(http, str(n))

@@ -49,8 +49,6 @@ async def retrieve(call: Call) -> Response:
     await call.services.contexts.count()
     stored = _core() if is_core(id) else await call.services.context_store.get(id, call.actor)
     if details:
-        if stored.kind != "Hosted":  # that one stands here for good; the others are kept for whoever looks for them
-            call.services.contexts.found(stored.url, call.actor.tenant)
         return json_response(_details(stored), media=media)
     if stored.kind == "Cached":
         raise Unsupported(
