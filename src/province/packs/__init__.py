@@ -14,6 +14,7 @@ from province.packs import (
     fiveg,
     incidents,
     plan,
+    post,
     reports,
     studies,
 )
@@ -29,6 +30,7 @@ BUILT_IN: tuple[Pack, ...] = (
     fiveg.PACK,
     incidents.PACK,
     plan.PACK,
+    post.PACK,
     reports.PACK,
     studies.PACK,
 )
