@@ -93,7 +93,7 @@ def running_peer(product: Product) -> Iterator[int]:
 
 
 def environment(folder: Path) -> Path:
-    """The interpreter of an environment that holds the peers."""
+    """An environment of the peers in a folder. Returns its interpreter."""
     uv = str(Path(sys.executable).with_name("uv"))
     python = folder / "venv/bin/python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True)
