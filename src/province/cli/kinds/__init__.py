@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.cli.kinds import capacity, datacentres, diversity, ducts, fiveg, hubs, rings, tours
+from province.cli.kinds import calibration, capacity, datacentres, diversity, ducts, fiveg, hubs, rings, tours
 from province.cli.kinds.kind import Kind
 
 __all__ = ["KINDS", "Kind"]
@@ -12,10 +12,11 @@ __all__ = ["KINDS", "Kind"]
 KINDS: Final[tuple[Kind, ...]] = (
     fiveg.KIND,
     ducts.KIND,
-    datacentres.KIND,
-    hubs.KIND,
-    tours.KIND,
-    diversity.KIND,
-    rings.KIND,
+    calibration.KIND,
     capacity.KIND,
+    datacentres.KIND,
+    diversity.KIND,
+    hubs.KIND,
+    rings.KIND,
+    tours.KIND,
 )
