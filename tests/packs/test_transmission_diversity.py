@@ -62,7 +62,7 @@ def test_pairs_that_cut_off_more_than_each_alone_are_found() -> None:
 def test_the_map_shows_weak_lines_and_stations() -> None:
     drawn = drawing.draw(solve(check()), kinds.DIVERSITY)
     assert drawn is not None
-    assert {s.tone for s in drawn.lines} == {"good", "fair", "poor"}
+    assert {s.tone for s in drawn.lines} == {"good", "fair", "new"}
     assert {s.tone for s in drawn.spots} == {"good", "fair", "existing", "shared"}
 
 

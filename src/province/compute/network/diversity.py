@@ -130,9 +130,12 @@ def shape(of: Net) -> Shape:
     return Shape(tuple(sorted(bridges)), tuple(sorted(joints)), tuple(part), tuple(sorted(blocks)))
 
 
-def failures(of: Net, anchors: Iterable[int], groups: Sequence[Iterable[int]] = ()) -> list[Failure]:
+def failures(
+    of: Net, anchors: Iterable[int], groups: Sequence[Iterable[int]] = (), *, nodes: bool = True
+) -> list[Failure]:
     """Every single failure of an edge, a group or a node that cuts off a node, the worst first.
 
+    nodes: False: those of nodes are not asked for.
     Edges and nodes by one depth-first search on the network with its anchors joined to one root; groups by removal.
     """
     roots = sorted(set(anchors))
@@ -143,7 +146,7 @@ def failures(of: Net, anchors: Iterable[int], groups: Sequence[Iterable[int]] = 
         of.nodes + 1, (*of.tail, *doubled), (*of.head, *([root] * len(doubled))),
         (*of.length, *([0.0] * len(doubled))),
     )  # fmt: skip
-    found = shape(whole)
+    found, around = shape(whole), _around(of)
     made: list[Failure] = []
 
     def add(what: What, at: int, left: set[int]) -> None:
@@ -152,12 +155,12 @@ def failures(of: Net, anchors: Iterable[int], groups: Sequence[Iterable[int]] = 
             made.append(Failure(((what, at),), cut))
 
     for e in found.bridges:
-        add("edge", e, reached(of, roots, without={e}))
+        add("edge", e, _spread(around, roots, {e}))
     for g, group in enumerate(groups):
-        add("group", g, reached(of, roots, without=set(group)))
-    for v in found.articulations:
+        add("group", g, _spread(around, roots, set(group)))
+    for v in found.articulations if nodes else ():
         if v != root:
-            add("node", v, reached(of, roots, closed=v))
+            add("node", v, _spread(around, roots, set(), v))
     return sorted(made, key=lambda one: (-len(one.cut), one.what))
 
 
@@ -178,10 +181,8 @@ def double_failures(of: Net, anchors: Iterable[int], groups: Sequence[Iterable[i
             tuple(of.length[e] for e in kept),
         )  # fmt: skip
         rest = [[at[e] for e in group if e in at] for group in groups]
-        for one in failures(left, roots, rest):
+        for one in failures(left, roots, rest, nodes=False):
             ((what, place),) = one.what
-            if what == "node":
-                continue
             second: tuple[What, int] = (what, kept[place] if what == "edge" else place)
             j = every.index(second) if what == "edge" else len(of.tail) + place
             cut = alone[i] | set(one.cut)
@@ -192,8 +193,12 @@ def double_failures(of: Net, anchors: Iterable[int], groups: Sequence[Iterable[i
 
 def reached(of: Net, roots: Iterable[int], *, without: Iterable[int] = (), closed: int = -1) -> set[int]:
     """Nodes that some root reaches, without some edges and without a node."""
-    gone = set(without)
-    around = _around(of)
+    return _spread(_around(of), roots, set(without), closed)
+
+
+def _spread(
+    around: Sequence[Sequence[tuple[int, int]]], roots: Iterable[int], gone: set[int], closed: int = -1
+) -> set[int]:
     seen = {r for r in roots if r != closed}
     stack = list(seen)
     while stack:

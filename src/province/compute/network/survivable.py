@@ -18,7 +18,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.sparse.csgraph import maximum_flow
+from scipy.sparse.csgraph import dijkstra, maximum_flow
 
 from province.compute.claim import Certified
 from province.compute.network.graph import Floats, Graph, Integers
@@ -30,6 +30,9 @@ _SCALE = 1_000_000
 _SEARCH_S: Final = 2.0
 _LITTLES: Final = (1e-6, 0.05, 0.1, 0.2, 0.3, 0.4)
 _IDLE: Final = 3
+_WIDE: Final = 2_000
+_BALLS: Final = 40
+"""So many conditions around each terminal of a network of so many edges, before any is looked for."""
 _OTHER: Final = 0.05
 """Costs are changed by so much to see what else a plan may break."""
 _CORE: Final = 2.2
@@ -137,6 +140,7 @@ def solve(
         _Row(np.flatnonzero((graph.tail == t) | (graph.head == t)), float(min(need[t], _second(need))))
         for t in task.order
     ]
+    rows += _balls(task)
     allowed = all_in
     relaxed = _relax(task, rows, allowed, end)
     bound = max(bound, relaxed.bound)
@@ -249,6 +253,32 @@ def _hopeless(task: _Task, broken: list[_Row]) -> InvalidInput:
     else:
         words = "the failure of one group parts terminals, whatever is built."
     return InvalidInput(words, field="terminals", remedy="Add a second way to it, or join it without a second way.")
+
+
+def _balls(task: _Task) -> list[_Row]:
+    """To begin with, in wide networks: all that is nearer to a terminal than its nearest other is left by its edges."""
+    graph = task.graph
+    if len(graph.cost) < _WIDE:
+        return []
+    order = np.lexsort((graph.cost, np.maximum(graph.tail, graph.head), np.minimum(graph.tail, graph.head)))
+    low, high = np.minimum(graph.tail, graph.head)[order], np.maximum(graph.tail, graph.head)[order]
+    first = np.concatenate([[True], (np.diff(low) != 0) | (np.diff(high) != 0)])
+    # Nothing costs nothing to the search of shortest ways: that would be no edge.
+    table = sp.csr_array(
+        (np.maximum(graph.cost[order][first], 1e-9), (low[first], high[first])), shape=(graph.nodes,) * 2
+    )
+    found: list[_Row] = []
+    for terminal in task.order.tolist():
+        far = dijkstra(table, directed=False, indices=terminal)
+        nearest = far[[v for v in task.order.tolist() if v != terminal]].min()
+        least = float(min(int(task.need[terminal]), _second(task.need)))
+        last = -1
+        for radius in np.linspace(0.0, nearest, _BALLS, endpoint=False).tolist():
+            inside = far <= radius
+            if inside.sum() > last:
+                last = int(inside.sum())
+                found.append(_Row(np.flatnonzero(inside[graph.tail] != inside[graph.head]), least))
+    return found
 
 
 def _side(graph: Graph, without: Integers, root: int) -> Bools:

@@ -24,7 +24,7 @@ from province.packs.transmission.network import Inventory
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-MOST: Final = 8_000
+MOST: Final = 20_000
 _DIGITS: Final = 6
 _OPEN: Final = ("", "planned", "du kien", "quy hoach")
 _LINES: Final = ("LineString", "MultiLineString")

@@ -72,7 +72,7 @@ DIVERSITY: Final = StudyKind(
             tones={
                 "safe": ("good", diversity.LINES["safe"]),
                 "shared": ("fair", diversity.LINES["shared"]),
-                "weak": ("poor", diversity.LINES["weak"]),
+                "weak": ("new", diversity.LINES["weak"]),
             },
         ),
         StudyMark(

@@ -163,7 +163,7 @@ def _task(found: Ground, cost: Floats) -> tuple[Task, Shortfall]:
     joined = diversity.reached(whole, [root])
     apart = tuple(v for v in asked if v not in joined)
     names, groups = list(found.groups), list(found.groups.values())
-    failures = diversity.failures(whole, [root], groups)
+    failures = diversity.failures(whole, [root], groups, nodes=False)
     weak = {v for one in failures if one.what[0][0] == "edge" for v in one.cut}
     once = tuple(v for v in asked if v in weak and found.need[v] == 2)
     double = tuple(v for v in asked if v in joined and v not in weak and found.need[v] == 2)

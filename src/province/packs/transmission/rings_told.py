@@ -61,7 +61,7 @@ class Told:
         of = diversity.net(found.nodes, [found.ways[e].tail for e in kept], [found.ways[e].head for e in kept])
         groups = [[at[e] for e in edges if e in at] for edges in found.groups.values()]
         anchors = found.inventory.anchors
-        weak = {v for one in diversity.failures(of, anchors, groups) if one.what[0][0] != "node" for v in one.cut}
+        weak = {v for one in diversity.failures(of, anchors, groups, nodes=False) for v in one.cut}
         there = diversity.reached(of, anchors)
         return there, there - weak
 

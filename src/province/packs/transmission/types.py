@@ -84,7 +84,7 @@ class FibreRoute(Record, frozen=True, kw_only=True):
     name: Annotated[str, Field(Label("Tên tuyến", "Name"), indexed=True, search=True)]
     start: Annotated[str, Field(Label("Trạm đầu", "From"), indexed=True)]
     finish: Annotated[str, Field(Label("Trạm cuối", "To"), indexed=True)]
-    status: Annotated[str, Field(_STATE, indexed=True, values=_CODES, names=STATES)] = "planned"
+    status: Annotated[str, Field(_STATE, indexed=True, values=_CODES, names=STATES)] = "in_service"
     length: Annotated[float | None, Field(Label("Chiều dài", "Length"), indexed=True, minimum=0), Unit("MTR")] = None
     fibres: Annotated[int | None, Field(Label("Số sợi", "Fibres"), indexed=True, minimum=0), Unit("C62")] = None
     fibresUsed: Annotated[
@@ -121,7 +121,7 @@ class TransmissionLink(Record, frozen=True, kw_only=True):
     name: Annotated[str, Field(Label("Tên hệ thống", "Name"), indexed=True, search=True)]
     start: Annotated[str, Field(Label("Trạm đầu", "From"), indexed=True)]
     finish: Annotated[str, Field(Label("Trạm cuối", "To"), indexed=True)]
-    status: Annotated[str, Field(_STATE, indexed=True, values=_CODES, names=STATES)] = "planned"
+    status: Annotated[str, Field(_STATE, indexed=True, values=_CODES, names=STATES)] = "in_service"
     routes: Annotated[tuple[str, ...], Field(Label("Chạy trên tuyến cáp", "Runs over"))] = ()
     capacity: Annotated[float, Field(Label("Dung lượng đang mở", "Capacity lit"), indexed=True, minimum=0), Unit("B80")]
     possible: Annotated[
