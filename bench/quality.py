@@ -53,7 +53,7 @@ def beside(result: dict[str, Any]) -> str:
         for r in rows
     )
     return "\n\n".join((
-        PEERS.strip(), f"Machine: {machine}.", f"{head}\n|---|---|---|---|---|\n" + "\n".join(lines),
+        PEERS.strip(), f"Time given: {result['settings']['seconds']:g} s. Machine: {machine}.", f"{head}\n|---|---|---|---|---|\n" + "\n".join(lines),
         "| family | " + " | ".join(c.replace("_", " ") for c in columns) + " |\n" + "|---" * (len(columns) + 1) + "|\n"
         + table,
     ))  # fmt: skip
