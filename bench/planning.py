@@ -23,6 +23,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.spatial import Delaunay, cKDTree
 
+from bench import capacity as modular
 from bench.product import Row, write
 from province.adapters import openstreetmap
 from province.compute.network import check as check_network
@@ -211,6 +212,7 @@ def measure(data: Path, seconds: float, *, long: bool) -> Iterator[Row]:
         yield _row("capacitated location", name, located.cost, known, located.gap, cpu, proved=located.proved)
     yield from _trees(data, long=long)
     yield from _rings()
+    yield from modular.measure()
     yield from trenches(data.parent / "roads/hcm_2018.osm.pbf")
     instance = sectors(100_000, 5_000)
     began = time.monotonic()

@@ -470,7 +470,8 @@ class StudyLayer:
     """A layer that a kind of study is given: entities of a type, or a file.
 
     of: type whose entities it holds when no file is given; None: a file or nothing.  columns: of a file, besides its
-    place: name → what it holds.  required: without it there is nothing to plan.
+    place: name → what it holds.  required: without it there is nothing to plan.  placed: False: rows may have no
+    place, such as cables that name the stations at their ends.
     raster: a GeoTIFF of metres; it arrives as one feature that carries a grid of degrees.
     """
 
@@ -479,6 +480,7 @@ class StudyLayer:
     of: type[Record] | None = None
     columns: Mapping[str, Label] = field(default_factory=dict)
     required: bool = False
+    placed: bool = True
     raster: bool = False
 
 

@@ -155,6 +155,18 @@ async def test_a_damaged_extract_is_refused(tmp_path: Path) -> None:
     assert refused.value.field == "file"
 
 
+async def test_rows_without_a_place_are_kept_where_a_layer_allows_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("ten,dien_tich_ha\nCáp A,3\nCáp B,4\n", "utf-8")
+    layer = await features.read(path, path.name, crs="", columns=COLUMNS, placed=False)
+    assert [(f.geometry, f.properties["name"]) for f in layer.features] == [(None, "Cáp A"), (None, "Cáp B")]
+    assert layer.remarks == ()
+    path.write_text(f"ten,lon,lat\nCáp A,{LON},{LAT}\nCáp B,,\n", "utf-8")
+    mixed = await features.read(path, path.name, crs="", columns=COLUMNS, placed=False)
+    assert [f.geometry is None for f in mixed.features] == [False, True]
+    assert len((await features.read(path, path.name, crs="", columns=COLUMNS)).features) == 1
+
+
 async def test_a_drawing_in_metres_is_read_once_its_system_is_named(tmp_path: Path) -> None:
     east, north = projected()
     line = shapely.to_wkb(shapely.LineString([(east, north), (east + 100, north)]))

@@ -146,7 +146,8 @@ def _command(kind: Kind, client_of: Callable[[click.Context], Client]) -> click.
         ctx.exit(run.carry(study, out, kind.table))
 
     options: list[click.Parameter] = [
-        click.Option(["--budget"], required=True, help=kind.budget),
+        click.Option(["--budget"], required=not kind.usual, default=kind.usual or None, show_default=bool(kind.usual),
+                     help=kind.budget),
         *(click.Option([f"--{name}"], type=_FILE, help=told) for name, told in kind.layers.items()),
         click.Option(["--crs"], default="", help="Coordinate system of these files, where they do not say it."),
         click.Option(["--price", "prices"], multiple=True, metavar="NAME=VND", help=kind.prices),

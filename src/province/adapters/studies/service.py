@@ -158,7 +158,7 @@ class Studies:
                 grid = msgspec.structs.replace(await raster.read(path, crs=crs), id=layer)
                 read = features.Layer((grid,), "EPSG:4326", (), _told_of(grid))
             else:
-                read = await features.read(path, name, crs=crs, columns=declared.columns)
+                read = await features.read(path, name, crs=crs, columns=declared.columns, placed=declared.placed)
         content = msgspec.json.encode(collection(read.features))
         stored = await self._files.store(actor, _once(content), name=f"{layer}.geojson", known=LAYER)
         inputs = {"layer": layer, "file": stored.sha256, "name": name, "rows": len(read.features)}
