@@ -24,7 +24,10 @@ def spopt(data: Any, seconds: float) -> tuple[float, str]:
 
     distance, p = data["distance"], int(data["p"])
     model = PMedian.from_cost_matrix(distance, np.ones(len(distance)), p_facilities=p)
-    model = model.solve(pulp.PULP_CBC_CMD(timeLimit=seconds, msg=False, threads=1))
+    try:
+        model = model.solve(pulp.PULP_CBC_CMD(timeLimit=seconds, msg=False, threads=1))
+    except RuntimeError as error:
+        raise RuntimeError("spopt: no plan in time") from error
     opened = [j for j, one in enumerate(model.fac2cli) if one]
     if not opened:
         raise RuntimeError("no plan in time")

@@ -98,4 +98,4 @@ if __name__ == "__main__":
         sys.exit(f"there are no instances in {arguments.data}: give --data.")
     with tempfile.TemporaryDirectory(prefix="province-peers-") as home:
         rows = list(measure(arguments.data, environment(Path(home)), Path(home), arguments.seconds))
-    write("planning-peers", rows, settings={"process": "each program alone, one thread"})
+    write("planning-peers", rows, settings={"process": "each program alone, one thread", "seconds": arguments.seconds})

@@ -50,13 +50,14 @@ def beside(result: dict[str, Any]) -> str:
         spent = f"{statistics.median(times):,.1f}" if times else "–"
         lines.append(f"| {name} | {len(rows)} | {len(rows) - len(both)} | {ratio} | {spent} |")
     machine = "; ".join(f"{key} {value}" for key, value in result["machine"].items())
+    given = f"Time given: {result['settings']['seconds']:g} s. Machine: {machine}."
     table = "\n".join(
         f"| {name} | " + " | ".join(_cell(r.get(c)) for c in columns) + " |"
         for name, rows in families.items()
         for r in rows
     )
     return "\n\n".join((
-        PEERS.strip(), f"Machine: {machine}.", f"{head}\n|---|---|---|---|---|\n" + "\n".join(lines),
+        PEERS.strip(), given, f"{head}\n|---|---|---|---|---|\n" + "\n".join(lines),
         "| family | " + " | ".join(c.replace("_", " ") for c in columns) + " |\n" + "|---" * (len(columns) + 1) + "|\n"
         + table,
     ))  # fmt: skip

@@ -171,8 +171,11 @@ async def test_rows_without_a_place_are_kept_where_a_layer_allows_it(tmp_path: P
 async def test_a_drawing_in_metres_is_read_once_its_system_is_named(tmp_path: Path) -> None:
     east, north = projected()
     line = shapely.to_wkb(shapely.LineString([(east, north), (east + 100, north)]))
-    pyogrio.raw.write(tmp_path / "duong.dxf", geometry=np.array([line], object), field_data=[], fields=[],
-                      driver="DXF", geometry_type="LineString", crs=None)  # fmt: skip
+    with pytest.warns(UserWarning, match="crs"):
+        pyogrio.raw.write(
+            tmp_path / "duong.dxf", geometry=np.array([line], object), field_data=[], fields=[], driver="DXF",
+            geometry_type="LineString", crs=None,
+        )  # fmt: skip
     content = (tmp_path / "duong.dxf").read_bytes()
     with pytest.raises(InvalidInput) as refused:
         await read(tmp_path / "b.dxf", content)

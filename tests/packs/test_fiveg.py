@@ -273,3 +273,14 @@ def test_terrain_that_ends_before_the_parks_is_refused() -> None:
         solve(problem(1, layers={"parks": (PARK,), "terrain": (hill(10, WEST + 0.005),)}))
     assert refused.value.field == "layers.terrain"
     assert "covers" in refused.value.detail
+
+
+def test_stations_of_an_adopted_plan_are_told_apart_from_masts_that_nobody_shares() -> None:
+    mast = {"name": "Cột", "status": "planned"}
+    masts = (
+        Feature(id="m1", geometry=point(WEST + 0.005, SOUTH + 0.005), properties={**mast, "plan": "urn:x"}),
+        Feature(id="m2", geometry=point(WEST + 0.006, SOUTH + 0.005), properties=mast),
+    )
+    said = words(solve(problem(1, layers={"parks": (PARK,), "masts": masts})))
+    assert "1 stations of adopted plans are not on air yet" in said
+    assert "1 masts are not open to sharing" in said

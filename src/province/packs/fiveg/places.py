@@ -40,7 +40,7 @@ def read(problem: Problem, demand: Demand) -> tuple[tuple[Place, ...], tuple[Lab
     """All places within range of a park, and what to say of them. Raises: InvalidInput, TooLarge."""
     height = problem.number("mast_height")
     reach = problem.number("site_range")
-    masts, unshared = _masts(problem.layers.get("masts", ()), demand.plane, height)
+    masts, unshared, planned = _masts(problem.layers.get("masts", ()), demand.plane, height)
     given = problem.layers.get("candidates", ())
     new = _given(given, demand.plane, height) if given else _grid(problem, demand, height)
     remarks: list[Label] = []
@@ -53,6 +53,13 @@ def read(problem: Problem, demand: Demand) -> tuple[tuple[Place, ...], tuple[Lab
         remarks.append(Label(
             f"{unshared} cột không cho dùng chung hoặc chưa rõ: không đưa vào phương án.",
             f"{unshared} masts are not open to sharing, or nobody said so: they are not planned with.",
+        ))  # fmt: skip
+    if planned:
+        remarks.append(Label(
+            f"{planned} trạm theo phương án đã duyệt chưa phát sóng: chưa tính là vùng phủ, vị trí có thể được chọn"
+            " lại.",
+            f"{planned} stations of adopted plans are not on air yet: they cover nothing here, and their places may be"
+            " chosen again.",
         ))  # fmt: skip
     if not given:
         remarks.append(Label(
@@ -79,19 +86,22 @@ def read(problem: Problem, demand: Demand) -> tuple[tuple[Place, ...], tuple[Lab
     return tuple(everything), tuple(remarks)
 
 
-def _masts(features: Sequence[Feature], plane: Plane, height: float) -> tuple[list[Place], int]:
+def _masts(features: Sequence[Feature], plane: Plane, height: float) -> tuple[list[Place], int, int]:
     found: list[Place] = []
-    unshared = 0
+    unshared = planned = 0
     for feature in features:
         if feature.geometry is None or feature.properties.get("status") == "removed":
             continue
         require_in_vietnam(feature, "masts")
         kind = _kind(feature.properties)
         if kind is None:
-            unshared += 1
+            if feature.properties.get("plan"):
+                planned += 1
+            else:
+                unshared += 1
             continue
         found.append(_place(feature, kind, plane, height))
-    return found, unshared
+    return found, unshared, planned
 
 
 def _kind(properties: Mapping[str, Any]) -> Kind | None:
