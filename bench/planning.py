@@ -23,6 +23,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.spatial import Delaunay, cKDTree
 
+from bench import sites
 from bench.product import Row, write
 from province.adapters import openstreetmap
 from province.compute.network import check as check_network
@@ -211,6 +212,7 @@ def measure(data: Path, seconds: float, *, long: bool) -> Iterator[Row]:
     yield from _trees(data, long=long)
     yield from _rings()
     yield from trenches(data.parent / "roads/hcm_2018.osm.pbf")
+    yield from sites.connected()
     instance = sectors(100_000, 5_000)
     began = time.monotonic()
     sited, cpu = _timed(lambda: budgeted.solve(**instance, budget=700.0, seconds=seconds))
