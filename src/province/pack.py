@@ -85,11 +85,23 @@ class Context:
     models: Mapping[str, Callable[[str], Mapping[str, Any]]] = field(default_factory=dict)
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a message that was not understood, while the rest was. field: where it stands.  payload: the part."""
+
+    field: str
+    reason: str
+    payload: bytes
+
+
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):
-    """What a feed read from one message: changes to records, and observations in `model.observation.SCHEMA`."""
+    """What a feed read from one message: changes to records, and observations in `model.observation.SCHEMA`.
+
+    unread: parts that go to the dead letters.
+    """
 
     changes: tuple[Change, ...] = ()
     observations: pa.Table | None = None
+    unread: tuple[Unread, ...] = ()
 
 
 class Decode(Protocol):
@@ -428,9 +440,10 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The page of one domain of IoT, `/boards/<domain>`: figures, the best or worst sensors, silence, map, alerts.
+    """The page of one domain, `/boards/<domain>`: figures, the best or worst sensors, silence, map, alerts.
 
-    of, field: the sensors whose latest values are ranked and drawn.  where: of these only.  worst: which end is bad.
+    of, field: the sensors whose latest values are ranked and drawn; or records and an indexed field of theirs, without
+    tiles of silence.  where: of these only.  worst: which end is bad.
     within_s: older values are not ranked.  types: every kind of sensor of the domain, for the map and the silent share.
     """
 

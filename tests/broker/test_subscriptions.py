@@ -10,10 +10,13 @@ import pyarrow as pa
 import pytest
 
 from province.broker.database import Pool
+from province.broker.subscriptions import delivery
 from province.broker.subscriptions.delivery import Refused, dismiss, retry
 from province.broker.subscriptions.measured import Announcer
 from province.errors import NotAllowed, NotFound, Unavailable
 from province.model.actor import Actor
+from province.model.change import Change
+from province.model.entity import Attribute
 from province.model.jsonld import CORE
 from province.model.observation import SCHEMA
 from province.model.schema import describe
@@ -99,6 +102,55 @@ async def test_a_slow_endpoint_is_not_a_slow_house(world: World) -> None:
     await until(lambda: world.values() == [0, 1, 2])
     assert asyncio.get_running_loop().time() - began < 2.0 + 3.0
     assert len(world.values(slow)) <= 1
+
+
+async def test_more_than_fits_is_told_once_and_in_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LOADED", 20)
+    monkeypatch.setattr(delivery, "SWEEP_S", 0.02)  # all that waits is looked through again and again
+    await world.subscribe()
+    world.slow_s["http://a.example/n"] = 0.005
+    for n in range(8):
+        changes = [
+            Change(op="upsert", id=f"urn:x:{e}", type="Thing", attrs={"a": Attribute(value=f"{e}-{n}")})
+            for e in range(40)
+        ]
+        await world.broker.apply(changes, ROOT)
+    await until(lambda: len(world.told) >= 320)
+    await until(lambda: not world.delivery._settler.unsettled)
+    told = world.values()
+    assert sorted(told) == sorted(f"{e}-{n}" for e in range(40) for n in range(8))
+    assert [[v for v in told if v.startswith(f"{e}-")] for e in range(40)] == [
+        [f"{e}-{n}" for n in range(8)] for e in range(40)
+    ]
+
+
+async def test_an_endpoint_that_failed_is_tried_by_one_alone(world: World) -> None:
+    await world.subscribe()
+    await world.subscribe(uri="http://b.example/n")
+    world.fail["http://a.example/n"] = Unavailable("down")
+    world.slow_s["http://a.example/n"] = 0.05
+    trying: list[int] = []
+    original = world.delivery._send
+    busy = 0
+
+    async def counted(one: delivery.Waiting) -> bool:
+        nonlocal busy
+        kept = world.index.get(one.tenant, one.subscription)
+        if kept is None or kept.subscription.uri != "http://a.example/n":
+            return await original(one)
+        busy += 1
+        trying.append(busy)
+        try:
+            return await original(one)
+        finally:
+            busy -= 1
+
+    world.delivery._send = counted
+    for n in range(30):
+        await world.write(f"{n}", a=n)
+    await until(lambda: len(world.values("http://b.example/n")) == 30)
+    await until(lambda: len(trying) >= 30)
+    assert set(trying[delivery.AT_ONCE :]) == {1}
 
 
 async def test_a_refusal_and_a_forbidden_target_are_given_up(world: World, pool: Pool) -> None:

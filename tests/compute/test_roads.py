@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from province.adapters import openstreetmap
 from province.adapters import roads as adapter
 from province.compute.roads import check, matrix
 from province.compute.roads.graph import Restriction, Way, build
@@ -164,7 +165,7 @@ def test_an_extract_is_read_as_its_tags_say(tmp_path: Path) -> None:
     ("text", "kmh"), [("50", 50.0), ("50 km/h", 50.0), ("30 mph", 48.28), ("signals", None), (None, None), ("0", None)]
 )
 def test_a_speed_limit_is_read_with_its_unit(text: str | None, kmh: float | None) -> None:
-    found = adapter.speed(text)
+    found = openstreetmap.limit(text)
     assert found == (None if kmh is None else pytest.approx(kmh, abs=0.01))
 
 

@@ -1,8 +1,10 @@
-"""Extracts of OpenStreetMap (PBF or XML): their streets, one after another. Needs `osmium`, and no solver."""
+"""Extracts of OpenStreetMap (PBF or XML): their streets and turn restrictions. Needs `osmium`, and no solver."""
 
 from __future__ import annotations
 
 import contextlib
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,25 +22,56 @@ SPEEDS: Final[Mapping[str, float]] = {
 }  # fmt: skip
 """Kilometres per hour where a street has no `maxspeed`. Defaults of this product for free traffic, no measurement."""
 _CLOSED: Final = ("no", "private", "agricultural", "forestry")
+_SIGNED_SHARE: Final = 0.8
+"""Of a signed limit that is driven on average; default of this product."""
 
 
 @dataclass(frozen=True, slots=True)
 class Street:
-    """A street as a line. kind: its `highway`.  place: (n, 2) longitude and latitude, n ≥ 2."""
+    """A street as a line. kind: its `highway`.  place: (n, 2) longitude and latitude, n ≥ 2.
+
+    oneway: `forward` along the line, `backward` against it, or `both`.  kmh: how fast in free traffic.
+    turns: what may not be driven from it, or only: `no 106.7 10.8 12`: not into street 12 at that place; `only …`.
+    """
 
     id: int
     kind: str
     name: str
     place: npt.NDArray[np.float64]
+    oneway: str
+    kmh: float
+    turns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Turning at a node is forbidden; or (only) everything but that is. source, target: ways.  via: a node."""
+
+    source: int
+    via: int
+    target: int
+    only: bool
 
 
 def streets(path: Path) -> Iterator[Street]:
     """The streets that cars may use, as lines. Raises: InvalidInput, Unsupported without `osmium`."""
     with reading() as osmium:
+        turns = defaultdict(list)
+        for turn in restrictions(osmium, path):
+            if turn is not None:
+                turns[turn.source].append(turn)
         for one in highways(osmium, path):
-            corners = [(n.location.lon, n.location.lat) for n in one.nodes if n.location.valid()]
-            if drivable(one.tags) and len(corners) > 1:
-                yield Street(int(one.id), one.tags.get("highway"), one.tags.get("name") or "", np.array(corners))
+            corners = {n.ref: (n.location.lon, n.location.lat) for n in one.nodes if n.location.valid()}
+            line = [corners[n.ref] for n in one.nodes if n.ref in corners]
+            if drivable(one.tags) and len(line) > 1:
+                ruled = tuple(
+                    f"{'only' if t.only else 'no'} {corners[t.via][0]:.7f} {corners[t.via][1]:.7f} {t.target}"
+                    for t in turns.get(int(one.id), ()) if t.via in corners
+                )  # fmt: skip
+                forward, backward = directions(one.tags)
+                oneway = "both" if forward and backward else "forward" if forward else "backward"
+                kind, name = one.tags.get("highway"), one.tags.get("name") or ""
+                yield Street(int(one.id), kind, name, np.array(line), oneway, speed(one.tags), ruled)
 
 
 @contextlib.contextmanager
@@ -65,6 +98,51 @@ def highways(osmium: Any, path: Path) -> Iterator[Any]:
     for one in every.with_filter(osmium.filter.KeyFilter("highway")):
         if one.is_way():
             yield one
+
+
+def restrictions(osmium: Any, path: Path) -> Iterator[Turn | None]:
+    """Every turn restriction; None for one that is no restriction of cars at a node."""
+    every = osmium.FileProcessor(file(osmium, path), osmium.osm.RELATION)
+    for one in every.with_filter(osmium.filter.KeyFilter("type")):
+        if one.tags.get("type") == "restriction":
+            yield _turn(one)
+
+
+def _turn(one: Any) -> Turn | None:
+    kind = one.tags.get("restriction") or one.tags.get("restriction:motorcar") or ""
+    members = {(m.role, m.type): int(m.ref) for m in one.members}
+    source, via, target = members.get(("from", "w")), members.get(("via", "n")), members.get(("to", "w"))
+    if source is None or via is None or target is None or not kind.startswith(("no_", "only_")):
+        return None
+    if "motorcar" in (one.tags.get("except") or ""):
+        return None
+    return Turn(source, via, target, kind.startswith("only_"))
+
+
+def directions(tags: Any) -> tuple[bool, bool]:
+    """Whether a way may be driven along its nodes, and against them."""
+    oneway = tags.get("oneway")
+    if oneway in ("-1", "reverse"):
+        return False, True
+    if oneway in ("yes", "true", "1"):
+        return True, False
+    kind, junction = tags.get("highway"), tags.get("junction")
+    implied = kind in ("motorway", "motorway_link") or junction in ("roundabout", "circular")
+    return True, not implied or oneway == "no"
+
+
+def speed(tags: Any) -> float:
+    """Kilometres per hour of a street that cars may use: a share of the limit that is signed, else by its kind."""
+    signed = limit(tags.get("maxspeed"))
+    return signed * _SIGNED_SHARE if signed else SPEEDS[tags.get("highway")]
+
+
+def limit(text: str | None) -> float | None:
+    """Kilometres per hour of `maxspeed`; None for what is no number, such as `signals`."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(km/h|kmh|mph)?\s*", text or "")
+    if found is None or float(found[1]) <= 0:
+        return None
+    return float(found[1]) * (1.609344 if found[2] == "mph" else 1.0)
 
 
 def file(osmium: Any, path: Path) -> Any:

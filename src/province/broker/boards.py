@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 from province.broker.broker import Broker, ParametersAt
 from province.broker.figures import Figure
 from province.broker.select import compile_query
-from province.errors import NotFound
+from province.errors import NotAllowed, NotFound, NotSignedIn
 from province.history.lake import Lake, Span
 from province.history.latest import table_name
 from province.model.actor import Actor
 from province.model.entity import COUNTS_TOWARDS_PLAN, ORIGINS, Entity
-from province.model.query import Query, pages
+from province.model.query import Query, Where, pages
 from province.model.schema import describe
 from province.model.time import Instant, now
 from province.pack import Board, Index, Indicator, Pack
@@ -65,8 +65,10 @@ class Boards:
         return await self._broker.figure(indicator, actor, day)
 
     async def ranked(self, board: Board, actor: Actor, *, limit: int = RANKED) -> list[Ranked]:
-        """The sensors at the bad end of the board's field, by their latest values that are not too old."""
+        """The sensors at the bad end of the board's field, by their latest values that are not too old; or records."""
         kind = describe(board.of)
+        if not kind.fields[board.field].field.observed:
+            return await self._records(board, kind.name, actor, limit)
         access = self._broker.access(actor, kind.name)
         access = access.narrowed((board.field,)) if access is not None else None
         if access is None or not access.shows(board.field):
@@ -95,6 +97,16 @@ class Boards:
         page = await self._broker.query(Query(types=(kind.name,), ids=ids, limit=limit), actor)
         entities = {e.id: e for e in page.items}
         return [Ranked(entities[one]) for one in ids if one in entities]
+
+    async def _records(self, board: Board, type_: str, actor: Actor, limit: int) -> list[Ranked]:
+        """Whoever may not see the field gets none: the order would tell it."""
+        order = f"-{board.field}" if board.worst == "highest" else board.field
+        where = (*board.where, Where(board.field, "exists"))
+        try:
+            page = await self._broker.query(Query(types=(type_,), where=where, order=order, limit=limit), actor)
+        except (NotAllowed, NotSignedIn):
+            return []
+        return [Ranked(e) for e in page.items]
 
     async def index(self, board: Board, actor: Actor) -> list[Indexed]:
         """The board's index for each of its sensors that the caller may see, the greatest first, unknown ones last."""

@@ -1,6 +1,7 @@
 """Foreign messages by way of a pack's feed: decoded by pure pack code, applied change by change, readings observed.
 
-A message that cannot be decoded, and every change that is refused, is kept as a dead letter; the rest goes on.
+A message that cannot be decoded, a part that is not understood, and every change that is refused, is kept as a dead
+letter; the rest goes on.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MAX_CHANGES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A change that was not carried out: it stands among the dead letters."""
+    """A change that was not carried out, or a part that was not understood (id: empty): it is a dead letter."""
 
     id: str
     field: str
@@ -86,6 +87,10 @@ class Feeds:
         )  # fmt: skip
         changed: list[Changed] = []
         refused: list[Refused] = []
+        for part in decoded.unread:
+            why = DecodeError(part.reason, field=part.field)
+            refused.append(Refused("", part.field, str(why)))
+            await self._bury(actor, name, media_type, part.payload, why)
         for change, answer in zip(
             decoded.changes, await self._broker.apply_each(decoded.changes, sender, key=key), strict=True
         ):

@@ -89,6 +89,7 @@ async def _card(visit: Visit, desk: Boards, board: Board) -> dict[str, Any]:
         "tile": main,
         "silent": silent,
         "total": total,
+        "sensed": bool(silence),
         "alerts": await _count_alerts(visit, desk, board),
     }
 
@@ -114,6 +115,7 @@ async def board(visit: Visit) -> Response:
     titles = await _titles(visit, [*ranked, *(i.entity for i in indexed)], _areas(figures))
     silent, total = _silent([f for f in figures if f and f.indicator.measure == "silent"])
     spec = kind.fields[found.field]
+    sensed = spec.field.observed
     by_area = next((f for f in figures if f and f.areas), None)
     names = {describe(t).name for t in found.types}
     shown = [
@@ -129,7 +131,8 @@ async def board(visit: Visit) -> Response:
         "field": words.label(spec.field.label),
         "worst": found.worst,
         "ranked": [_sensor(visit, e, show(e.attrs.get(found.field), words, spec=spec), titles) for e in ranked],
-        "charts": [{"id": e.id, "title": title_of(e, kind), "field": found.field} for e in ranked[:CHARTS]],
+        "sensed": sensed,
+        "charts": [{"id": e.id, "title": title_of(e, kind), "field": found.field} for e in ranked[:CHARTS] if sensed],
         "areas": _area_lines(visit, by_area, titles, day) if by_area else [],
         "area_title": words.label(by_area.indicator.title) if by_area else "",
         "index": _index(visit, found, indexed, titles),
@@ -177,12 +180,16 @@ def _value(visit: Visit, indicator: Indicator, part: Part, simulated: bool) -> V
     words = visit.words
     sources = ""
     if indicator.measure != "count":
-        sources = words("%(n)s of %(all)s sensors") % {
-            "n": words.number(part.sources, 0),
-            "all": words.number(part.total, 0),
-        }
+        sources = _counted(visit, indicator, words.number(part.sources, 0), words.number(part.total, 0))
     digits = 0 if indicator.measure in ("count", "silent", "over") else 2
     return Value(words.number(part.value or 0.0, digits), simulated, sources, part.newest)
+
+
+def _counted(visit: Visit, indicator: Indicator, n: str, of: str) -> str:
+    """Of how many sensors or records it was computed."""
+    if not indicator.field or describe(indicator.of).fields[indicator.field].field.observed:
+        return visit.words("%(n)s of %(all)s sensors") % {"n": n, "all": of}
+    return visit.words("%(n)s of %(all)s records") % {"n": n, "all": of}
 
 
 def _silent(figures: Sequence[Figure | None]) -> tuple[int, int]:
@@ -229,7 +236,7 @@ def _area_lines(visit: Visit, figure: Figure, titles: dict[str, str], day: str) 
                         unit_symbol(indicator.unit),
                         simulated,
                         part.newest,
-                        note=words("%(n)s of %(all)s sensors") % {"n": part.sources, "all": part.total},
+                        note=_counted(visit, indicator, str(part.sources), str(part.total)),
                     ),
                 )
             )

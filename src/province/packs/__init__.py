@@ -15,6 +15,7 @@ from province.packs import (
     incidents,
     parks,
     plan,
+    post,
     reports,
     studies,
 )
@@ -31,6 +32,7 @@ BUILT_IN: tuple[Pack, ...] = (
     incidents.PACK,
     parks.PACK,
     plan.PACK,
+    post.PACK,
     reports.PACK,
     studies.PACK,
 )

@@ -1,4 +1,4 @@
-"""Extracts of OpenStreetMap (PBF or XML): its streets as lines with class and name."""
+"""Extracts of OpenStreetMap (PBF or XML): its streets as lines with all that driving them needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import shapely
 from province.adapters import openstreetmap
 from province.adapters.tables.raw import Found, Options, build, rows_per_batch
 
-COLUMNS = ("osm_id", "class", "name", "geometry")
+COLUMNS = ("osm_id", "class", "name", "oneway", "kmh", "turns", "geometry")
 
 
 def read(path: Path, options: Options) -> tuple[Found, Iterator[pa.RecordBatch]]:
@@ -42,6 +42,9 @@ def _batch(rows: list[openstreetmap.Street], before: int) -> pa.RecordBatch:
         "osm_id": pa.array([str(r.id) for r in rows], pa.string()),
         "class": pa.array([r.kind for r in rows], pa.string()),
         "name": pa.array([r.name or None for r in rows], pa.string()),
+        "oneway": pa.array([r.oneway for r in rows], pa.string()),
+        "kmh": pa.array([r.kmh for r in rows], pa.float64()),
+        "turns": pa.array(["; ".join(r.turns) or None for r in rows], pa.string()),
         "geometry": pa.array([shapely.to_wkb(shapely.linestrings(r.place)) for r in rows], pa.binary()),
     }
     return build(columns, list(range(before + 1, before + len(rows) + 1)), [None] * len(rows))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.cli.kinds import datacentres, ducts, fiveg, parks
+from province.cli.kinds import datacentres, ducts, fiveg, hubs, parks, tours
 from province.cli.kinds.kind import Kind
 
 __all__ = ["KINDS", "Kind"]
 
-KINDS: Final[tuple[Kind, ...]] = (fiveg.KIND, ducts.KIND, datacentres.KIND, parks.KIND)
+KINDS: Final[tuple[Kind, ...]] = (fiveg.KIND, ducts.KIND, datacentres.KIND, parks.KIND, hubs.KIND, tours.KIND)

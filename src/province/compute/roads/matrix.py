@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,3 +79,36 @@ def path(roads: Roads, source: int, target: int, *, by: str = "seconds") -> tupl
     while vertices[-1] != first:
         vertices.append(int(before[vertices[-1]]))
     return roads.node[np.array(vertices[::-1])], float(cost[best])
+
+
+def legs(
+    roads: Roads, pairs: Iterable[tuple[int, int]], *, by: str = "seconds", most: float = np.inf
+) -> list[Integers]:
+    """The arcs of the shortest way of every (source, target), in order; none from a node to itself.
+
+    most: what no way costs more than: the search need not look farther.  Raises: InvalidInput when no way leads there.
+    """
+    cost = roads.seconds if by == "seconds" else roads.metres
+    table = roads.table(cost)
+    order = np.lexsort((cost, roads.head, roads.tail))
+    keys = roads.tail[order] * roads.vertices + roads.head[order]
+    found: list[Integers] = []
+    last, before, away = -1, np.zeros(0, np.int64), np.zeros(0)
+    for source, target in sorted(pairs := list(pairs)):
+        first = int(roads.start[source])
+        if first < 0 or roads.start[target] < 0:
+            raise InvalidInput("a node lies on no drivable way.", field="pairs", remedy="Snap the places first.")
+        if first != last:
+            away, before = dijkstra(table, directed=True, indices=first, return_predecessors=True, limit=most)
+            last = first
+        arrivals = roads.end[roads.ends[target] : roads.ends[target + 1]]
+        here = int(arrivals[away[arrivals].argmin()]) if source != target else first
+        if not np.isfinite(away[here]):
+            raise InvalidInput("no way leads there.", field="pairs", remedy="Choose nodes of the inner part.")
+        steps: list[int] = []
+        while here != first:
+            steps.append(int(before[here]) * roads.vertices + here)
+            here = int(before[here])
+        found.append(order[np.searchsorted(keys, np.array(steps[::-1], np.int64))])
+    ranks = {pair: i for i, pair in enumerate(sorted(pairs))}
+    return [found[ranks[pair]] for pair in pairs]

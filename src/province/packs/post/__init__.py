@@ -1,0 +1,5 @@
+"""Row I: the regional postal centre 11."""
+
+from province.packs.post.pack import PACK
+
+__all__ = ["PACK"]
