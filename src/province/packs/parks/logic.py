@@ -15,7 +15,7 @@ from province.model.schema import Field
 from province.model.time import CIVIL_ZONE
 from province.model.unit import Unit
 from province.pack import Context, Effect, Notice, Read
-from province.packs.parks.types import RESULTS, SECTORS, InvestorCase, Parcel, ParkTenant, SandboxTrial
+from province.packs.parks.types import RESULTS, SECTORS, InvestorCase, LandParcel, ParkTenant, SandboxTrial
 from province.vocab.agency import Agency
 from province.vocab.calendar import WorkingYear, calendar_of, every_year
 from province.vocab.case import STOPPED, Case, start_clock, steps_of, take_step, term_of, with_files
@@ -25,7 +25,7 @@ _DAY: Final = Label("Dạng 2026-11-25", "As 2026-11-25")
 _MOST: Final = 200
 YEARS: Final = Read("years", every_year, WorkingYear)
 HELD: Final = Read(
-    "parcels", lambda e: Query(types=("Parcel",), where=(Where("investor", "==", e.id),), limit=_MOST), Parcel
+    "parcels", lambda e: Query(types=("LandParcel",), where=(Where("investor", "==", e.id),), limit=_MOST), LandParcel
 )
 AGENCIES: Final = Read(
     "agencies", lambda e: Query(types=("Agency",), ids=(e.value("assignedTo") or "urn:none",), limit=1), Agency
@@ -89,7 +89,7 @@ def sign_memorandum(
 
 
 def put_up(
-    case: InvestorCase, *, context: Context, years: Sequence[WorkingYear], parcels: Sequence[Parcel]
+    case: InvestorCase, *, context: Context, years: Sequence[WorkingYear], parcels: Sequence[LandParcel]
 ) -> list[Effect]:
     """Put the case up for decision, with the parcels that it has reserved. Raises: Conflict without any."""
     if not parcels:
@@ -101,7 +101,7 @@ def lease(
     case: InvestorCase,
     *,
     context: Context,
-    parcels: Sequence[Parcel],
+    parcels: Sequence[LandParcel],
     contract: Annotated[str, Field(Label("Số quyết định, hợp đồng", "Decision or contract"))],
     day: Annotated[str, Field(Label("Ngày thuê", "Leased on"), hint=_DAY)],
 ) -> list[Effect]:
@@ -120,13 +120,13 @@ def lease(
     return [
         move(case, "leased", at=context.now, note=contract, decision=contract.strip(),
              evidence=with_files(case, context.files), **STOPPED),
-        *(change(p, event="parcel.leased", status="leased") for p in held),
+        *(change(p, event="landparcel.leased", status="leased") for p in held),
         create(tenant, agency=context.agency),
     ]  # fmt: skip
 
 
 def decline(
-    case: InvestorCase, *, context: Context, parcels: Sequence[Parcel],
+    case: InvestorCase, *, context: Context, parcels: Sequence[LandParcel],
     reason: Annotated[str, Field(_REASON)],
 ) -> list[Effect]:  # fmt: skip
     """Say that it goes no further, and why; what it had reserved is free again. Raises: Conflict, InvalidInput."""
@@ -134,26 +134,26 @@ def decline(
     freed = (p for p in parcels if p.status == "reserved")
     return [
         move(case, "declined", at=context.now, note=reason.strip(), remark=reason.strip(), **STOPPED),
-        *(change(p, event="parcel.freed", status="free", investor=None) for p in freed),
+        *(change(p, event="landparcel.freed", status="free", investor=None) for p in freed),
     ]
 
 
 def reserve(
-    parcel: Parcel, *, context: Context,
+    parcel: LandParcel, *, context: Context,
     investor: Annotated[str, Field(Label("Hồ sơ nhà đầu tư", "Investor case"), ref="InvestorCase")],
 ) -> list[Effect]:  # fmt: skip
     """Hold a free parcel for an investor. Of two who ask at once, the second is refused. Raises: Conflict."""
     if parcel.status != "free":
         raise Conflict(f"the parcel is {parcel.status}.", field="status", remedy="Choose a free one.")
-    return [change(parcel, event="parcel.reserved", status="reserved", investor=investor)]
+    return [change(parcel, event="landparcel.reserved", status="reserved", investor=investor)]
 
 
-def free(parcel: Parcel, *, context: Context, reason: Annotated[str, Field(_REASON)]) -> list[Effect]:
+def free(parcel: LandParcel, *, context: Context, reason: Annotated[str, Field(_REASON)]) -> list[Effect]:
     """Take a reservation back. Raises: Conflict for a parcel that is not reserved, InvalidInput without a reason."""
     if parcel.status != "reserved":
         raise Conflict(f"the parcel is {parcel.status}.", field="status", remedy="Only a reservation is taken back.")
     _require_text(reason, "reason", "Say why.")
-    return [change(parcel, event="parcel.freed", status="free", investor=None)]
+    return [change(parcel, event="landparcel.freed", status="free", investor=None)]
 
 
 def apply_sandbox(

@@ -10,7 +10,7 @@ from province.model.query import Where
 from province.model.schema import Record
 from province.pack import Action, Indicator, Map, Pack, Read, Rule, StudyKind, StudyLayer, StudyMark, Table, Timer
 from province.packs.parks import logic, plan, telling
-from province.packs.parks.types import INVESTOR, InnovationPlace, InvestorCase, Parcel, ParkTenant, SandboxTrial
+from province.packs.parks.types import INVESTOR, InnovationPlace, InvestorCase, LandParcel, ParkTenant, SandboxTrial
 
 
 def _investor(
@@ -31,7 +31,7 @@ def _trial(
 
 def _land(name: str, vi: str, en: str, status: str = "") -> Indicator:
     where = (Where("status", "==", status),) if status else ()
-    return Indicator(name, "sum", of=Parcel, title=Label(vi, en), unit="HAR", field="landSize", where=where)
+    return Indicator(name, "sum", of=LandParcel, title=Label(vi, en), unit="HAR", field="landSize", where=where)
 
 
 def _count(of: type[Record], name: str, label: Label, *where: Where) -> Indicator:
@@ -39,13 +39,16 @@ def _count(of: type[Record], name: str, label: Label, *where: Where) -> Indicato
 
 
 _OPEN = tuple(state for state in INVESTOR.states if state not in INVESTOR.final)
+_DESK = (
+    "investorcase.create", "investorcase.handle", "landparcel.reserve", "sandboxtrial.create", "sandboxtrial.handle",
+)  # fmt: skip
 _CLOCKED = (logic.YEARS, logic.AGENCIES)
 
 PACK = Pack(
     name="parks",
     title=Label("Khu công nghệ thông tin tập trung", "Concentrated IT parks"),
     row="III.6",
-    types=(Parcel, InvestorCase, ParkTenant, InnovationPlace, SandboxTrial),
+    types=(LandParcel, InvestorCase, ParkTenant, InnovationPlace, SandboxTrial),
     rules=(
         Rule(on="investorcase.step_reached", record=InvestorCase, do=logic.escalate_investor, reads=_CLOCKED),
         Rule(on="sandboxtrial.step_reached", record=SandboxTrial, do=logic.escalate_trial, reads=_CLOCKED),
@@ -66,8 +69,8 @@ PACK = Pack(
             logic.lease, "Chấp thuận, cho thuê", "Approve and lease", "decision", reads=(logic.HELD,), needs="decide"
         ),
         _investor(logic.decline, "Không tiếp tục", "Decline", *_OPEN, reads=(logic.HELD,)),
-        Action(logic.reserve, record=Parcel, needs="parcel.reserve", title=Label("Giữ chỗ", "Reserve")),
-        Action(logic.free, record=Parcel, needs="parcel.reserve", title=Label("Bỏ giữ chỗ", "Take it back")),
+        Action(logic.reserve, record=LandParcel, needs="landparcel.reserve", title=Label("Giữ chỗ", "Reserve")),
+        Action(logic.free, record=LandParcel, needs="landparcel.reserve", title=Label("Bỏ giữ chỗ", "Take it back")),
         _trial(logic.apply_sandbox, "Đề nghị thử nghiệm", "Apply for a trial", needs="create", creates=True),
         _trial(logic.examine, "Giao cơ quan xét", "Give to an agency", "applied", reads=(logic.YEARS,)),
         _trial(logic.admit, "Cho phép thử nghiệm", "Admit", "applied", needs="decide"),
@@ -99,10 +102,10 @@ PACK = Pack(
                Where("status", "==", "running")),
     ),
     panels=(
-        Map(Parcel, Label("Thửa đất khu CNTT", "Parcels"), colour_by="status"),
+        Map(LandParcel, Label("Thửa đất khu CNTT", "Parcels"), colour_by="status"),
         Map(InnovationPlace, Label("Khu khoa học, đổi mới sáng tạo", "Science and innovation"), colour_by="kind"),
         Table(
-            Parcel, Label("Thửa đất khu CNTT", "Parcels"),
+            LandParcel, Label("Thửa đất khu CNTT", "Parcels"),
             columns=("code", "name", "park", "landSize", "landUse", "price", "owner", "investor"), group="status",
         ),
         Table(
@@ -128,7 +131,7 @@ PACK = Pack(
             title=Label("Chọn đất cho khu công nghệ thông tin tập trung", "Land for IT parks"),
             layers=(
                 StudyLayer(
-                    "parcels", Label("Thửa đất", "Parcels"), of=Parcel, required=True,
+                    "parcels", Label("Thửa đất", "Parcels"), of=LandParcel, required=True,
                     columns={
                         "name": Label("Tên", "Name"),
                         "price": Label("Giá", "Price"),
@@ -161,12 +164,8 @@ PACK = Pack(
         ),
     ),
     roles={
-        "operator": (
-            "investorcase.create", "investorcase.handle", "parcel.reserve", "sandboxtrial.create", "sandboxtrial.handle"
-        ),
-        "steward": (
-            "investorcase.create", "investorcase.handle", "parcel.reserve", "sandboxtrial.create", "sandboxtrial.handle"
-        ),
+        "operator": _DESK,
+        "steward": _DESK,
         "decision-maker": ("investorcase.decide", "sandboxtrial.decide"),
     },
 )  # fmt: skip

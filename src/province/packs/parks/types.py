@@ -92,7 +92,7 @@ RESULTS: Final = (
 )
 
 
-class Parcel(Record, frozen=True, kw_only=True):
+class LandParcel(Record, frozen=True, kw_only=True):
     """A piece of land for an IT park, offered or taken. What is not known stays empty, and a study then says so.
 
     slope: mean.  flood: depth of the flood to be reckoned with.  road, power: distance to the next road that carries
@@ -100,7 +100,12 @@ class Parcel(Record, frozen=True, kw_only=True):
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "Parcel", Label("Thửa đất khu CNTT", "Parcel"), unique=(("code",),), place="location", title="name", icon="park"
+        "LandParcel",
+        Label("Thửa đất khu CNTT", "Parcel"),
+        unique=(("code",),),
+        place="location",
+        title="name",
+        icon="park",
     )
 
     code: Annotated[str, Field(Label("Mã thửa", "Code"), indexed=True)]
