@@ -196,7 +196,7 @@ def _resolve(
         said = "; ".join(f"{o.a.name} and {o.b.name} by {o.m2:,.0f} m²" for o in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise InvalidInput(
-            f"{len(found)} pairs of parcels overlap: {said}{more}.", field="layers.parcels",
+            f"parcels overlap, {len(found)} times: {said}{more}.", field="layers.parcels",
             remedy="Mend the boundaries; or raise the assumption `overlap` (m²), or set `overlaps` to drop: the smaller"
             " parcel of each pair is then left out, by name.",
         )  # fmt: skip
