@@ -209,7 +209,8 @@ def test_what_is_wrong_is_refused_by_name() -> None:
     wrong("assumptions.worst_slope", "worst value of 0", problem(worst_slope=0.0))
     wrong("assumptions.weight_road", "weight of -1", problem(weight_road=-1.0))
     wrong("layers.parcels", "has slope = 'dốc'", problem(parcels=(square("a", 0, 0, slope="dốc"),)))
-    wrong("layers.parcels", "nothing tells how suitable", problem(parcels=(square("a", 0, 0),)))
+    wrong("assumptions.weight_slope", "has no weight", problem(
+        parcels=(square("a", 0, 0, slope=1.0),), weight_slope=0.0))  # fmt: skip
     wrong("layers.parcels", "none of 1 parcels can be planned", problem(1e9, "VND", (square("a", 0, 0, slope=1.0),)))
     wrong("budget", "no connected piece of 15 ha", problem(13.0))
     away = Feature(id="x", geometry={"type": "Polygon", "coordinates": [[[11, 106], [11, 107], [12, 107], [11, 106]]]})

@@ -50,7 +50,8 @@ class Ground:
     """parcels: those that can be planned with, n of them.  out: (parcel, why not).
 
     shape: in metres.  area: hectares.  price: đồng, NaN where nobody knows.  score: 0 to 100 by criterion, only for
-    those that are known of all; suit: their weighted mean.  tail, head: pairs of neighbours.
+    those that are known of all; suit: their weighted mean, 100 everywhere when there are none.  tail, head: pairs of
+    neighbours.
     """
 
     plane: Plane
@@ -107,16 +108,9 @@ def read(problem: Problem) -> Ground:
     area = np.array([s.area / HECTARE_M2 for s in shape], np.float64)
     tail, head = neighbours(shape, _metres(problem, "near"), _metres(problem, "border"))
     score, unknown = _scores(problem, parcels, price[there] / area)
-    weight = {c: _weight(problem, c) for c in score}
-    if not sum(weight.values()) > 0:
-        lacking = ", ".join(c for c in CRITERIA if c not in score)
-        raise InvalidInput(
-            f"nothing tells how suitable the parcels are (not known of all: {lacking or 'nothing'}).",
-            field="layers.parcels", remedy="Give one of the columns slope, flood, road, power or price, with a weight.",
-        )  # fmt: skip
-    suit = sum(weight[c] * score[c] for c in score) / sum(weight.values())
+    suit = _suitability(problem, score) if score else np.full(len(parcels), 100.0)
     return Ground(
-        plane, tuple(parcels), tuple(out), tuple(shape), area, price[there], score, np.asarray(suit), tail, head,
+        plane, tuple(parcels), tuple(out), tuple(shape), area, price[there], score, suit, tail, head,
         tuple(found), unknown, tuple(remarks),
     )  # fmt: skip
 
@@ -253,6 +247,17 @@ def _scores(
         worst = float(values.max()) if price else _worst(problem, name)
         score[name] = np.clip(100.0 * (1.0 - values / worst), 0.0, 100.0) if worst > 0 else np.full(len(values), 100.0)
     return score, unknown
+
+
+def _suitability(problem: Problem, score: Mapping[str, Floats]) -> Floats:
+    """The weighted mean of the points. Raises: InvalidInput when no weight is above 0."""
+    weight = {c: _weight(problem, c) for c in score}
+    if not sum(weight.values()) > 0:
+        raise InvalidInput(
+            f"what is known of all parcels has no weight ({', '.join(score)}).",
+            field=f"assumptions.weight_{next(iter(score))}", remedy="Give one of the weights a value above 0.",
+        )  # fmt: skip
+    return np.asarray(sum(weight[c] * score[c] for c in score) / sum(weight.values()))
 
 
 def _worst(problem: Problem, name: str) -> float:

@@ -35,7 +35,7 @@ def outcome(
         Quantity(name="parks", label=Label("Số khu", "Parks"), value=float(len(pieces)), unit="C62"),
         Quantity(name="parcels", label=Label("Số thửa", "Parcels"), value=float(len(taken)), unit="C62"),
         Quantity(name="suitability", label=Label("Mức phù hợp bình quân", "Suitability, on average"),
-                 value=round(_suit(ground, taken), 1), unit="P1"),
+                 value=_suit(ground, taken), unit="P1"),
         Quantity(name="price", label=Label("Giá đất, tỷ đồng", "Price of land, billion đồng"),
                  value=_billions(_sum(ground, taken)), unit="C62"),
     )  # fmt: skip
@@ -54,8 +54,11 @@ def name_of(number: int) -> Label:
     return Label(f"Khu {number + 1}", f"Park {number + 1}")
 
 
-def _suit(ground: Ground, piece: Sequence[int]) -> float:
-    return float(np.average(ground.suit[list(piece)], weights=ground.area[list(piece)]))
+def _suit(ground: Ground, piece: Sequence[int]) -> float | None:
+    """Mean by area; None when nothing tells it."""
+    if not ground.score:
+        return None
+    return round(float(np.average(ground.suit[list(piece)], weights=ground.area[list(piece)])), 1)
 
 
 def _sum(ground: Ground, piece: Sequence[int]) -> float | None:
@@ -69,7 +72,7 @@ def _billions(value: float | None) -> float | None:
 
 def _parks(ground: Ground, pieces: Sequence[Sequence[int]]) -> Table:
     rows = tuple(
-        (name_of(n).vi, round(float(ground.area[list(p)].sum()), 2), float(len(p)), round(_suit(ground, p), 1),
+        (name_of(n).vi, round(float(ground.area[list(p)].sum()), 2), float(len(p)), _suit(ground, p),
          _sum(ground, p), some([ground.parcels[i].name for i in p]))
         for n, p in enumerate(pieces)
     )  # fmt: skip
@@ -93,7 +96,7 @@ def _parcels(ground: Ground, pieces: Sequence[Sequence[int]]) -> Table:
         state = STATES["chosen" if i in park else "left"]
         which = name_of(park[i]) if i in park else Label("–", "–")
         rows.append((
-            one.name, state.vi, state.en, which.vi, round(float(ground.area[i]), 2), round(float(ground.suit[i]), 1),
+            one.name, state.vi, state.en, which.vi, round(float(ground.area[i]), 2), _suit(ground, [i]),
             *(round(float(ground.score[c][i]), 0) if c in ground.score else None for c in CRITERIA),
             None if np.isnan(ground.price[i]) else float(ground.price[i]), _text(one, "land_use", "landUse"),
             _text(one, "owner"),
@@ -189,7 +192,8 @@ def _chosen(ground: Ground, pieces: Sequence[Sequence[int]]) -> Layer:
 
 def _told(ground: Ground, i: int) -> dict[str, Any]:
     price = {} if np.isnan(ground.price[i]) else {"price": float(ground.price[i])}
-    return {"area_ha": round(float(ground.area[i]), 3), "suitability": round(float(ground.suit[i]), 1), **price}
+    suit = {} if (found := _suit(ground, [i])) is None else {"suitability": found}
+    return {"area_ha": round(float(ground.area[i]), 3), **suit, **price}
 
 
 def _park_layer(ground: Ground, pieces: Sequence[Sequence[int]]) -> Layer:
@@ -247,7 +251,10 @@ def _standing(problem: Problem, ground: Ground) -> tuple[Label, ...]:
     known = ", ".join(CRITERIA[c].vi.lower() for c in ground.score)
     known_en = ", ".join(CRITERIA[c].en.lower() for c in ground.score)
     return (
-        Label(f"Mức phù hợp: bình quân có trọng số của {known}.", f"Suitability: the weighted mean of {known_en}."),
+        Label(f"Mức phù hợp: bình quân có trọng số của {known}.", f"Suitability: the weighted mean of {known_en}.")
+        if known
+        else Label("Chưa tiêu chí nào có đủ dữ liệu: mọi hecta được tính như nhau.",
+                   "No criterion is known of all parcels: every hectare counts alike."),
         Label(
             "Diện tích tính từ ranh giới trên mặt phẳng (sai số dưới 0,3%); sổ địa chính có giá trị pháp lý.",
             "Areas follow from the boundaries in a plane (error below 0.3%); the cadastre is what counts in law.",
