@@ -22,11 +22,13 @@ from province.broker.broker import Broker
 from province.broker.committer import Committer
 from province.broker.contexts import ContextStore
 from province.broker.database import Pool, connect
+from province.broker.entitymaps import EntityMaps
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance, read_instances, read_values
 from province.broker.indexes import ensure_indexes
 from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
+from province.broker.snapshots import Snapshots
 from province.broker.subscriptions.store import Store
 from province.errors import DecodeError, NotFound, Unavailable
 from province.history import latest
@@ -80,6 +82,7 @@ PACK = Pack(
 ACTORS = {
     "root": Actor(tenant="t", id="root", kind="person", grants=(Grant("all", frozenset(("*",))),)),
     "device": Actor(tenant="t", id="urn:ngsi-ld:Station:1", kind="device", grants=(Grant("all", frozenset(("*",))),)),
+    "guest": Actor(tenant="t", id="guest", kind="person", grants=(Grant("guest", frozenset(("entity.*",))),)),
     "nobody": Actor(tenant="t", id="nobody", kind="person"),
     "elsewhere": Actor(tenant="u", id="root", kind="person", grants=(Grant("all", frozenset(("*",))),)),
 }
@@ -245,6 +248,8 @@ async def http(broker: FullBroker) -> AsyncIterator[Client]:
         subscriptions=Store(broker.pool, "entity"),
         source_subscriptions=Store(broker.pool, "registration"),
         registrations=Registrations(broker.pool),
+        entity_maps=EntityMaps(broker.pool),
+        snapshots=Snapshots(broker.pool, broker),
         require_public=Outbound("receiver.example").require_public,
         read_observations=read_observations,
         feeds=Feeds(broker, None, (), lambda pack, at: {}),  # type: ignore[arg-type]  # no feed is declared here

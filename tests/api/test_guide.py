@@ -46,7 +46,7 @@ async def run_curl(http: Client, command: str) -> Any:
 
 async def test_the_examples_work(http: Client) -> None:
     answers = [await run_curl(http, command) for command in examples("sh")]
-    assert len(answers) == 6
+    assert len(answers) == 8
     assert answers[2] == [
         {
             "id": "urn:ngsi-ld:PumpingStation:PS-01",
@@ -57,6 +57,7 @@ async def test_the_examples_work(http: Client) -> None:
     ]
     assert [i["value"] for i in answers[3]["waterLevel"]] == [1.2, 1.4]
     assert answers[5]["status"] == "active"
+    assert answers[7] == answers[2]
 
 
 async def test_the_program_works(http: Client) -> None:

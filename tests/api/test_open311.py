@@ -83,8 +83,9 @@ async def client(broker: Broker) -> AsyncIterator[httpx.AsyncClient]:
     services = Services(
         broker=broker, authenticate=authenticate, public_url="https://province.test", max_body_bytes=1024**2,
         **dict.fromkeys(
-            ("contexts", "context_store", "subscriptions", "source_subscriptions", "registrations", "require_public",
-             "read_observations", "feeds", "imports", "exports", "observation_media", "temporal_instances"),
+            ("contexts", "context_store", "subscriptions", "source_subscriptions", "registrations", "entity_maps",
+             "snapshots", "require_public", "read_observations", "feeds", "imports", "exports", "observation_media",
+             "temporal_instances"),
         ),
     )  # type: ignore[arg-type]  # fmt: skip
     app = Starlette(routes=routes(services))

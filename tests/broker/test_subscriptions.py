@@ -253,3 +253,14 @@ async def test_what_is_measured_leaves_an_event_where_somebody_asked(world: Worl
         [row] = await c.fetch("SELECT name, entity, type, payload::text AS p FROM outbox WHERE type IS NOT NULL")
     assert (row["name"], row["entity"], row["type"]) == ("station.observed", "urn:ngsi-ld:Station:1", "Station")
     assert sorted(msgspec.json.decode(row["p"])["changed"]) == ["door", "temperature"]
+
+
+async def test_a_linked_q_is_asked_with_the_rights_of_the_subscriber(world: World) -> None:
+    await world.subscribe(q="on{level}<0.5")
+    for name, level in (("full", 0.9), ("low", 0.3)):
+        await world.write(f"d{name}", level=level)
+        link = {"on": Attribute(type="Relationship", value=f"urn:x:d{name}"), "a": Attribute(value=name)}
+        await world.broker.apply((Change(op="create", id=f"urn:x:{name}", type="Thing", attrs=link),), ROOT)
+    await until(lambda: len(world.told) >= 1)
+    assert world.values() == ["low"]
+    await until(lambda: world.withheld >= 1)

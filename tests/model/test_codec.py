@@ -15,7 +15,7 @@ from tests.effort import examples
 from province.errors import InvalidInput, ProvinceError, TooLarge
 from province.model.codec import decode
 from province.model.entity import KINDS, ORIGINS, Attribute, Entity, attribute_key
-from province.model.jsonld import Context
+from province.model.jsonld import Context, iri_of
 from province.model.label import Label
 from province.model.representation import encode, encode_collection, encode_feature
 from province.model.schema import Field, Record, TypeInfo, describe
@@ -30,6 +30,7 @@ texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x
 names = st.from_regex(r"[a-z][a-zA-Z0-9]{2,8}", fullmatch=True).filter(
     lambda n: n not in {"type", "scope", "object", "value", "json", "vocab", "origin", "entity", "createdAt"}
 )
+terms = names.map(iri_of)
 units = st.sampled_from(["CEL", "KMH", "XYZ"])
 iris = st.from_regex(r"urn:ngsi-ld:[A-Z][a-z]{1,6}:[0-9]{1,5}", fullmatch=True)
 instants = st.datetimes(datetime(1950, 1, 1), datetime(2200, 1, 1)).map(lambda d: d.replace(tzinfo=UTC))  # noqa: DTZ001
@@ -49,7 +50,7 @@ def attributes(draw: Any, depth: int = 0, dataset: str | None = None) -> Attribu
         "GeoProperty": points,
         "Relationship": iris | st.lists(iris, min_size=1, max_size=3),
         "LanguageProperty": st.dictionaries(st.sampled_from(["vi", "en", "@none", "zh-Hant"]), texts, min_size=1),
-        "VocabProperty": names | st.lists(names, min_size=1, max_size=3),
+        "VocabProperty": terms | st.lists(terms, min_size=1, max_size=3),
         "JsonProperty": values.filter(lambda v: isinstance(v, dict | list)),
         "ListProperty": st.lists(values, max_size=3),
         "ListRelationship": st.lists(iris, max_size=3),

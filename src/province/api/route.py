@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, cast
 from urllib.parse import unquote
 
 import msgspec
@@ -19,8 +19,8 @@ from starlette.types import Message, Receive, Scope, Send
 from province.api.errors import http_problem, problem_response
 from province.api.ngsild import versions
 from province.api.request import MAX_QUERY, read_json, request_id, require_media
-from province.api.services import Services
-from province.errors import InvalidInput, InvalidRequest, NotFound, NotSignedIn, ProvinceError
+from province.api.services import Door, Services
+from province.errors import InvalidInput, InvalidRequest, NotFound, NotSignedIn, ProvinceError, Unsupported
 from province.model.actor import Actor
 from province.model.entity import Json
 
@@ -104,6 +104,7 @@ class Route:
 
     errors: what it may raise besides InvalidInput, NotSignedIn and NotAllowed.
     signed_in: strangers are refused before anything is read; elsewhere the broker shows them what is public.
+    frozen: it may be asked of a snapshot, which the header NGSILD-Snapshot names (6.3.22).
     """
 
     method: Method
@@ -118,6 +119,7 @@ class Route:
     errors: Sequence[type[ProvinceError]] = ()
     ngsi_ld: bool = False
     signed_in: bool = False
+    frozen: bool = False
 
 
 JSON: Final = "application/json"
@@ -130,6 +132,7 @@ def json_response(
     return Response(msgspec.json.encode(body), status, headers, media)
 
 
+SNAPSHOT: Final = "NGSILD-Snapshot"
 _SLASH: Final = "\x1f"
 """Stands for an encoded slash while a path is matched: the ids and names of NGSI-LD may be IRIs with slashes."""
 
@@ -215,15 +218,21 @@ def _endpoint(routes: Mapping[str, Route], services: Services) -> _Endpoint:
             params = _read_params(route, request)
             actor = await services.authenticate(request)
             _check_caller(route, request, actor)
-            answer = await route.handler(Call(request, services, actor, params, id))
+            asked = await _frozen(route, request, services, actor)
+            answer = await route.handler(Call(request, asked, actor, params, id))
         except ProvinceError as error:
-            return _hang_up(request, problem_response(error, id, ngsi_ld=route.ngsi_ld))
+            refusal = _hang_up(request, problem_response(error, id, ngsi_ld=route.ngsi_ld))
+            if route.ngsi_ld and "ngsild-tenant" in request.headers:  # it is said in every answer (6.3.14)
+                refusal.headers["NGSILD-Tenant"] = request.headers["ngsild-tenant"]
+            return refusal
         except HTTPException as error:
             return _hang_up(request, http_problem(error, id))
         answer.raw_headers.append((b"x-request-id", id.encode()))
         tenant = request.headers.get("ngsild-tenant")
         if tenant and route.ngsi_ld:
             answer.headers["NGSILD-Tenant"] = actor.tenant
+        if SNAPSHOT in request.headers and route.ngsi_ld:
+            answer.headers[SNAPSHOT] = request.headers[SNAPSHOT]
         version = versions.preferred(request.headers.get("prefer", "")) if route.ngsi_ld else None
         return versions.conform(answer, version) if version is not None else answer
 
@@ -245,6 +254,16 @@ def _check_caller(route: Route, request: Request, actor: Actor) -> None:
     tenant = request.headers.get("ngsild-tenant")
     if tenant and tenant != actor.tenant:
         raise NotFound(f"there is no tenant {tenant[:60]!r} for you.", field="NGSILD-Tenant", remedy="Leave it out.")
+
+
+async def _frozen(route: Route, request: Request, services: Services, actor: Actor) -> Services:
+    """What answers a request: what is there now, or the snapshot that it names. Raises: NotFound, Unsupported."""
+    named = request.headers.get(SNAPSHOT)
+    if named is None or not route.ngsi_ld:
+        return services
+    if not route.frozen:
+        raise Unsupported("a snapshot is asked for entities alone.", field=SNAPSHOT, remedy="Leave the header out.")
+    return replace(services, broker=cast("Door", await services.snapshots.open(named.strip(), actor)))
 
 
 def _read_params(route: Route, request: Request) -> dict[str, str]:

@@ -16,12 +16,14 @@ from province.api.contexts import Contexts
 from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
 from province.broker.door import Acts
+from province.broker.entitymaps import EntityMaps
 from province.broker.erasure import Erasures
 from province.broker.feeds import Feeds
 from province.broker.history import History, Instance
 from province.broker.land import Land
 from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
+from province.broker.snapshots import Snapshots
 from province.broker.subscriptions.store import Store
 from province.broker.withdrawals import Withdrawals
 from province.errors import ProvinceError
@@ -33,6 +35,7 @@ from province.model.change import Change, Changed
 from province.model.entity import Attribute, Entity, Json, Kind, Origin
 from province.model.evolution import TimeProperty
 from province.model.observation import Acknowledged
+from province.model.query import Page, Query
 from province.model.schema import EntityType
 from province.model.time import Instant
 from province.pack import Action, Pack
@@ -45,6 +48,8 @@ class Door(Acts, Protocol):
     def types(self) -> Mapping[str, EntityType]: ...
     @property
     def actions(self) -> Mapping[str, tuple[Pack, Action]]: ...
+    async def ask(self, query: Query, actor: Actor) -> Page: ...
+    async def shown(self, entities: Sequence[Entity], actor: Actor) -> None: ...
     async def apply(
         self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
     ) -> tuple[Changed, ...]: ...
@@ -137,6 +142,8 @@ class Services:
     subscriptions: Store
     source_subscriptions: Store
     registrations: Registrations
+    entity_maps: EntityMaps
+    snapshots: Snapshots
     require_public: Callable[[str], Awaitable[None]]
     read_observations: ReadObservations
     feeds: Feeds

@@ -56,6 +56,8 @@ class Door:
         self.act = core.broker.act
         self.get = core.broker.get
         self.query = core.broker.query
+        self.ask = core.broker.ask
+        self.shown = core.broker.shown
         self.type_counts = core.broker.type_counts
         self.counts = Recent(partial(core.broker.type_counts, names=False))
         self.indicators = Recent(core.broker.indicators)

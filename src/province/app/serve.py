@@ -47,9 +47,12 @@ from province.app.annex import Annex
 from province.app.core import Core, open_core
 from province.app.declarations import TITLE_EN, TITLE_VI, parameters_at
 from province.app.readiness import announce
+from province.app.tenants import Tenants
 from province.broker.database import LOST
+from province.broker.entitymaps import EntityMaps
 from province.broker.feeds import Feeds
 from province.broker.registrations import Registrations
+from province.broker.snapshots import Snapshots
 from province.broker.subscriptions.store import Store
 from province.console import routes as console
 from province.errors import NotAllowed
@@ -115,6 +118,7 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
     disk = wellbeing.disk_watch(core)
     health, metrics = wellbeing.build(core, disk, authenticator)
     strangers = Limiter(rate=20, burst=200)
+    tenants = Tenants(core.tenants)
     known = Limiter(rate=settings.calls_per_second, burst=settings.calls_per_second * 2)
 
     async def authenticate(request: Request) -> Actor:
@@ -130,6 +134,8 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         limiter = strangers if actor.kind == "anonymous" else known
         for key in caller.limit_keys:
             limiter.take(key)
+        if actor.kind == "anonymous" and "ngsild-tenant" in request.headers:
+            await tenants.require(actor.tenant)
         request.state.actor = actor
         if caller.must_change:
             raise NotAllowed("the password must be changed first.", remedy="Sign in to the console and change it.")
@@ -150,6 +156,8 @@ def application(core: Core, hasher: Passwords, outbound: Outbound, files: Import
         subscriptions=Store(core.pool, "entity"),
         source_subscriptions=Store(core.pool, "registration"),
         registrations=Registrations(core.pool),
+        entity_maps=EntityMaps(core.pool),
+        snapshots=Snapshots(core.pool, core.broker),
         require_public=outbound.require_public,
         read_observations=lambda body, media: observations.decode(body, media, core.broker.types),
         feeds=Feeds(core.broker, core.observer, core.declared.packs, parameters_at),

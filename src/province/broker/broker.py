@@ -28,6 +28,7 @@ from province.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn, Pro
 from province.model.actor import Actor, system
 from province.model.change import Change, Changed
 from province.model.entity import Attribute, Entity, split_key
+from province.model.qlanguage import goes
 from province.model.query import Page, Query, Where
 from province.model.record import to_record
 from province.model.schema import EntityType
@@ -357,12 +358,13 @@ class Broker:
             if actor.kind == "anonymous":
                 raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
             return Page(items=(), total=0 if query.count else None)
+        linked = self._rights.readable(actor, ()) if goes(query.where) else ()
         async with self.pool.acquire() as connection:
             many = await self._has_many_typed(connection, actor.tenant)
-            page, following = await self._page(connection, query, access, actor.tenant, many)
+            page, following = await self._page(connection, query, access, actor.tenant, many, linked)
             total = None
             if query.count:
-                statement = compile_query(actor.tenant, query, access, self.types, many_typed=many)
+                statement = compile_query(actor.tenant, query, access, self.types, many_typed=many, linked=linked)
                 total = await self._count(
                     connection, query, statement.count_sql, statement.parameters[: statement.counted]
                 )
@@ -378,7 +380,13 @@ class Broker:
         return Page(items=tuple(shown), next=following, total=total)
 
     async def _page(
-        self, connection: Connection, query: Query, access: list[Access], tenant: str, many: bool
+        self,
+        connection: Connection,
+        query: Query,
+        access: list[Access],
+        tenant: str,
+        many: bool,
+        linked: Sequence[Access],
     ) -> tuple[list[Entity], str]:
         """The entities of a page and where the next begins. A geo-query looks on until the page is full."""
         found: list[Entity] = []
@@ -387,7 +395,7 @@ class Broker:
             asked = msgspec.structs.replace(query, after=following)
             if is_spatial(query):
                 asked = msgspec.structs.replace(asked, limit=min(1000, max(query.limit * 2, 100)))
-            statement = compile_query(tenant, asked, access, self.types, many_typed=many)
+            statement = compile_query(tenant, asked, access, self.types, many_typed=many, linked=linked)
             rows = await connection.fetch(statement.sql, *statement.parameters) if query.limit else []
             following = ""
             for i, row in enumerate(rows[: asked.limit]):

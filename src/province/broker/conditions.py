@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ import shapely.ops
 from province.model.entity import Attribute, Entity, Json, split_key
 from province.model.geometry import distance_m
 from province.model.qlanguage import Place, Term
-from province.model.query import AnyOf, Relation, Where, split_path
+from province.model.query import AnyOf, Linked, Relation, Where, split_path
 
 RELATED: Final[Mapping[Relation, Callable[[Any, Any], Any]]] = {
     "intersects": shapely.intersects,
@@ -49,13 +50,18 @@ def names_of(terms: Sequence[Term]) -> set[str]:
         term = waiting.pop()
         if isinstance(term, AnyOf):
             waiting.extend(t for group in term.groups for t in group)
+        elif isinstance(term, Linked):
+            found.add(term.name)
         else:
             found.add(split_path(term.name)[0])
     return found
 
 
 def meets(entity: Entity, terms: Sequence[Term]) -> bool:
-    """Whether all terms hold. An attribute with several instances meets a term when one of them does."""
+    """Whether all terms hold. An attribute with several instances meets a term when one of them does.
+
+    What is asked of linked entities is taken to hold: `broker.linking.linked_meet` knows.
+    """
     return all(_holds(entity, term) for term in terms)
 
 
@@ -84,15 +90,24 @@ def is_placed(geometry: Json, place: Place) -> bool:
         shape = shape if shape.is_valid else shapely.make_valid(shape)
         return bool(RELATED[place.relation](shape, other))
     if place.near is not None:
-        reference = shapely.geometry.shape(place.near.geometry)
-        a, b = shapely.ops.nearest_points(shape, reference)
-        return bool(place.near.min_m <= distance_m((a.x, a.y), (b.x, b.y)) <= place.near.max_m)
+        away = _distance_m(shape, shapely.geometry.shape(place.near.geometry))
+        return place.near.min_m <= away <= place.near.max_m
     return True
+
+
+def _distance_m(shape: Any, reference: Any) -> float:
+    """Between the nearest points of two shapes, as found where a degree of longitude is as long as it is there."""
+    width = max(math.cos(math.radians(reference.centroid.y)), 1e-6)
+    flat = [shapely.transform(one, lambda xy: xy * (width, 1.0)) for one in (shape, reference)]
+    a, b = shapely.ops.nearest_points(*flat)
+    return distance_m((a.x / width, a.y), (b.x / width, b.y))
 
 
 def _holds(entity: Entity, term: Term) -> bool:
     if isinstance(term, AnyOf):
         return any(meets(entity, group) for group in term.groups)
+    if isinstance(term, Linked):
+        return True
     values = list(_values(entity, term.name))
     if term.op == "!=" and split_path(term.name)[1:] == ["*"]:
         return bool(values) and all(compare(v, term) for v in values)

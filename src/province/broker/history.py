@@ -13,9 +13,9 @@ import pyarrow as pa
 from province.broker.database import Connection
 from province.broker.rows import decode_attribute
 from province.history.aggregate import VALUES, micros
-from province.model.entity import EXPIRY, NULL, SCOPE, Attribute, Json, Kind, split_key
+from province.model.entity import EXPIRY, NULL, SCOPE, Attribute, Json, Kind, is_null, split_key
 from province.model.evolution import TimeProperty, time_of
-from province.model.time import Instant
+from province.model.time import Instant, now
 
 _AT_ONCE = 5_000
 """Instances decoded between two looks at what else waits."""
@@ -136,6 +136,7 @@ async def read_values(
     """
     columns = _Columns()
     gone: dict[str, Attribute] = {}
+    today = now()
     written = time_property == "modifiedAt"
     bounds = (start, end) if written else (None, None)
     async with connection.transaction(readonly=True):
@@ -152,6 +153,8 @@ async def read_values(
                     continue
                 one = decode_attribute(text)
                 gone[key] = one
+                if is_null(one.value) or (one.expires_at is not None and one.expires_at <= today):
+                    continue
                 placed = (
                     at if written else time_of(one, time_property) or (at if time_property == "createdAt" else None)
                 )

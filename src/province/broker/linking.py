@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
+from province.broker.conditions import meets
 from province.errors import TooLarge
-from province.model.entity import Entity
-from province.model.query import Page, Query
+from province.model.entity import Entity, split_key
+from province.model.qlanguage import Term
+from province.model.query import AnyOf, Linked, Page, Query
 
 MAX_LINKED: Final = 1_000
 Ask = Callable[[Query], Awaitable[Page]]
@@ -46,6 +50,30 @@ async def read_linked(ask: Ask, entities: Iterable[Entity], level: int) -> dict[
         border = [e for e in page.items if e.id not in found]
         found.update({e.id: e for e in border})
     return found
+
+
+async def linked_meet(ask: Ask, entity: Entity, terms: Sequence[Term]) -> bool:
+    """Whether all terms hold, those over linked entities as far as the caller may see these (4.9)."""
+    for term in terms:
+        if isinstance(term, AnyOf):
+            holds = False
+            for group in term.groups:
+                holds = holds or await linked_meet(ask, entity, group)
+        elif isinstance(term, Linked):
+            ids = _led_to(entity, term.name)
+            query = Query(ids=tuple(ids), types=term.types, where=term.terms, limit=1, latest=False)
+            holds = bool(ids and (await ask(query)).items) != term.none
+        else:
+            holds = meets(entity, (term,))
+        if not holds:
+            return False
+    return True
+
+
+def _led_to(entity: Entity, name: str) -> list[str]:
+    """The ids that one relationship names."""
+    own = {k: a for k, a in entity.attrs.items() if split_key(k)[0] == name}
+    return targets(msgspec.structs.replace(entity, attrs=own))
 
 
 def flatten(entities: Iterable[Entity], linked: Mapping[str, Entity]) -> list[Entity]:

@@ -28,8 +28,16 @@ _EVENTS: Final = (
 """Events that name a former value."""
 
 
+_SNAPSHOTS: Final = (
+    "UPDATE snapshot_entity SET entity = jsonb_set(entity, '{attrs}', (entity -> 'attrs') - $3::text[])"
+    " WHERE tenant = $1 AND id = $2 AND entity -> 'attrs' ?| $3::text[]"
+)
+"""What was kept of the record as it was at some time."""
+
+
 async def strip_waiting(connection: Connection, tenant: str, entity: str, keys: Sequence[str]) -> None:
-    """Nothing about a record that waits to be sent goes out, and no event tells a former value of these keys."""
+    """Nothing that waits to be sent about a record goes out; no event or snapshot tells former values of the keys."""
+    await connection.execute(_SNAPSHOTS, tenant, entity, list(keys))
     await connection.execute(_EVENTS, tenant, entity, list(keys))
     await connection.execute("DELETE FROM outbox WHERE tenant = $1 AND entity = $2 AND kind = 'notice'", tenant, entity)
     await connection.execute(
@@ -107,6 +115,7 @@ async def scrub(connection: Connection, tenant: str, part: Part, keys: Sequence[
     history += sum(row["erased"] for row in erased)
     await count("DELETE FROM change_history WHERE tenant = $1 AND entity = $2 AND seq = ANY($3::bigint[])",
                 [row["seq"] for row in erased if not row["kept"]])  # fmt: skip
+    await count(_SNAPSHOTS, keys)
     outbox = await count(_EVENTS, keys)
     # What was read by everybody who reads the outbox; younger ones go at the next turn.
     outbox += await count(

@@ -23,7 +23,8 @@ from province.broker.plan import searched
 from province.broker.rows import COLUMNS
 from province.errors import InvalidInput, NotAllowed, Unsupported
 from province.model.geometry import Box, bounds, box_around, validate
-from province.model.query import AnyOf, Near, Query, Where, split_path
+from province.model.qlanguage import Term
+from province.model.query import AnyOf, Linked, Near, Query, Where, split_path
 from province.model.schema import EntityType, FieldSpec
 from province.model.text import fold
 
@@ -50,6 +51,7 @@ class _Builder:
     named: tuple[EntityType, ...]
     parameters: list[Any] = field(default_factory=list)
     joins: dict[str, str] = field(default_factory=dict)
+    linked: Sequence[Access] = ()
 
     def bind(self, value: Any) -> str:
         self.parameters.append(value)
@@ -62,19 +64,20 @@ class _Builder:
 
 def compile_query(
     tenant: str, query: Query, access: Sequence[Access], types: Mapping[str, EntityType], *, many_typed: bool,
-    using: Sequence[str] = (),
+    using: Sequence[str] = (), linked: Sequence[Access] = (),
 ) -> Statement:  # fmt: skip
     """Compile. access: what the caller may read of the asked types; must not be empty.
 
     many_typed: whether the tenant holds entities of more than one type (they need a second look at `types`).
     using: attributes that the caller reads beside the rows; rows of which they may not see one are left out.
+    linked: what the caller may read of all types, for conditions on linked entities.
     Raises: InvalidInput, NotAllowed (a hidden attribute), Unsupported.
     """
     if not 0 <= query.limit <= MAX_LIMIT:
         raise InvalidInput(f"limit {query.limit} is outside 0…{MAX_LIMIT}.", field="limit")
     named = tuple(types[t] for t in query.types if t in types)
     access = _placed(access, query)
-    b = _Builder(types, named if len(named) == len(query.types) else ())
+    b = _Builder(types, named if len(named) == len(query.types) else (), linked=linked)
     conditions = [f"e.tenant = {b.bind(tenant)}"]
     conditions += _type_conditions(b, query, many_typed)
     conditions.append(_rights(b, access))
@@ -196,17 +199,67 @@ def _encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _term(b: _Builder, term: Where | AnyOf, access: Sequence[Access], depth: int) -> str:
+def _term(b: _Builder, term: Term, access: Sequence[Access], depth: int) -> str:
     if depth > 10 or len(b.parameters) > MAX_TERMS * 3:
         raise InvalidInput("the condition is too complex.", field="q", remedy="Ask in several queries.")
     if isinstance(term, AnyOf):
         groups = [" AND ".join(_term(b, t, access, depth + 1) for t in group) for group in term.groups]
         return "((" + ") OR (".join(groups) + "))"
+    if isinstance(term, Linked):
+        return _linked(b, term, access, depth)
     name, *path = split_path(term.name)
     if not all(a.shows(name) for a in access):
         raise NotAllowed(f"the attribute {name!r} may not be used here.", field=name)
     found = _found(b, term, name, path)
     return f"({found} AND {shown})" if (shown := open_to(access, (name,), ENTITIES, b.bind)) else found
+
+
+def _linked(b: _Builder, term: Linked, access: Sequence[Access], depth: int) -> str:
+    """Whether a relationship leads to an entity that the caller may read and that meets what is asked of it (4.9).
+
+    What is measured is asked of the latest values, type by type; of all other types the record is asked.
+    """
+    if not all(a.shows(term.name) for a in access):
+        raise NotAllowed(f"the attribute {term.name!r} may not be used here.", field=term.name)
+    asked = names_of(term.terms)
+    open_ = [n for a in b.linked if all((n := a.narrowed(asked)).shows(name) for name in asked)]
+    if term.types:
+        open_ = [a for a in open_ if (a.type.name if a.type else "") in {t if t in b.types else "" for t in term.types}]
+    if not open_:
+        return "true" if term.none else "false"
+    measured = [a for a in open_ if a.type is not None and any(f.name in asked for f in a.type.observed)]
+    around, ways = b.named, []
+    for one in measured:
+        b.named = (one.type,) if one.type is not None else ()
+        ways.append(_meets_all(b, (one,), term.terms, depth))
+    b.named = ()
+    rest = [a for a in open_ if a not in measured]
+    ways += [_meets_all(b, rest, term.terms, depth)] if rest else []
+    b.named = around
+    fitting = ""
+    if term.types:
+        wanted = b.bind(list(term.types))
+        fitting = f"(e.type = ANY({wanted}::text[]) OR e.types && {wanted}::text[]) AND "
+    attribute = f"(e.attrs -> {b.bind(term.name)})"
+    leads = (
+        f"SELECT CASE WHEN coalesce({attribute} ->> 'type', '') NOT IN ('Relationship', 'ListRelationship') THEN '[]'"
+        f" WHEN jsonb_typeof({attribute} -> 'value') = 'array' THEN {attribute} -> 'value'"
+        f" ELSE jsonb_build_array({attribute} -> 'value') END AS ids"
+    )
+    inner = f"SELECT 1 FROM entity e WHERE e.tenant = $1 AND e.id = t.id AND {fitting}({' OR '.join(ways)})"  # noqa: S608
+    found = (
+        f"EXISTS (SELECT 1 FROM ({leads}) AS l CROSS JOIN LATERAL jsonb_array_elements_text(l.ids) AS t (id)"  # noqa: S608
+        f" WHERE EXISTS ({inner}))"
+    )
+    shown = open_to(access, (term.name,), ENTITIES, b.bind)
+    found = f"NOT {found}" if term.none else found
+    return f"({found} AND {shown})" if shown else found
+
+
+def _meets_all(b: _Builder, access: Sequence[Access], terms: Sequence[Term], depth: int) -> str:
+    """The condition that a row may be read and meets all terms."""
+    conditions = [admitted(access, ENTITIES, b.bind, b.types), *(_term(b, t, access, depth + 1) for t in terms)]
+    return "(" + " AND ".join(conditions) + ")"
 
 
 def _found(b: _Builder, term: Where, name: str, path: Sequence[str]) -> str:

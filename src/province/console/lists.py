@@ -15,7 +15,8 @@ from province.console.navigation import panels, readable
 from province.console.visit import Visit
 from province.errors import NotFound, NotSignedIn
 from province.model.entity import Entity
-from province.model.query import AnyOf, Query, Where
+from province.model.qlanguage import Term
+from province.model.query import Query, Where
 from province.model.schema import EntityType, FieldSpec
 from province.pack import Action, Table
 from province.vocab.area import parse_day
@@ -263,7 +264,7 @@ async def _tabs(
     return result
 
 
-def _counted(query: Query, *, where: tuple[Where | AnyOf, ...]) -> Query:
+def _counted(query: Query, *, where: tuple[Term, ...]) -> Query:
     """The same question with other conditions, counted only."""
     return Query(types=query.types, where=where, text=query.text, limit=0, count=True, latest=False)
 

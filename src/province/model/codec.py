@@ -19,6 +19,8 @@ from province.model.entity import (
     KINDS,
     NULL,
     ORIGINS,
+    PROOF,
+    SEALED,
     Attribute,
     Entity,
     Json,
@@ -67,10 +69,11 @@ _NOT_NAMES = frozenset(("datasetId", "instanceId", "observedAt", "unitCode"))
 """Terms of the core context that say something of an attribute, and are none (4.5.1)."""
 _OUTPUT = frozenset(
     ("previousValue", "previousObject", "previousLanguageMap", "previousVocab", "previousJson", "previousValueList",
-     "previousObjectList", "entityIdSealed", "entityTypeSealed")
+     "previousObjectList", *SEALED)
 )  # fmt: skip
-"""Members that no attribute brings: of notifications (4.5.2), and of proofs, which are not offered (4.5.2.3)."""
+"""Members that no attribute brings: of notifications, and of proofs, where there is none (4.5.2.2)."""
 _PLACES = frozenset(("location", "observationSpace", "operationSpace"))
+_CAREFUL = _PLACES | {PROOF}
 _SCALARS = frozenset((str, int, float, bool))
 _UNIT = re.compile(r"\S{1,32}")
 _SCOPE = re.compile(r"/?[^\W\d_]\w*(/[^\W\d_]\w*)*")
@@ -228,8 +231,10 @@ def read_attribute(name: str, value: Json, reading: Reading, field: str) -> Attr
     """One instance. name: as stored. Raises: InvalidInput, TooLarge."""
     reading.seen(field)
     if not isinstance(value, dict):
+        if name == PROOF:
+            raise InvalidInput("a proof is an object.", field=field)
         return Attribute(value=_read_value("Property", value, reading, field))
-    if len(value) == 2 and value.get("type") == "Property" and name not in _PLACES:  # nearly every attribute
+    if len(value) == 2 and value.get("type") == "Property" and name not in _CAREFUL:  # nearly every attribute
         plain = value.get("value")
         if type(plain) in _SCALARS and plain != NULL:
             return Attribute(value=plain)
@@ -238,7 +243,9 @@ def read_attribute(name: str, value: Json, reading: Reading, field: str) -> Attr
         return Attribute(type=kind, value=_read_value(kind, value, reading, field))
     kind = _kind(value, field)
     member = MEMBER[kind]
-    if not _OUTPUT.isdisjoint(value):
+    if name == PROOF:
+        value = _read_proof(value, kind, reading, field)
+    if not _OUTPUT.isdisjoint(value.keys() - (SEALED if name == PROOF else ())):
         name_of = sorted(_OUTPUT & value.keys())[0]
         raise InvalidInput(f"{name_of!r} is not for input.", field=f"{field}.{name_of}", remedy="Leave it out.")
     # Published data models have places as Properties with a geometry; anything else is no place.
@@ -267,6 +274,19 @@ def read_attribute(name: str, value: Json, reading: Reading, field: str) -> Attr
         meta=_read_meta(value, reading, field),
     )
     _check_unit(name, result, reading, field)
+    return result
+
+
+def _read_proof(value: Mapping[str, Any], kind: Kind, reading: Reading, field: str) -> dict[str, Any]:
+    """A proof: an object, beside which may stand whom it seals, as plain texts (4.5.2.2). It is kept, not verified."""
+    if kind != "Property" or not isinstance(value.get("value"), dict):
+        raise InvalidInput("a proof is a Property whose value is an object.", field=f"{field}.value")
+    result = dict(value)
+    for name in SEALED & value.keys():
+        if not isinstance(value[name], str):
+            raise InvalidInput("expected a text.", field=f"{field}.{name}")
+    if "entityTypeSealed" in result:
+        result["entityTypeSealed"] = reading.context.name(result["entityTypeSealed"], field=f"{field}.entityTypeSealed")
     return result
 
 
@@ -375,8 +395,8 @@ def _read_vocab(value: Json, context: Context, field: str) -> Json:
     given = value if isinstance(value, list) else [value]
     if not given or not all(isinstance(v, str) for v in given):
         raise InvalidInput("expected a term or a list of terms.", field=field)
-    names = [context.name(v, field=field) for v in given]
-    return names if isinstance(value, list) else names[0]
+    iris = [context.expand(v, field=field) for v in given]  # a term is none until `q` expands it (4.9)
+    return iris if isinstance(value, list) else iris[0]
 
 
 def _read_unit(name: str, value: Mapping[str, Any], reading: Reading, field: str) -> str | None:

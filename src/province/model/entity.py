@@ -14,6 +14,9 @@ Json = Any
 
 NULL: Final = "urn:ngsi-ld:null"
 """What stands for null in JSON-LD, where null itself would vanish."""
+PROOF: Final = "ngsildproof"
+SEALED: Final = frozenset(("entityIdSealed", "entityTypeSealed"))
+"""What a proof says of the entity that it seals; plain texts, and nowhere else allowed (4.5.2.2)."""
 SCOPE: Final = "scope"
 """No attribute has this name; in the history of an entity its scope stands under it."""
 
@@ -99,6 +102,11 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
 def attribute_key(name: str, dataset_id: str | None = None) -> str:
     """Key of an attribute instance inside `Entity.attrs`. Neither names nor IRIs hold a space."""
     return name if dataset_id is None else f"{name} {dataset_id}"
+
+
+def is_null(value: Json) -> bool:
+    """Whether a value tells that its attribute was removed."""
+    return bool(value in (NULL, {"@none": NULL}))
 
 
 def split_key(key: str) -> tuple[str, str | None]:

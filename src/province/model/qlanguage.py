@@ -2,14 +2,16 @@
 
     q=speed>50;(status=="open"|status=="late");address[city]~="^Thủ"
 
-`;` binds closer than `|`. Beyond the standard, `!name` asks that an attribute is absent.
+`;` binds closer than `|`. Beyond the standard, `!name` asks that an attribute is absent. `sensor{Device:humidity}==40`
+asks of the entities that the relationship `sensor` leads to; the types before the colon are a hint and may be left out.
+Also beyond the standard, several conditions may be asked of one linked entity: `sensor{(humidity>40;status=="on")}`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,15 +20,16 @@ import msgspec
 from province.errors import InvalidInput, Unsupported
 from province.model.entity import Json
 from province.model.geometry import Geometry, bounds, positions, validate
-from province.model.jsonld import CORE, Context
-from province.model.query import RELATIONS, AnyOf, Near, Operator, Query, Relation, Where, join_path, split_path
+from province.model.jsonld import CORE, Context, internal
+from province.model.query import RELATIONS, AnyOf, Linked, Near, Operator, Query, Relation, Where, join_path, split_path
 from province.model.text import nfc
 from province.model.time import format_instant, parse_instant
 
 MAX_LENGTH: Final = 8_000
 MAX_DEPTH: Final = 10
 MAX_TERMS: Final = 100
-Term = Where | AnyOf
+MAX_LINKS: Final = 5
+Term = Where | AnyOf | Linked
 _NOT_LIKE = "^(?!.*(?:"
 _SYSTEM = frozenset(("createdAt", "modifiedAt", "observedAt", "unitCode", "datasetId", "instanceId", "type", "id"))
 _TOKEN = re.compile(r"\s*(==|!=|>=|<=|!~=|~=|>|<|!|;|\||\(|\)|\.\.|,)")
@@ -37,6 +40,18 @@ _TIME = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:[.,]\d{1,6})?(?:Z|[+-]\d{2}:\d{2}))?|\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?"
 )
 _WORD = re.compile(r"[^;|()\",\s]+")
+_HINT = re.compile(r"\s*(?!urn:)((?:[^\W_][\w\-]*|<[^<>\s]+>)(?:,(?:[^\W_][\w\-]*|<[^<>\s]+>))*):(?!//)")
+
+
+def goes(terms: Sequence[Term]) -> int:
+    """How many relationships conditions follow at most."""
+    steps = [0]
+    for term in terms:
+        if isinstance(term, AnyOf):
+            steps += [goes(group) for group in term.groups]
+        elif isinstance(term, Linked):
+            steps.append(1 + goes(term.terms))
+    return max(steps)
 
 
 def parse_q(text: str, context: Context = CORE, *, expand: Collection[str] = ()) -> tuple[Term, ...]:
@@ -102,10 +117,45 @@ class _Parser:
             if not self.take(")"):
                 raise self.error("expected `)`")
             return inner
-        absent = self.take("!")
-        name, plain = self.path()
+        absent = bool(self.take("!"))
+        return self.linked(absent, *self.path(), depth)
+
+    def linked(self, absent: bool, name: str, plain: str, depth: int) -> tuple[Term, ...]:
+        """What is asked of an attribute, or at the end of the relationships that begin with it."""
+        steps: list[tuple[str, tuple[str, ...]]] = []
+        inner: tuple[Term, ...] = ()
+        while self.text[self.at : self.at + 1] == "{":
+            self.at += 1
+            if len(steps) == MAX_LINKS:
+                raise self.error(f"q follows more than {MAX_LINKS} relationships")
+            steps.append((name, self.hint()))
+            if self.take("("):
+                inner = self.either(depth + 1)
+                if not self.take(")"):
+                    raise self.error("expected `)`")
+                break
+            name, plain = self.path()
+        for _ in steps:
+            if not self.text.startswith("}", self.at):
+                raise self.error("expected `}`")
+            self.at += 1
         if absent:
-            return (Where(name, "absent"),)
+            terms = inner or (Where(name, "exists" if steps else "absent"),)
+        else:
+            terms = inner or self.condition(name, plain)
+        for i, (relation, types) in enumerate(reversed(steps), 1):
+            terms = (Linked(relation, terms, types, absent and i == len(steps)),)
+        return terms
+
+    def hint(self) -> tuple[str, ...]:
+        """The types before the colon, as stored."""
+        found = _HINT.match(self.text, self.at)
+        if not found:
+            return ()
+        self.at = found.end()
+        return tuple(self.context.name(one.strip("<>"), field="q") for one in found[1].split(","))
+
+    def condition(self, name: str, plain: str) -> tuple[Term, ...]:
         operator = self.take("==", "!=", ">=", "<=", "!~=", "~=", ">", "<")
         if not operator:
             return (Where(name, "exists"),)
@@ -134,8 +184,6 @@ class _Parser:
                 raise self.error("expected a path in brackets")
             steps.extend(inside.split("."))
             self.at = end + 1
-        if self.text[self.at : self.at + 1] == "{":
-            raise Unsupported("q over linked entities is not offered.", field="q", remedy="Ask for each type alone.")
         return join_path(steps), plain
 
     def step(self) -> str:
@@ -160,6 +208,8 @@ class _Parser:
             raise self.error("a range goes with == or != only")
         while self.take(","):
             values.append(self.value(plain))
+        if plain in self.expand and operator in ("==", "!="):
+            values = [spelt for v in values for spelt in _spellings(v)]
         if len(values) == 1:
             op: Operator = operator  # type: ignore[assignment]
             return (Where(name, op, values[0]),)
@@ -189,7 +239,7 @@ class _Parser:
         raise self.error("expected a value")
 
     def _expanded(self, text: str, plain: str) -> str:
-        return self.context.name(text, field="q") if plain in self.expand else text
+        return self.context.expand(text, field="q") if plain in self.expand else text
 
     def pattern(self, *, negated: bool) -> str:
         """A regular expression: quoted, or up to the next `;`, `|` or `)` outside of its own groups."""
@@ -223,6 +273,12 @@ class _Parser:
         return f"{_NOT_LIKE}{given}))" if negated else given
 
 
+def _spellings(value: Json) -> list[Json]:
+    """An expanded term, and the short name under which terms of the default context were once stored."""
+    short = internal(value) if isinstance(value, str) else value
+    return [value] if short == value else [value, short]
+
+
 def _number(text: str) -> float | int:
     if re.fullmatch(r"-?\d+", text):
         value = int(text)
@@ -239,11 +295,22 @@ def format_q(terms: Collection[Term]) -> str:
     return ";".join(_format(t) for t in terms)
 
 
+def _format_name(stored: str) -> str:
+    first, *rest = split_path(stored)
+    return first + (f"[{'.'.join(rest)}]" if rest else "")
+
+
+def _format_linked(term: Linked) -> str:
+    hint = ",".join(f"<{t}>" for t in term.types) + (":" if term.types else "")
+    return f"{'!' if term.none else ''}{_format_name(term.name)}{{{hint}({format_q(term.terms)})}}"
+
+
 def _format(term: Term) -> str:
     if isinstance(term, AnyOf):
         return "(" + "|".join(format_q(group) for group in term.groups) + ")"
-    first, *rest = split_path(term.name)
-    name = first + (f"[{'.'.join(rest)}]" if rest else "")
+    if isinstance(term, Linked):
+        return _format_linked(term)
+    name = _format_name(term.name)
     if term.op in ("exists", "absent"):
         return name if term.op == "exists" else f"!{name}"
     if term.op == "~":

@@ -51,7 +51,19 @@ def join_path(steps: Sequence[str]) -> str:
 class AnyOf(msgspec.Struct, frozen=True):
     """True when one of the groups is true; a group is true when all of its terms are."""
 
-    groups: tuple[tuple[Where | AnyOf, ...], ...]
+    groups: tuple[tuple[Where | AnyOf | Linked, ...], ...]
+
+
+class Linked(msgspec.Struct, frozen=True):
+    """True when the relationship `name` leads to an entity that the caller may see and that meets all terms.
+
+    types: it has one of these; empty: whichever it has.  none: true when there is no such entity instead.
+    """
+
+    name: str
+    terms: tuple[Where | AnyOf | Linked, ...]
+    types: tuple[str, ...] = ()
+    none: bool = False
 
 
 class Near(msgspec.Struct, frozen=True):
@@ -90,7 +102,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Groups of types joined by OR, of which an entity must have one whole; empty asks nothing beyond `types`."""
     ids: tuple[str, ...] = ()
     id_pattern: str = ""
-    where: tuple[Where | AnyOf, ...] = ()
+    where: tuple[Where | AnyOf | Linked, ...] = ()
     agency: tuple[str, ...] = ()
     area: tuple[str, ...] = ()
     text: str = ""

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from province.errors import InvalidInput
 from province.model.codec import MEMBER, is_geometry
-from province.model.entity import EXPIRY, NULL, Attribute, Entity, Json, split_key
-from province.model.jsonld import CORE, Context, external
+from province.model.entity import EXPIRY, NULL, SEALED, Attribute, Entity, Json, split_key
+from province.model.jsonld import CORE, Context, external, internal
 from province.model.time import format_instant, parse_instant
 
 Form = Literal["normalized", "concise", "simplified"]
@@ -142,6 +142,9 @@ def encode_attribute(
     if attribute.deleted_at is not None:
         result["deletedAt"] = format_instant(attribute.deleted_at)
     for name, meta in attribute.meta.items():
+        if name in SEALED and not isinstance(meta, list):
+            result[name] = external(meta.value, context) if name == "entityTypeSealed" else meta.value
+            continue
         instances = meta if isinstance(meta, list) else [meta]
         result[external(name, context)] = _member(instances, form, context, sys_attrs)
     if linked is not None and attribute.type in ("Relationship", "ListRelationship") and value != NULL:
@@ -197,7 +200,8 @@ def _value(attribute: Attribute, form: Form, context: Context) -> Json:
     if value == NULL:
         return value
     if attribute.type == "VocabProperty":
-        return [external(v, context) for v in value] if isinstance(value, list) else external(value, context)
+        terms = [external(internal(v), context) for v in (value if isinstance(value, list) else [value])]
+        return terms if isinstance(value, list) else terms[0]
     if attribute.type == "ListRelationship" and form == "normalized":
         return [{"object": v} for v in value]
     return value

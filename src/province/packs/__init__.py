@@ -18,6 +18,7 @@ from province.packs import (
     post,
     reports,
     studies,
+    transmission,
 )
 
 BUILT_IN: tuple[Pack, ...] = (
@@ -35,4 +36,5 @@ BUILT_IN: tuple[Pack, ...] = (
     post.PACK,
     reports.PACK,
     studies.PACK,
+    transmission.PACK,
 )

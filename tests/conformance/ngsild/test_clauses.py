@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from province.model.time import now
 from tests.api.conftest import CONTEXTS, Client
 
 V1 = "/ngsi-ld/v1"
@@ -246,3 +249,63 @@ async def test_6_3_2_and_6_3_4_errors(http: Client) -> None:
     assert (await http.get(f"{V1}/entities/?type=X")).status_code == 200
     tenant = await http.get(f"{V1}/entities", params={"type": "X"}, headers={"NGSILD-Tenant": "none"})
     assert (tenant.status_code, tenant.json()["type"].rsplit("/", 1)[1]) == (404, "NonexistentTenant")
+
+
+async def test_4_5_2_2_a_proof_and_what_it_seals(http: Client) -> None:
+    value = {"type": "DataIntegrityProof", "proofValue": "zQe"}
+    proof = {"type": "Property", "value": value, "entityIdSealed": "urn:x:1", "entityTypeSealed": "Thing"}
+    await put(http, "1", a=1, ngsildproof=proof)
+    assert (await http.get(f"{V1}/entities/urn:x:1")).json()["ngsildproof"] == proof
+    for wrong in ({"ngsildproof": {**proof, "value": "x"}}, {"ngsildproof": "x"}, {"a": {**proof}},
+                  {"ngsildproof": {**proof, "entityTypeSealed": 4}}):  # fmt: skip
+        answer = await http.post(f"{V1}/entities", json={"id": "urn:x:2", "type": "Thing", **wrong})
+        assert answer.status_code == 400
+
+
+async def test_4_22_the_history_of_what_was_transient_goes_with_it(http: Client) -> None:
+    soon = (now() + timedelta(seconds=1)).isoformat()
+    await put(http, "1", flash={"type": "Property", "value": 1, "expiresAt": soon}, steady=2)
+    assert "flash" in (await http.get(f"{V1}/temporal/entities/urn:x:1")).json()
+    async with asyncio.timeout(30):
+        while "flash" in (shown := (await http.get(f"{V1}/temporal/entities/urn:x:1")).json()):
+            await asyncio.sleep(0.1)
+    assert [s["value"] for s in shown["steady"]] == [2]
+
+
+async def test_4_23_3_a_collation(http: Client) -> None:
+    for n, name in enumerate(("b", "\u00e1", "A")):
+        await put(http, str(n), label=name)
+    assert await ids(http, type="Thing", orderBy="label", collation="und") == ["2", "1", "0"]
+    answer = await http.get(f"{V1}/entities", params={"type": "Thing", "orderBy": "label", "collation": "!!"})
+    assert answer.status_code == 400
+
+
+async def test_6_3_10_links_say_where_a_page_begins(http: Client) -> None:
+    for n in range(3):
+        await put(http, str(n))
+    first = await http.get(f"{V1}/entities", params={"type": "Thing", "limit": "1", "idPattern": "urn:x:.*"})
+    assert f"<{V1}/entities?idPattern=urn:x:.*&limit=1&offset=1&type=Thing>" in first.headers["Link"]
+
+
+async def test_4_10_the_nearest_point_far_north(http: Client) -> None:
+    line = {"type": "LineString", "coordinates": [[10.0, 80.0], [11.0, 80.1]]}
+    await put(http, "1", location=line)
+    near = {"type": "Thing", "geometry": "Point", "coordinates": "[11.0,80.0]"}
+    assert await ids(http, **near, georel="near;maxDistance==9700") == ["1"]
+    assert await ids(http, **near, georel="near;maxDistance==9500") == []
+
+
+async def test_5_5_7_a_context_written_out_has_no_scoped_one(http: Client) -> None:
+    scoped = {"Thing": {"@id": "https://ex.example/Thing", "@context": {"a": "https://ex.example/b"}}}
+    body = {"id": "urn:x:1", "type": "Thing", "a": 1, "@context": scoped}
+    assert (await http.post(f"{V1}/entities", json=body, headers=LD)).status_code == 400
+    many = await http.post(f"{V1}/entityOperations/create", json=[body], headers=LD)
+    assert (many.status_code, many.json()["errors"][0]["error"]["status"]) == (207, 400)
+
+
+async def test_4_9_a_term_is_expanded_before_it_is_compared(http: Client) -> None:
+    await put(http, "1", kind={"vocab": "commercial"})
+    assert (await http.get(f"{V1}/entities/urn:x:1")).json()["kind"]["vocab"] == "commercial"
+    assert await ids(http, type="Thing", q="kind==commercial") == []
+    assert await ids(http, type="Thing", q="kind==commercial", expandValues="kind") == ["1"]
+    assert await ids(http, type="Thing", q="kind!=commercial", expandValues="kind") == []

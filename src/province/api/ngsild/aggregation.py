@@ -29,18 +29,26 @@ def _method(name: str) -> Method:
     raise InvalidInput(f"{name[:40]!r} is no method.", field="aggrMethods", remedy=f"Any of: {', '.join(METHODS)}.")
 
 
-def read_duration(text: str) -> timedelta:
+def read_duration(text: str, field: str = "aggrPeriodDuration") -> timedelta:
     """An ISO 8601 duration of weeks, days, hours, minutes, seconds; zero means the whole range.
 
     Raises: InvalidInput; Unsupported for months and years, which have no fixed length.
     """
     if re.fullmatch(r"P(\d+Y)?(\d+M)?(\d+D)?(T.*)?", text) and re.search(r"\d[YM]", text.partition("T")[0]):
-        raise Unsupported("months and years are not offered.", field="aggrPeriodDuration", remedy="Use days: P30D.")
+        raise Unsupported("months and years are not offered.", field=field, remedy="Use days: P30D.")
     found = _DURATION.fullmatch(text)
     if not found or len(text) > 40 or text in ("P", "PT") or text.endswith("T"):
-        raise InvalidInput(f"{text[:40]!r} is not a duration.", field="aggrPeriodDuration", remedy="Write PT1H or P1D.")
+        raise InvalidInput(f"{text[:40]!r} is not a duration.", field=field, remedy="Write PT1H or P1D.")
     weeks, days, hours, minutes, seconds = (float(g or 0) for g in found.groups())
     total = ((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + seconds
     if total > 200 * 366 * 86_400:
-        raise InvalidInput("the duration is longer than 200 years.", field="aggrPeriodDuration")
+        raise InvalidInput("the duration is longer than 200 years.", field=field)
     return timedelta(seconds=total)
+
+
+def read_lifetime(text: str, field: str) -> timedelta:
+    """How long something is wished to last: longer than nothing. Raises: InvalidInput, Unsupported."""
+    found = read_duration(text, field)
+    if not found:
+        raise InvalidInput("the duration is zero.", field=field, remedy="Write PT10M or leave it out.")
+    return found

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from province.api.errors import problem
 from province.api.ngsild.entities import answer_query, merge_one
 from province.api.ngsild.question import read_body_question
-from province.api.ngsild.view import is_ld, read_ld, read_view
+from province.api.ngsild.view import context_in_body, is_ld, read_ld, read_view
 from province.api.ngsild.writing import Reading, observe, split
 from province.api.route import Call, json_response
 from province.errors import InvalidInput, ProvinceError, TooLarge
@@ -167,7 +167,7 @@ async def _context_of(call: Call, one: Json, context: Context) -> Context:
         return context
     if "@context" not in one:
         raise InvalidInput("application/ld+json needs an @context in every entity.", field="@context", remedy="Add it.")
-    return await call.services.contexts.read(one["@context"], call.actor.tenant)
+    return await context_in_body(call, one["@context"])
 
 
 def _entities(body: Json) -> list[Any]:

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from province.api.errors import problem
 from province.api.ngsild.joining import show_entities
-from province.api.ngsild.question import BY_OFFSET, Question, find, read_question
+from province.api.ngsild.maps import fix, fix_one
+from province.api.ngsild.question import BY_OFFSET, SHALLOW, Found, Question, read_question
 from province.api.ngsild.view import View, read_accept, read_context, read_ld, read_members, read_view
 from province.api.ngsild.writing import (
     RETRIES,
@@ -73,16 +74,17 @@ async def answer_query(call: Call, view: View, question: Question) -> Response:
         question = replace(
             question, query=msgspec.structs.replace(question.query, where=(*question.query.where, present))
         )
-    entities, following, total = await find(call, question)
-    headers = page_headers(call, following, total, question.offset, question.query.limit)
-    shown = await show_entities(call, view, [e for e in entities if view.admits(e)])
-    return view.answer_many(shown, headers)
+    fixed = await fix(call, question)
+    found = await fixed.find(call, question)
+    shown = await show_entities(call, view, [e for e in found.entities if view.admits(e)])
+    headers = {**page_headers(call, found, question.offset, question.query.limit), **fixed.headers}
+    return view.answer_many(shown, headers, 201 if fixed.made else 200)
 
 
-def page_headers(call: Call, following: str, total: int | None, offset: int, limit: int) -> dict[str, str]:
+def page_headers(call: Call, found: Found, offset: int, limit: int) -> dict[str, str]:
     """Link to the next and the previous page, and the count.
 
-    The next page begins where `after` says, which costs the same at any depth; `offset` tells a reader where that is.
+    A page far in begins where `after` says, which costs the same at any depth; `offset` tells a reader where that is.
     """
     others = {k: v for k, v in call.params.items() if k not in ("after", "offset", "limit")}
     path = call.request.url.path.rstrip("/")
@@ -90,18 +92,17 @@ def page_headers(call: Call, following: str, total: int | None, offset: int, lim
     links = []
 
     def link(where: dict[str, Any], relation: str) -> str:
-        found = urlencode({**others, "limit": limit, **where})
-        return f'<{path}?{found}>;rel="{relation}";type="{media}"'
+        query = urlencode(sorted({**others, "limit": limit, **where}.items()), safe="/:*,;@", quote_via=quote)
+        return f'<{path}?{query}>;rel="{relation}";type="{media}"'
 
-    if following:
-        links.append(
-            link({"offset": offset + limit, **({"after": following} if following != BY_OFFSET else {})}, "next")
-        )
+    if found.next:
+        deep = found.next != BY_OFFSET and found.next_offset > SHALLOW
+        links.append(link({"offset": found.next_offset, **({"after": found.next} if deep else {})}, "next"))
     if offset and limit:
         links.append(link({"offset": max(0, offset - limit)}, "prev"))
     headers = {"Link": ", ".join(links)} if links else {}
-    if total is not None:
-        headers["NGSILD-Results-Count"] = str(total)
+    if found.total is not None:
+        headers["NGSILD-Results-Count"] = str(found.total)
     return headers
 
 
@@ -122,7 +123,7 @@ async def retrieve(call: Call) -> Response:
             raise NotFound(f"{id} has none of these attributes.", field="attrs")
         view = view.only(attrs)
     shown = await show_entities(call, view, [entity])
-    headers = {"ETag": f'"{entity.version}"'}
+    headers = {"ETag": f'"{entity.version}"', **await fix_one(call, id)}
     return view.answer_many(shown, headers) if view.join == "flat" else view.answer(shown[0], headers=headers)
 
 

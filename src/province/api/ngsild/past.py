@@ -5,7 +5,8 @@ Present and past are one: the newest instance of an attribute is its present val
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -22,6 +23,7 @@ from province.broker.history import Instance
 from province.errors import InvalidInput, NotFound
 from province.model.change import Change, Operation
 from province.model.codec import (
+    KIND_OF,
     Reading,
     members,
     read_attribute,
@@ -30,11 +32,11 @@ from province.model.codec import (
     read_scope,
     read_types,
 )
-from province.model.entity import EXPIRY, SCOPE, Attribute, Entity, Json, attribute_key, split_key
+from province.model.entity import EXPIRY, SCOPE, Attribute, Entity, Json, attribute_key, is_null, split_key
 from province.model.fragment import is_empty
 from province.model.jsonld import Context, is_iri
 from province.model.jsonvalue import check_json
-from province.model.time import Instant
+from province.model.time import Instant, parse_instant
 
 _OWN = ("createdAt", "modifiedAt", "deletedAt")
 
@@ -156,9 +158,10 @@ async def _write(
     services = call.services
     declared = {t: services.broker.types[t] for t in types if t in services.broker.types}
     reading = Reading(context, declared)
-    scope = read_scope(_present_scope(given.pop(SCOPE))) if SCOPE in given else None
+    scopes = _scopes(given.pop(SCOPE)) if SCOPE in given else []
+    scope = tuple(scopes[-1].value) if scopes else None
     state: dict[str, Attribute | None] = {}
-    past: list[tuple[str, Attribute]] = []
+    past: list[tuple[str, Attribute]] = [(SCOPE, one) for one in scopes if one.observed_at is not None]
     rows: list[Row] = []
     for member, value in given.items():
         if member in _OWN:
@@ -166,9 +169,14 @@ async def _write(
         if member == EXPIRY:
             state[EXPIRY] = read_expiry(value)
             continue
-        name, given_instances = read_evolution(member, value, reading)
+        several = value if isinstance(value, list) else [value]
+        removed = [one for one in several if _is_removal(one)]
+        left = value if not removed else [one for one in several if not _is_removal(one)]
+        name, given_instances = read_evolution(member, left, reading) if left != [] else (context.name(member), [])
+        if removed and types[0] in declared and name in {s.name for s in declared[types[0]].observed}:
+            raise InvalidInput(f"{name!r} is measured.", field=member, remedy="Delete the readings instead.")
         by_key: dict[str, list[Attribute]] = {}
-        for one in given_instances:
+        for one in (*given_instances, *(_removal(one, member) for one in removed)):
             by_key.setdefault(attribute_key(name, one.dataset_id), []).append(one)
         for key, several in by_key.items():
             for one in several:
@@ -176,6 +184,11 @@ async def _write(
             if rows and name in {s.name for s in declared[types[0]].observed} if types[0] in declared else False:
                 continue
             several.sort(key=_time)
+            if is_null(several[-1].value):
+                past += [(key, one) for one in several]
+                if await _is_present(call, id, key, before=several[-1]):
+                    state[key] = None
+                continue
             state[key] = several[-1]
             past += [(key, one) for one in several[:-1]]
     change = Change(
@@ -193,12 +206,48 @@ async def _write(
     return done[0].created
 
 
-def _present_scope(value: Json) -> Json:
-    """The scope of a temporal entity: plain, or reified as its temporal representation is (4.5.6): the newest one."""
+def _is_removal(given: Json) -> bool:
+    """Whether an instance tells that the attribute was removed (4.5.5, 5.5.4)."""
+    return isinstance(given, dict) and any(m in given and is_null(given[m]) for m in KIND_OF)
+
+
+def _removal(given: Mapping[str, Any], member: str) -> Attribute:
+    """An instance that tells of a removal. Raises: InvalidInput without the time of it."""
+    if "observedAt" not in given:
+        raise InvalidInput("a removal needs its time.", field=f"{member}.observedAt", remedy="Add observedAt.")
+    own = next(m for m in KIND_OF if m in given)
+    return Attribute(
+        type=KIND_OF[own],
+        value=given[own],
+        observed_at=parse_instant(given["observedAt"], field=f"{member}.observedAt"),
+        dataset_id=given["datasetId"] if is_iri(given.get("datasetId")) else None,
+    )
+
+
+async def _is_present(call: Call, id: str, key: str, *, before: Attribute) -> bool:
+    """Whether an entity has an instance that a removal concerns: none that was observed after it."""
+    try:
+        found = (await call.services.broker.get(id, call.actor, latest=False)).attrs.get(key)
+    except NotFound:
+        return False
+    if found is None or before.observed_at is None:
+        return False
+    return found.observed_at is None or found.observed_at <= before.observed_at
+
+
+def _scopes(value: Json) -> list[Attribute]:
+    """The scopes of a temporal entity, oldest first: a plain one, or reified with the time it was set at (4.5.6)."""
     several = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, dict) and "value" in one for one in several) or not several:
-        return value
-    return max(several, key=lambda one: str(one.get("observedAt", "")))["value"]
+    if not several or not all(isinstance(one, dict) and "value" in one for one in several):
+        return [Attribute(value=list(read_scope(value)))]
+    found = [
+        Attribute(
+            value=list(read_scope(one["value"])),
+            observed_at=parse_instant(one["observedAt"], field="scope.observedAt") if "observedAt" in one else None,
+        )
+        for one in several
+    ]
+    return sorted(found, key=_time)
 
 
 def _time(attribute: Attribute) -> float:

@@ -19,7 +19,7 @@ from province.model.geometry import Geometry
 from province.model.jsonld import Context, is_iri
 from province.model.ordering import OrderTerm, order, parse_order
 from province.model.projection import Projection, read_projection
-from province.model.qlanguage import Place, parse_place, parse_q, parse_scope_q
+from province.model.qlanguage import Place, Term, parse_place, parse_q, parse_scope_q
 from province.model.query import AnyOf, Query, Where, pages
 from province.model.typeselection import parse_types
 
@@ -28,6 +28,8 @@ MAX_SORTED: Final = 20_000
 """Matches that are sorted in memory, by what no index holds."""
 BY_OFFSET: Final = "offset"
 """The token of a next page that is found by its offset alone."""
+SHALLOW: Final = 200
+"""Up to this offset a page is found by counting, which costs next to nothing; beyond it, by where the last ended."""
 _PAGE: Final = 1_000
 _SYSTEM: Final = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "deletedAt"))
 _WHOLE = {"type": "integer", "minimum": 0}
@@ -48,9 +50,13 @@ QUERY_PARAMS: Final = (
     Param("orderBy", "Attributes to sort by, such as `name,age;desc` or `location;dist-asc`."),
     Param("orderFrom", "Coordinates that distances are measured from."),
     Param("orderGeometry", "Kind of that geometry; Point by default."),
-    Param("collation", "Accepted; texts are sorted in Vietnamese dictionary order."),
+    Param("collation", "A language tag: texts are sorted in Vietnamese dictionary order."),
     Param("csf", "Accepted; there are no other brokers behind this one."),
-    Param("entityMap", "Accepted; no entity map is made for one broker."),
+    Param(
+        "entityMap", "true: fix which entities are paged through; NGSILD-EntityMap tells where.", {"type": "boolean"}
+    ),
+    Param("entityMapLifetime", "How long the map is wished to last, such as PT10M; at most an hour."),
+    Param("NGSILD-EntityMap", "The map that an earlier answer told; only its entities are looked at.", place="header"),
     Param("splitEntities", "Accepted; entities are whole here.", {"type": "boolean"}),
 )
 PAGE_PARAMS: Final = (
@@ -62,14 +68,27 @@ PAGE_PARAMS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A page. next: the token of the page after it, empty after the last one.  next_offset: where that begins."""
+
+    entities: list[Entity]
+    next: str = ""
+    next_offset: int = 0
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A query, the attributes to show (empty: all), and how many entities to skip.
 
+    terms: what `q` asks; `query.where` holds it too.  place: the geo-query, in `query` as well.
     order: by which entities are sorted in memory; empty when the database sorts them.  origin: where distances begin.
     pick, omit: projections of a query in a body.
     """
 
     query: Query
+    terms: tuple[Term, ...] = ()
+    place: Place | None = None
     attrs: frozenset[str] = frozenset()
     offset: int = 0
     order: tuple[OrderTerm, ...] = ()
@@ -80,13 +99,15 @@ class Question:
 
 def read_question(call: Call, context: Context) -> Question:
     """From the parameters of GET. Raises: InvalidInput naming the parameter, Unsupported."""
-    where: list[Where | AnyOf] = []
+    where: list[Term] = []
     attrs = read_members(call, context, "attrs")
     if attrs:
         where.append(AnyOf(tuple((Where(a, "exists"),) for a in attrs)))
+    terms: tuple[Term, ...] = ()
     if call.text("q"):
         _require_plain(call, call.text("q"))
-        where.extend(parse_q(call.text("q"), context, expand=call.names("expandValues")))
+        terms = parse_q(call.text("q"), context, expand=call.names("expandValues"))
+        where.extend(terms)
     elif "q" in call.params:
         raise InvalidInput("q is empty.", field="q")
     any_type = call.text("type") == "*"
@@ -125,7 +146,7 @@ def read_question(call: Call, context: Context) -> Question:
     plain = _plain_order(call, query, order)
     if plain:
         query, order = msgspec.structs.replace(query, order=plain), ()
-    return Question(query, frozenset(attrs), offset, order, origin)
+    return Question(query, terms, geo[0] if geo else None, frozenset(attrs), offset, order, origin)
 
 
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -180,6 +201,8 @@ def _plain_order(call: Call, query: Query, order: tuple[OrderTerm, ...]) -> str:
     if len(order) != 1 or len(order[0].path) != 1 or order[0].direction not in ("asc", "desc"):
         return ""
     name = order[0].path[0]
+    if "collation" in call.params and name not in ("id", "modifiedAt"):
+        return ""  # the database sorts texts by their codes alone
     sign = "-" if order[0].direction == "desc" else ""
     declared = call.services.broker.types.get(query.types[0]) if len(query.types) == 1 else None
     spec = declared.fields.get(name) if declared else None
@@ -221,14 +244,16 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
         ids.extend(read_ids(_list(one.get("id", []), f"entities[{i}].id")))
         if "idPattern" in one and "id" not in one:  # ids take precedence (5.2.33)
             patterns.append(read_pattern(one["idPattern"], f"entities[{i}].idPattern"))
-    where: list[Where | AnyOf] = []
+    where: list[Term] = []
     attrs = [context.name(_text(a, "attrs"), field="attrs") for a in _list(body.get("attrs", []), "attrs")]
     if attrs:
         where.append(AnyOf(tuple((Where(a, "exists"),) for a in attrs)))
+    terms: tuple[Term, ...] = ()
     if "q" in body:
         _require_plain(call, _text(body["q"], "q"), join=_text(body.get("join", ""), "join"))
         expand = [_text(a, "expandValues") for a in _list(body.get("expandValues", []), "expandValues")]
-        where.extend(parse_q(_text(body["q"], "q"), context, expand=expand))
+        terms = parse_q(_text(body["q"], "q"), context, expand=expand)
+        where.extend(terms)
     count = call.flag("count") or "count" in call.names("options")
     query = Query(
         types=tuple(dict.fromkeys(types)),
@@ -241,6 +266,7 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
         limit=call.number("limit", 20, least=0 if count else 1, most=MAX_LIMIT),
         count=count,
     )
+    place = None
     if "geoQ" in body:
         geo = body["geoQ"]
         if not isinstance(geo, dict) or not {"georel", "geometry", "coordinates"} <= geo.keys():
@@ -258,7 +284,7 @@ def read_body_question(call: Call, body: Json, context: Context) -> Question:
     nested = body.get("ordering")
     sorting, origin = read_order(_ordering(nested) if isinstance(nested, dict) else body, context)
     offset = call.number("offset", 0, most=100_000_000)
-    return Question(query, frozenset(attrs), offset, sorting, origin, pick, omit)
+    return Question(query, terms, place, frozenset(attrs), offset, sorting, origin, pick, omit)
 
 
 def _ordering(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -309,8 +335,8 @@ def read_pattern(given: Any, field: str) -> str:
     return text
 
 
-async def find(call: Call, question: Question) -> tuple[list[Entity], str, int | None]:
-    """A page: its entities, the token of the next page, and the total if asked for. Raises: TooComplex."""
+async def find(call: Call, question: Question) -> Found:
+    """A page of what is asked. Raises: TooComplex."""
     broker, query = call.services.broker, question.query
     if question.order:
         return await _find_ordered(call, question)
@@ -320,17 +346,26 @@ async def find(call: Call, question: Question) -> tuple[list[Entity], str, int |
         passed = await broker.query(msgspec.structs.replace(query, limit=step, count=False, latest=False), call.actor)
         if not passed.next:
             if not query.count:
-                return [], "", None
+                return Found([])
             counted = await broker.query(msgspec.structs.replace(query, limit=0, after=""), call.actor)
-            return [], "", counted.total
+            return Found([], total=counted.total)
         query = msgspec.structs.replace(query, after=passed.next)
         skip -= step
     page = await broker.query(query, call.actor)
-    return list(page.items), page.next, page.total
+    return Found(list(page.items), page.next, question.offset + query.limit, page.total)
 
 
-async def _find_ordered(call: Call, question: Question) -> tuple[list[Entity], str, int | None]:
+async def _find_ordered(call: Call, question: Question) -> Found:
     """Read all that match, sort them, and cut out the page."""
+    found = await every_one(call, question)
+    limit = question.query.limit
+    ends = question.offset + limit
+    following = BY_OFFSET if ends < len(found) and limit else ""
+    return Found(found[question.offset : ends], following, ends, len(found) if question.query.count else None)
+
+
+async def every_one(call: Call, question: Question) -> list[Entity]:
+    """All that match, sorted in memory. Raises: TooComplex."""
     found: list[Entity] = []
     query = msgspec.structs.replace(question.query, limit=_PAGE, count=False, after="")
     async for page in pages(call.services.broker.query, query, call.actor):
@@ -341,10 +376,7 @@ async def _find_ordered(call: Call, question: Question) -> tuple[list[Entity], s
                 field="orderBy",
                 remedy="Order by id, modifiedAt or an indexed attribute of one type, or narrow the query.",
             )
-    limit = question.query.limit
-    part = order(found, question.order, question.origin)[question.offset : question.offset + limit]
-    following = BY_OFFSET if question.offset + limit < len(found) and limit else ""
-    return part, following, len(found) if question.query.count else None
+    return order(found, question.order, question.origin)
 
 
 def _list(value: Any, field: str) -> list[Any]:

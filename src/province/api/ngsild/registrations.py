@@ -13,12 +13,11 @@ from province.api.ngsild.subscriptions import BASE, subscription_id
 from province.api.ngsild.temporal import TEMPORAL_PARAMS, read_period
 from province.api.ngsild.view import View, read_accept, read_context, read_ld, read_members
 from province.api.route import Call, Param
-from province.broker.conditions import in_scope, lies, meets
+from province.broker.conditions import in_scope, lies, meets, names_of
 from province.broker.registrations import Registered
 from province.errors import InvalidInput
 from province.model.entity import Json
-from province.model.qlanguage import Term, parse_q, parse_scope_q
-from province.model.query import AnyOf, split_path
+from province.model.qlanguage import parse_q, parse_scope_q
 from province.model.registration import (
     Interest,
     as_entity,
@@ -32,7 +31,7 @@ from province.model.time import format_instant, now
 from province.model.typeselection import TypeChoice, parse_types
 
 SOURCE_PARAMS: Final = (
-    *(p for p in QUERY_PARAMS if p.name not in ("local", "orderBy", "expandValues")),
+    *(p for p in QUERY_PARAMS if p.name not in ("local", "orderBy", "expandValues") and "ntityMap" not in p.name),
     *(p for p in TEMPORAL_PARAMS if p.name in ("timerel", "timeAt", "endTimeAt", "timeproperty")),
     Param("csf", "Conditions on the properties of the sources, as in q."),
     Param("datasetId", "Datasets that the sources may have."),
@@ -54,7 +53,7 @@ async def query(call: Call) -> Response:
     context = view.context
     q = parse_q(call.text("q"), context) if call.text("q") else ()
     geo = read_geo(call, context)
-    attributes = frozenset(read_members(call, context, "attrs")) | _names(q)
+    attributes = frozenset(read_members(call, context, "attrs")) | names_of(q)
     choice = parse_types(call.text("type"), context) if "type" in call.params else None
     ids = frozenset(read_ids(call.names("id")))
     pattern = read_pattern(call.text("idPattern"), "idPattern") if "idPattern" in call.params else ""
@@ -118,17 +117,6 @@ def _temporal(call: Call) -> dict[str, Json] | None:
         for k in ("timerel", "timeAt", "endTimeAt", "timeproperty")
         if k in call.params
     }
-
-
-def _names(terms: tuple[Term, ...]) -> frozenset[str]:
-    found: set[str] = set()
-    for term in terms:
-        if isinstance(term, AnyOf):
-            for group in term.groups:
-                found |= _names(group)
-        else:
-            found.add(split_path(term.name)[0])
-    return frozenset(found)
 
 
 async def _view(call: Call) -> View:

@@ -9,8 +9,10 @@ from province.api.ngsild import (
     batch,
     contexts,
     entities,
+    maps,
     past,
     registrations,
+    snapshots,
     subscriptions,
     temporal,
     types,
@@ -79,10 +81,35 @@ def _read(path: str, handler: Handler, schema: Schema, params: tuple[Param, ...]
         handler=handler,
         tag=_tag(handler),
         params=(*params, _LINK),
-        answers={200: ("The answer.", schema)},
+        answers=_answers(schema, fixed=any(p.name == "NGSILD-EntityMap" for p in params)),
         errors=_READ_ERRORS,
         ngsi_ld=True,
         signed_in=signed_in,
+        frozen=_FROZEN in params,
+    )
+
+
+def _answers(schema: Schema, *, fixed: bool) -> dict[int, tuple[str, Schema | None]]:
+    """fixed: an entity map may be made for it."""
+    made = {201: ("The answer, and an entity map made for it.", schema)} if fixed else {}
+    return {200: ("The answer.", schema), **made}
+
+
+def _fixes(method: Method, path: str, handler: Handler, params: tuple[Param, ...]) -> Route:
+    """An operation that makes an entity map."""
+    return Route(
+        method=method,
+        path=BASE + path,
+        name=_name(handler),
+        summary=_summary(handler),
+        handler=handler,
+        tag=_tag(handler),
+        params=(*params, _LINK),
+        body={JSON: _ANY, LD: _ANY} if method == "POST" else {},
+        answers={201: ("The map; its address in NGSILD-EntityMap.", _ANY)},
+        errors=_READ_ERRORS,
+        ngsi_ld=True,
+        signed_in=True,
     )
 
 
@@ -121,6 +148,10 @@ _SYS: Final = Param("options", "sysAttrs: show createdAt and modifiedAt.")
 _KIND: Final = Param("kind", "Hosted, ImplicitlyCreated or Cached.")
 _RELOAD: Final = Param("reload", "true: fetch a cached context anew instead.", {"type": "boolean"})
 
+_FROZEN: Final = Param("NGSILD-Snapshot", "The snapshot that is asked instead of what is there now.", place="header")
+_SNAPSHOT: Final = Param("id", "Id of the snapshot.", {"type": "string", "format": "uri"}, "path", True)
+_MAP_ID: Final = Param("id", "Id of the map.", {"type": "string", "format": "uri"}, "path", True)
+_MAP: Final = tuple(p for p in QUERY_PARAMS if p.name in ("entityMap", "entityMapLifetime", "NGSILD-EntityMap"))
 _TYPE: Final = Param("type", "The entity must have this type, else there is none.")
 _LOCAL: Final = Param("local", "Accepted: everything here is local.", {"type": "boolean"})
 _KEEP: Final = Param("keep", "Attributes that stay, separated by commas; all others are removed.")
@@ -129,10 +160,10 @@ _DROP: Final = Param("drop", "Attributes that are removed, separated by commas."
 ROUTES: Final[tuple[Route, ...]] = (
     _write("POST", "/entities", entities.create, ENTITY, {201: ("Created; its address in Location.", None)},
            params=(_KEY,), errors=(AlreadyExists, *_WRITE_ERRORS[1:])),
-    _read("/entities", entities.query, _MANY, (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS)),
-    _read("/entities/{id}", entities.retrieve, ENTITY, (ID, _TYPE, _LOCAL, _ATTRS_PARAM, *VIEW_PARAMS)),
+    _read("/entities", entities.query, _MANY, (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, _FROZEN)),
+    _read("/entities/{id}", entities.retrieve, ENTITY, (ID, _TYPE, _LOCAL, _ATTRS_PARAM, *_MAP, *VIEW_PARAMS, _FROZEN)),
     _write("DELETE", "/entities", entities.purge, None, _SOME,
-           params=(*(p for p in QUERY_PARAMS if not p.name.startswith("order")), _KEEP, _DROP)),
+           params=(*(p for p in QUERY_PARAMS if not p.name.startswith("order") and p not in _MAP), _KEEP, _DROP)),
     _write("PATCH", "/entities/{id}", entities.merge, FRAGMENT, _DONE, params=(ID, _KEY, _MATCH), merge=True),
     _write("PUT", "/entities/{id}", entities.replace_entity, ENTITY, _DONE, params=(ID, _KEY, _MATCH)),
     _write("DELETE", "/entities/{id}", entities.delete, None, _DONE, params=(ID, _TYPE, _KEY, _MATCH)),
@@ -152,11 +183,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     _write("POST", "/entityOperations/merge", batch.merge, _MANY, _SOME, params=(_KEY,), merge=True),
     _write("POST", "/entityOperations/delete", batch.delete, {"type": "array", "items": {"type": "string"}}, _SOME),
     Route("POST", f"{BASE}/entityOperations/query", "batch.query", _summary(batch.query), batch.query,
-          _tag(batch.query), (*PAGE_PARAMS, *VIEW_PARAMS, _LINK), {JSON: _ANY, LD: _ANY}, {200: ("The answer.", _MANY)},
-          _READ_ERRORS, ngsi_ld=True),
+          _tag(batch.query), (*PAGE_PARAMS, *VIEW_PARAMS, *_MAP, _FROZEN, _LINK), {JSON: _ANY, LD: _ANY},
+          _answers(_MANY, fixed=True), _READ_ERRORS, ngsi_ld=True, frozen=True),
     _read("/temporal/entities", temporal.query, {"type": "array", "items": _ANY},
           (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
-    _read("/temporal/entities/{id}", temporal.retrieve, _ANY, (ID, _ATTRS_PARAM, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
+    _read("/temporal/entities/{id}", temporal.retrieve, _ANY,
+          (ID, _ATTRS_PARAM, *_MAP, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
     _write("POST", "/temporal/entities", past.create, _ANY, {**_CREATED, **_DONE}, errors=_CREATE_ERRORS),
     _write("DELETE", "/temporal/entities/{id}", past.delete, None, _DONE, params=(ID, _PURPOSE)),
     _write("POST", "/temporal/entities/{id}/attrs", past.append, _ANY, _DONE, params=(ID,)),
@@ -167,8 +199,25 @@ ROUTES: Final[tuple[Route, ...]] = (
     _write("DELETE", "/temporal/entities/{id}/attrs/{attr}/{instance}", past.delete_instance, None, _DONE,
            params=(ID, _ATTR, _INSTANCE, _PURPOSE)),
     Route("POST", f"{BASE}/temporal/entityOperations/query", "temporal.query_body", _summary(temporal.query_body),
-          temporal.query_body, _tag(temporal.query_body), (*PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS, _LINK),
-          {JSON: _ANY, LD: _ANY}, {200: ("The answer.", _LIST)}, _READ_ERRORS, ngsi_ld=True),
+          temporal.query_body, _tag(temporal.query_body), (*PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS, *_MAP, _LINK),
+          {JSON: _ANY, LD: _ANY}, _answers(_LIST, fixed=True), _READ_ERRORS, ngsi_ld=True),
+    _fixes("GET", "/entityMaps", maps.create, (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS)),
+    _fixes("POST", "/entityMaps", maps.create_body, (*_MAP, *PAGE_PARAMS, *VIEW_PARAMS)),
+    _fixes("GET", "/temporal/entityMaps", temporal.create_map,
+           (*QUERY_PARAMS, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
+    _fixes("POST", "/temporal/entityMaps", temporal.create_map_body,
+           (*_MAP, *PAGE_PARAMS, *VIEW_PARAMS, *TEMPORAL_PARAMS)),
+    _read("/entityMaps/{id}", maps.retrieve, _ANY, (_MAP_ID,), signed_in=True),
+    _write("PATCH", "/entityMaps/{id}", maps.update, _ANY, _DONE, params=(_MAP_ID,), merge=True),
+    _write("DELETE", "/entityMaps/{id}", maps.delete, None, _DONE, params=(_MAP_ID,)),
+    _write("POST", "/snapshots", snapshots.create, _ANY, _CREATED, errors=_CREATE_ERRORS),
+    _write("DELETE", "/snapshots", snapshots.purge, None, _DONE, params=(Param("q", "Which; over their members."),)),
+    _read("/snapshots/{id}", snapshots.retrieve, _ANY, (_SNAPSHOT,), signed_in=True),
+    _write("PATCH", "/snapshots/{id}", snapshots.update, _ANY, {200: ("The snapshot as it is now.", _ANY)},
+           params=(_SNAPSHOT,), merge=True),
+    _write("DELETE", "/snapshots/{id}", snapshots.delete, None, _DONE, params=(_SNAPSHOT,)),
+    _write("POST", "/snapshots/{id}/clone", snapshots.clone, _ANY, _CREATED, params=(_SNAPSHOT,),
+           errors=_CREATE_ERRORS),
     _write("POST", "/subscriptions", subscriptions.create, _ANY, _CREATED, errors=_CREATE_ERRORS),
     _read("/subscriptions", subscriptions.query, _LIST, LIST_PARAMS, signed_in=True),
     _read("/subscriptions/{id}", subscriptions.retrieve, _ANY, (_SUBSCRIPTION, _SYS), signed_in=True),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -14,11 +15,15 @@ from starlette.responses import Response
 
 from province.api.ngsild.aggregation import read_duration, read_periods
 from province.api.ngsild.entities import entity_id, page_headers
-from province.api.ngsild.question import Question, find, read_body_question, read_question
+from province.api.ngsild.evolving import Span, bounded, fitting, meets_then, series_in, spans
+from province.api.ngsild.maps import Fixed, answer_created, fix, fix_one
+from province.api.ngsild.question import BY_OFFSET, Found, Question, read_body_question, read_question
 from province.api.ngsild.view import View, read_context, read_ld, read_members, read_view
 from province.api.route import Call, Param
+from province.broker.conditions import names_of
 from province.broker.history import History
-from province.errors import InvalidInput, NotFound
+from province.broker.select import make_token
+from province.errors import InvalidInput, NotFound, TooComplex
 from province.history.aggregate import METHODS, Figures
 from province.model.entity import EXPIRY, NULL, ORIGINS, SCOPE, Attribute, Entity, Json, Kind, split_key
 from province.model.evolution import (
@@ -30,13 +35,17 @@ from province.model.evolution import (
     time_of,
 )
 from province.model.instance import reading_id
-from province.model.jsonld import Context
-from province.model.time import Instant, format_instant, parse_instant
+from province.model.jsonld import CORE, Context
+from province.model.query import pages
+from province.model.time import Instant, format_instant, now, parse_instant
 
 MAX_INSTANCES: Final = 100_000
 """Instances of an attribute that are looked at for one answer."""
 MAX_RECORDS: Final = 100_000
 RANGE_UNIT: Final = "date-time"
+MAX_WALKED: Final = 1_000
+"""Entities whose histories are read to find out whether what is asked of a period holds."""
+MAX_LOOK: Final = 100
 _AT_ONCE: Final = 8
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
@@ -114,9 +123,10 @@ async def retrieve(call: Call) -> Response:
     if names and not set(names) & {split_key(k)[0] for k in entity.attrs}:
         raise NotFound(f"{entity.id} has none of these attributes.", field="attrs")
     if _is_aggregated(call):
-        return view.answer(_show_aggregates(entity, await _aggregate(call, entity, period, names, view), view))
+        figures = await _aggregate(call, entity, period, names, view)
+        return view.answer(_show_aggregates(entity, figures, view), headers=await fix_one(call, entity.id))
     found, cut = _part(await _read(call, entity, period, names, view), period, call.services.temporal_instances)
-    return _answer(view, _show(call, entity, found, period, view), found, period, cut, {})
+    return _answer(view, _show(call, entity, found, period, view), found, period, cut, await fix_one(call, entity.id))
 
 
 async def query(call: Call) -> Response:
@@ -161,9 +171,11 @@ async def answer_query(call: Call, context: Context, question: Question, period:
     view.require_flat()
     if question.order or question.query.order.removeprefix("-") != "id":
         raise InvalidInput("histories are ordered by id alone (5.7.4.4).", field="orderBy", remedy="orderBy=id.")
-    entities, following, total = await find(call, question)
-    entities = [e for e in entities if view.admits(e)]
-    headers = page_headers(call, following, total, question.offset, question.query.limit)
+    fixed = await fix(call, question, partial(matching, period=period))
+    found, held = await _find(call, question, period, fixed)
+    entities = [e for e in found.entities if view.admits(e)]
+    headers = {**page_headers(call, found, question.offset, question.query.limit), **fixed.headers}
+    status = 201 if fixed.made else 200
     gate = asyncio.Semaphore(_AT_ONCE)
     names = sorted(question.attrs)
     if _is_aggregated(call):
@@ -176,11 +188,12 @@ async def answer_query(call: Call, context: Context, question: Question, period:
         shown = [
             _show_aggregates(e, f, view) for e, f in zip(entities, figures, strict=True) if f or not period.relation
         ]
-        return view.answer(shown, headers=headers)
+        return view.answer(shown, status, headers)
 
     async def one(entity: Entity) -> dict[str, list[Attribute]]:
         async with gate:
-            return await _read(call, entity, period, names, view)
+            history = await _read(call, entity, period, names, view)
+            return bounded(history, held[entity.id], period.property) if entity.id in held else history
 
     histories = await asyncio.gather(*(one(e) for e in entities))
     kept = [
@@ -194,7 +207,132 @@ async def answer_query(call: Call, context: Context, question: Question, period:
     for i, (entity, _) in enumerate(kept):
         mine = {n: a for (j, n), a in part.items() if j == i}
         bodies.append(_show(call, entity, mine, period, view))
-    return _answer(view, bodies, {f"{i} {n}": a for (i, n), a in part.items()}, period, cut, headers)
+    return _answer(view, bodies, {f"{i} {n}": a for (i, n), a in part.items()}, period, cut, headers, status)
+
+
+async def _find(
+    call: Call, question: Question, period: Period, fixed: Fixed
+) -> tuple[Found, dict[str, Sequence[Span]]]:
+    """A page of entities, and where `scopeQ` is asked of the period, when their scopes met it.
+
+    What `q` and `scopeQ` say of a period is found by reading histories, candidate by candidate, until the page is full.
+    """
+    candidates = _as_candidates(question, period)
+    if candidates is None:
+        return await fixed.find(call, question), {}
+    limit = question.query.limit
+    page: list[Entity] = []
+    scopes: dict[str, Sequence[Span]] = {}
+    gone: list[str] = []
+    skipped, total, following, next_offset = 0, 0, "", 0
+    skip = 0 if question.query.after or fixed.map else question.offset
+    async for place, id, entity in _walk(call, candidates, fixed):
+        held = await _answers(call, question, period, entity) if entity is not None else None
+        if entity is None or held is None:
+            gone.append(id)
+            continue
+        total += 1
+        if skipped < skip:
+            skipped += 1
+            continue
+        if len(page) == limit and not following:
+            following = BY_OFFSET if fixed.map else (make_token(page[-1].id, page[-1].id) if page else "")
+            next_offset = place if fixed.map else question.offset + limit
+            if not question.query.count:
+                break
+        if len(page) < limit:
+            page.append(entity)
+            scopes[entity.id] = held
+    await call.services.broker.shown(page, call.actor)
+    if fixed.map and gone:
+        await call.services.entity_maps.forget(fixed.map.id, gone, call.actor)
+    counted = total if question.query.count else None
+    return Found(page, following, next_offset, counted), scopes if question.query.scope else {}
+
+
+def _as_candidates(question: Question, period: Period) -> Question | None:
+    """The question without what is asked of the period; None when nothing is."""
+    if not period.relation or not (question.terms or question.query.scope):
+        return None
+    where = tuple(t for t in question.query.where if t not in question.terms)
+    query = msgspec.structs.replace(question.query, where=where, scope=(), count=False)
+    return replace(question, query=query)
+
+
+async def _walk(call: Call, candidates: Question, fixed: Fixed) -> AsyncIterator[tuple[int, str, Entity | None]]:
+    """(place, id, entity) of those that may answer. Raises: TooComplex for more than MAX_WALKED."""
+    walked = 0
+    if fixed.map:
+        async for place, id, entity in fixed.walk(call, candidates):
+            yield place, id, entity
+        return
+    query = msgspec.structs.replace(candidates.query, limit=MAX_LOOK)
+    async for found in pages(call.services.broker.ask, query, call.actor):
+        for entity in found.items:
+            walked += 1
+            if walked > MAX_WALKED:
+                raise TooComplex(
+                    f"the histories of more than {MAX_WALKED} entities would have to be read.",
+                    field="q",
+                    remedy="Narrow the query by id, idPattern, attrs or place.",
+                )
+            yield walked, entity.id, entity
+
+
+async def _answers(call: Call, question: Question, period: Period, entity: Entity) -> Sequence[Span] | None:
+    """The spans in which the scope query is met, when what is asked of the period holds; None when it does not."""
+    held: Sequence[Span] = ()
+    if question.query.scope:
+        history = await call.services.broker.history(entity.id, call.actor, attrs=(SCOPE,), limit=MAX_RECORDS)
+        every = fitting(entity, spans(history.scopes, entity.created_at), question.query.scope)
+        held = [s for s in every if s.meets(period.start, period.end)]
+        if not held:
+            return None
+    if not question.terms:
+        return held
+    names = sorted(names_of(question.terms))
+    whole = replace(Period(), property=period.property)
+    past = await _read(call, entity, whole, names, View(context=CORE))
+    series = series_in(entity, past, period.property)
+    within = {n: [a for a in several if period.holds(a)] for n, several in past.items()}
+    return held if meets_then(entity, question.terms, within, series) else None
+
+
+async def matching(call: Call, question: Question, *, period: Period) -> list[str]:
+    """The ids of all entities whose histories answer. Raises: TooLarge, TooComplex."""
+    found: list[str] = []
+    candidates = _as_candidates(question, period)
+    everything = replace(candidates or question, offset=0)
+    everything = replace(everything, query=msgspec.structs.replace(everything.query, after="", latest=False))
+    names = sorted(question.attrs)
+    async for _, id, entity in _walk(call, everything, Fixed()):
+        if entity is None or (candidates and await _answers(call, question, period, entity) is None):
+            continue
+        if not period.relation or await _read(call, entity, period, names, View(context=CORE)):
+            found.append(id)
+    return found
+
+
+async def create_map(call: Call) -> Response:
+    """Fix which entities have a history that answers a query now."""
+    context = await read_context(call)
+    return await _create_map(call, context, read_question(call, context), read_period(call))
+
+
+async def create_map_body(call: Call) -> Response:
+    """Fix which entities have a history that answers a query whose conditions stand in the body."""
+    body, context = await read_ld(call)
+    temporal = body.pop("temporalQ", None) if isinstance(body, dict) else None
+    question = read_body_question(call, body, context)
+    return await _create_map(call, context, question, _period_of(temporal if isinstance(temporal, dict) else {}))
+
+
+async def _create_map(call: Call, context: Context, question: Question, period: Period) -> Response:
+    if not period.relation:
+        raise InvalidInput("there is no temporal query.", field="timerel", remedy="Add timerel and timeAt (5.14.5.4).")
+    view = read_view(call, context, geo=False, pick=question.pick, omit=question.omit)
+    view.require_flat()
+    return await answer_created(call, view, question, partial(matching, period=period))
 
 
 def _forms(call: Call) -> set[str]:
@@ -288,7 +426,7 @@ def _choose(call: Call, entity: Entity, names: Sequence[str], view: View) -> _Ch
 async def _read(
     call: Call, entity: Entity, period: Period, names: Sequence[str], view: View
 ) -> dict[str, list[Attribute]]:
-    """Instances by attribute name, oldest first."""
+    """Instances by attribute name, oldest first; of the scope also the one that held when the period began (C.5.16)."""
     broker = call.services.broker
     chosen = _choose(call, entity, names, view)
     if chosen is None:
@@ -327,6 +465,8 @@ async def _read(
             for a in instances
             if period.holds(a) and (not view.datasets or (a.dataset_id or "@none") in view.datasets)
         ]
+        if name == SCOPE and period.start is not None and period.property == "observedAt":
+            held = [a for a in instances if a.observed_at is not None and a.observed_at < period.start][-1:] + held
         held.sort(key=lambda a: _order(a, period.property))
         if period.last:
             held = _newest(held, period)
@@ -367,6 +507,7 @@ def _add_readings(result: dict[str, list[Attribute]], table: pa.Table, entity: E
 
 def _add_records(result: dict[str, list[Attribute]], history: History, entity: Entity, period: Period) -> None:
     before: dict[str, Attribute] = {}
+    at = now()
     for one in history.records:
         if one.key == EXPIRY or (entity.created_at is not None and one.at < entity.created_at):
             continue  # of an earlier entity with the same id, which was deleted
@@ -384,6 +525,8 @@ def _add_records(result: dict[str, list[Attribute]], history: History, entity: E
             )
         else:
             before[one.key] = attribute
+            if attribute.expires_at is not None and attribute.expires_at <= at:
+                continue  # what was to exist until then is not told later (4.22)
         result.setdefault(name, []).append(
             msgspec.structs.replace(
                 attribute,
@@ -398,13 +541,18 @@ def _add_records(result: dict[str, list[Attribute]], history: History, entity: E
 def _add_scopes(result: dict[str, list[Attribute]], history: History, entity: Entity, period: Period) -> None:
     """The scope as a Property that has times and nothing else (4.5.6); an empty one was removed."""
     since: Instant | None = None
+    before: Json = None
     for one in history.scopes:
         if entity.created_at is not None and one.at < entity.created_at:
             continue
         if one.attribute is not None:
-            since = one.at
-            shown = Attribute(value=one.attribute.value, observed_at=one.at, created_at=one.at, modified_at=one.at)
+            if one.attribute.value == before:
+                continue  # set once more, as what was told of the past came to be the present
+            since, before = one.at, one.attribute.value
+            set_at = one.attribute.observed_at or one.at
+            shown = Attribute(value=before, observed_at=set_at, created_at=one.at, modified_at=one.at)
         elif period.property == "deletedAt":
+            before = None
             shown = Attribute(value=[], created_at=since, deleted_at=one.at)
         else:
             continue
@@ -459,10 +607,11 @@ def _answer(
     period: Period,
     cut: bool,
     headers: dict[str, str],
+    status: int = 200,
 ) -> Response:
     times = [t for one in found.values() for a in one if (t := time_of(a, period.property)) is not None]
     if not cut or not times:
-        return view.answer(body, headers=headers)
+        return view.answer(body, status, headers)
     oldest, newest = min(times), max(times)
     if period.last is not None:
         first = period.end if period.relation in ("before", "between") and period.end is not None else newest

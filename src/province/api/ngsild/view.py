@@ -117,11 +117,12 @@ class View:
             body = [{**one, "@context": document(self.context)} for one in body]
         return Response(msgspec.json.encode(body), status, extra, self.media)
 
-    def answer_many(self, shown: Sequence[dict[str, Json]], headers: Mapping[str, str] | None = None) -> Response:
+    def answer_many(
+        self, shown: Sequence[dict[str, Json]], headers: Mapping[str, str] | None = None, status: int = 200
+    ) -> Response:
         """A list of shown entities, or a FeatureCollection."""
-        return self.answer(
-            {"type": "FeatureCollection", "features": shown} if self.media == GEO else shown, headers=headers
-        )
+        body: Json = {"type": "FeatureCollection", "features": shown} if self.media == GEO else shown
+        return self.answer(body, status, headers)
 
 
 def read_accept(call: Call, *, geo: bool = True) -> str:
@@ -175,15 +176,26 @@ async def read_ld(call: Call, *, merge: bool = False, many: bool = False) -> tup
                 "application/ld+json needs an @context.", field="@context", remedy="Add it, or send application/json."
             )
         # In a list every element has its own; the batch operations read them one by one.
-        return body, await call.services.contexts.read(given[0] if given else None, call.actor.tenant)
+        return body, await context_in_body(call, given[0] if given else None)
     if given and media != MERGE:
         raise InvalidInput(
             "application/json takes no @context.",
             field="@context",
             remedy="Send application/ld+json, or a Link header.",
         )
-    named = link if link is not None else (given[0] if given else None)
-    return body, await call.services.contexts.read(named, call.actor.tenant)
+    if link is not None:
+        return body, await call.services.contexts.read(link, call.actor.tenant)
+    return body, await context_in_body(call, given[0] if given else None)
+
+
+async def context_in_body(call: Call, value: Json) -> Context:
+    """The context that a body brings. One that is written out has no scoped contexts (5.5.7); published ones may, and
+    these are without effect. Raises: InvalidInput, Unavailable."""
+    for part in value if isinstance(value, list) else [value]:
+        for term, meaning in part.items() if isinstance(part, dict) else ():
+            if isinstance(meaning, dict) and "@context" in meaning:
+                raise InvalidInput(f"the term {term[:60]!r} has a context of its own.", field="@context")
+    return await call.services.contexts.read(value, call.actor.tenant)
 
 
 def is_ld(call: Call) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from province.broker.access import Access
 from province.broker.conditions import names_of
-from province.broker.linking import flatten, read_linked, targets
+from province.broker.linking import flatten, linked_meet, read_linked, targets
 from province.broker.subscriptions.happening import Happening
 from province.broker.subscriptions.sources import News, relevant
 from province.broker.subscriptions.store import Kept, Owner
@@ -19,6 +20,7 @@ from province.model.actor import Actor
 from province.model.entity import Attribute, Entity, Json, split_key
 from province.model.jsonld import CORE_URL, LINK_RELATION, Context, ld_context
 from province.model.notification import GEO, show_all, show_changed, show_deleted
+from province.model.qlanguage import goes
 from province.model.query import Page, Query
 from province.model.registration import encode_registration
 from province.model.representation import LinkedBy
@@ -65,6 +67,8 @@ async def compose(kept: Kept, happenings: Sequence[Happening], reach: Reach) -> 
     for one in happenings:
         access = reach.access(actor, one.entity.type)
         if access is not None and access.admits(one.entity) and _may_tell(kept.subscription, one, access):
+            if goes(wanted.where) and not await linked_meet(partial(_ask_as, reach, actor), one.entity, wanted.where):
+                continue
             shown = access.show(one.entity)
             told.append((one, shown))
             await reach.note(msgspec.structs.replace(actor, purpose=f"subscription {kept.id}"), access, [shown])
@@ -131,11 +135,15 @@ async def context_of(kept: Kept, reach: Reach) -> Context:
     return await reach.context(kept.tenant, kept.document.get("jsonldContext") or kept.document.get("_context"))
 
 
+async def _ask_as(reach: Reach, actor: Actor, query: Query) -> Page:
+    return await reach.ask(query, actor)
+
+
 async def _linked(wanted: Subscription, entities: Sequence[Entity], actor: Actor, reach: Reach) -> dict[str, Entity]:
     if not wanted.join or not entities:
         return {}
     shown = [_kept_members(e, wanted) for e in entities]
-    return await read_linked(lambda query: reach.ask(query, actor), shown, wanted.join_level)
+    return await read_linked(partial(_ask_as, reach, actor), shown, wanted.join_level)
 
 
 def _kept_members(entity: Entity, wanted: Subscription) -> Entity:
