@@ -88,12 +88,8 @@ def sign_memorandum(
     return [_onward(case, "memorandum", context, years, number, decision=number.strip())]
 
 
-def put_up(
-    case: InvestorCase, *, context: Context, years: Sequence[WorkingYear], parcels: Sequence[LandParcel]
-) -> list[Effect]:
-    """Put the case up for decision, with the parcels that it has reserved. Raises: Conflict without any."""
-    if not parcels:
-        raise Conflict("no parcel is reserved for it.", field="parcels", remedy="Reserve the parcels first.")
+def put_up(case: InvestorCase, *, context: Context, years: Sequence[WorkingYear]) -> list[Effect]:
+    """Put the case up for decision. Raises: Conflict."""
     return [_onward(case, "decision", context, years, "")]
 
 
@@ -105,18 +101,24 @@ def lease(
     contract: Annotated[str, Field(Label("Số quyết định, hợp đồng", "Decision or contract"))],
     day: Annotated[str, Field(Label("Ngày thuê", "Leased on"), hint=_DAY)],
 ) -> list[Effect]:
-    """Approve: the reserved parcels are leased, and the investor becomes a tenant. Raises: Conflict, InvalidInput."""
+    """Approve: the parcels reserved for it are leased, and the investor becomes a tenant.
+
+    Without a reserved parcel it rents rooms, and its land is not known. Raises: Conflict, InvalidInput.
+    """
     _require_text(contract, "contract", "Give the number of the decision or contract.")
     found = _past(day, context)
     held = [p for p in parcels if p.status == "reserved"]
-    if not held:
-        raise Conflict("no parcel is reserved for it.", field="parcels", remedy="Reserve the parcels first.")
     sizes = [p.landSize for p in held]
     tenant = ParkTenant(
-        id=f"urn:ngsi-ld:ParkTenant:{case.id.rpartition(':')[2]}", name=case.name, sector=case.sector,
-        park=case.park or held[0].park, investor=case.id, contract=contract.strip(), leasedOn=found.isoformat(),
-        landSize=None if None in sizes else sum(s for s in sizes if s is not None),
-    )  # fmt: skip
+        id=f"urn:ngsi-ld:ParkTenant:{case.id.rpartition(':')[2]}",
+        name=case.name,
+        sector=case.sector,
+        park=case.park or next((p.park for p in held), None),
+        investor=case.id,
+        contract=contract.strip(),
+        leasedOn=found.isoformat(),
+        landSize=None if None in sizes or not sizes else sum(s for s in sizes if s is not None),
+    )
     return [
         move(case, "leased", at=context.now, note=contract, decision=contract.strip(),
              evidence=with_files(case, context.files), **STOPPED),

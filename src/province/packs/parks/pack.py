@@ -62,9 +62,7 @@ PACK = Pack(
         _investor(logic.take_on, "Giao cho cơ quan", "Give to an agency", *_OPEN, reads=(logic.YEARS,)),
         _investor(logic.survey, "Ghi kết quả khảo sát", "Surveyed", "lead", reads=(logic.YEARS,)),
         _investor(logic.sign_memorandum, "Ký ghi nhớ", "Memorandum signed", "survey", reads=(logic.YEARS,)),
-        _investor(
-            logic.put_up, "Trình quyết định", "Put up for decision", "memorandum", reads=(logic.YEARS, logic.HELD)
-        ),
+        _investor(logic.put_up, "Trình quyết định", "Put up for decision", "memorandum", reads=(logic.YEARS,)),
         _investor(
             logic.lease, "Chấp thuận, cho thuê", "Approve and lease", "decision", reads=(logic.HELD,), needs="decide"
         ),
