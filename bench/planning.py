@@ -24,7 +24,7 @@ import scipy.sparse as sp
 from scipy.spatial import Delaunay, cKDTree
 
 from bench import capacity as modular
-from bench import tours
+from bench import sites, tours
 from bench.product import Row, write
 from province.adapters import openstreetmap
 from province.compute.network import check as check_network
@@ -215,6 +215,7 @@ def measure(data: Path, seconds: float, *, long: bool) -> Iterator[Row]:
     yield from _rings()
     yield from modular.measure()
     yield from trenches(data.parent / "roads/hcm_2018.osm.pbf")
+    yield from sites.connected()
     yield from tours.measure(data.parent, 10.0, long=long)
     instance = sectors(100_000, 5_000)
     began = time.monotonic()

@@ -145,7 +145,7 @@ def test_a_plan_is_told_and_its_files_are_kept(plan: Callable[..., Result], tmp_
     names = [name for name, _ in server.asked]
     assert names == ["study.draft", "/api/studies/urn:study:1/layers/parks", "study.assume", "start"]
     assert server.asked[1][1] == {"name": "khu.csv", "crs": "EPSG:9210"}
-    assert server.asked[2][1]["inputs"] == {"name": "building", "value": "low", "unit": "", "source": "Khảo sát"}
+    assert server.asked[2][1]["inputs"] == {"name": "building", "value": "low", "unit": "C62", "source": "Khảo sát"}
 
 
 def test_an_answer_that_is_partial_has_an_exit_code_of_its_own(plan: Callable[..., Result]) -> None:

@@ -159,7 +159,7 @@ def test_the_map_draws_the_front_and_every_plan_can_be_looked_at() -> None:
     whole, close = drawing.draw(found, KIND), drawing.draw(found, KIND, around="plan-2")
     assert whole is not None
     assert close is not None
-    assert {s.tone for s in whole.spots} >= {"new", "shared", "fair", ""}
+    assert {s.tone for s in whole.spots} >= {"new", "shared", "fair", "good"}
     layer, table = found.layer("front"), found.table("front")
     assert layer is not None
     assert table is not None

@@ -266,7 +266,7 @@ class _Run:
 
     def assume(self, study: str, name: str, value: object, unit: str, source: str) -> None:
         """Set an assumption."""
-        inputs = {"name": name, "value": str(value), "unit": unit, "source": source}
+        inputs = {"name": name, "value": str(value), "unit": unit or "C62", "source": source}  # a word has no unit
         self._client.post("/api/actions/study.assume", {"id": study, "inputs": inputs})
 
     def take(self, study: str, source: str) -> None:

@@ -35,6 +35,8 @@ COLOURS: Final[Mapping[str, str]] = {
     "existing": "#4c5d67",
 }  # fmt: skip
 """Tones of what is printed; pages have their own style sheet."""
+_FAINT: Final[Mapping[str, float]] = {"existing": 0.22}
+"""Surfaces of these tones are ground for the others."""
 _LEFT: Final = {"area": "#999", "line": "#b9c3c9", "point": "#999"}
 
 
@@ -145,7 +147,8 @@ def svg(drawing: Drawing) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width:g} {drawing.height:g}">',
         f'<rect width="{drawing.width:g}" height="{drawing.height:g}" fill="#f4f6f7"/>',
         *(
-            f'<path d={quoteattr(s.path)} fill={_colour(s.tone, "area")} fill-rule="evenodd"/>'
+            f'<path d={quoteattr(s.path)} fill={_colour(s.tone, "area")} fill-opacity="{_FAINT.get(s.tone, 1):g}"'
+            ' fill-rule="evenodd"/>'
             for s in drawing.surfaces
         ),
         *(f'<path d={quoteattr(s.path)} fill="none" stroke="#16242c" stroke-width="0.8"/>' for s in drawing.outlines),

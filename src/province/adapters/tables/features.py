@@ -126,6 +126,9 @@ class _Reader:
                 if isinstance(one, Mapping):
                     self._check(_first(one.get("coordinates")))
                     break
+            known = self._convert()  # by now: the system that was offered for metres
+            if known is not None:
+                found = [None if t is None else places.from_text(t, known) for t in texts]
         return found
 
     def _points(self, table: pa.Table) -> list[Any]:

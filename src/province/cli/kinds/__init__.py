@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from province.cli.kinds import calibration, capacity, datacentres, diversity, ducts, fiveg, hubs, rings, tours
+from province.cli.kinds import calibration, capacity, datacentres, diversity, ducts, fiveg, hubs, parks, rings, tours
 from province.cli.kinds.kind import Kind
 
 __all__ = ["KINDS", "Kind"]
@@ -17,6 +17,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     datacentres.KIND,
     diversity.KIND,
     hubs.KIND,
+    parks.KIND,
     rings.KIND,
     tours.KIND,
 )

@@ -28,6 +28,8 @@ _SHARE: Final = 0.35
 """Of the time goes to the heuristic at most."""
 _ROUNDS: Final = 6
 """So often is each parcel the seed of a plan, where time allows."""
+_SEEDS: Final = 10
+"""So many are tried, however little time there is."""
 _TINY: Final = 1e-9
 
 
@@ -144,7 +146,7 @@ def grow(land: Land, asked: Asked, *, seed: int, until: float) -> list[int]:
     best: list[int] = []
     worth = -1.0
     for number in range(_ROUNDS * len(near) + 20):
-        if number >= len(near) and time.monotonic() >= until:
+        if number >= _SEEDS and time.monotonic() >= until:
             break
         first = int(order[number]) if number < len(near) else int(random.choice(order[: len(order) // 2 + 1]))
         noise = 0.0 if number < len(near) else 0.25

@@ -226,7 +226,7 @@ PACK = Pack(
                 StudyMark(
                     "lines", "line", by="kind", tones={"power": ("existing", Label("Đường dây điện", "Power line"))}
                 ),
-                StudyMark("demand", "point"),
+                StudyMark("demand", "point", by="kind", tones={"demand": ("good", Label("Nơi cần dịch vụ", "Demand"))}),
                 StudyMark(
                     "substations",
                     "point",

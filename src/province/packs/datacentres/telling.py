@@ -247,8 +247,10 @@ def _place_layer(ground: Ground, found: Front, knee: int) -> Layer:
 
 
 def _demand(ground: Ground) -> Layer:
-    features = tuple(Feature(id=f.id, geometry=f.geometry, properties={"name": f.name}) for f in ground.demand)
-    return Layer(name="demand", title=Label("Nhu cầu", "Demand"), features=features)
+    features = tuple(
+        Feature(id=f.id, geometry=f.geometry, properties={"name": f.name, "kind": "demand"}) for f in ground.demand
+    )
+    return Layer(name="demand", title=Label("Nhu cầu", "Demand"), features=features, colour_by="kind")
 
 
 def _substations(ground: Ground) -> Layer:

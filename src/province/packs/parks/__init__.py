@@ -1,0 +1,5 @@
+"""Parks."""
+
+from province.packs.parks.pack import PACK
+
+__all__ = ["PACK"]
