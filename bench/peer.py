@@ -74,7 +74,7 @@ def running_peer(product: Product) -> Iterator[int]:
     """The peer on a free port, which is given."""
     with tempfile.TemporaryDirectory(prefix="province-peer-") as name:
         folder = Path(name)
-        python = _environment(folder)
+        python = environment(folder)
         for file, text in (("settings.py", SETTINGS), ("urls.py", URLS), ("asgi.py", ASGI)):
             (folder / file).write_text(text)
         variables = {**os.environ, **_database(product), "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": name}
@@ -92,7 +92,8 @@ def running_peer(product: Product) -> Iterator[int]:
             child.wait(30)
 
 
-def _environment(folder: Path) -> Path:
+def environment(folder: Path) -> Path:
+    """An environment of the peers in a folder. Returns its interpreter."""
     uv = str(Path(sys.executable).with_name("uv"))
     python = folder / "venv/bin/python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.spatial import Delaunay, cKDTree
 
+from bench import capacity as modular
 from bench.product import Row, write
 from province.adapters import openstreetmap
 from province.compute.network import check as check_network
@@ -144,7 +145,8 @@ def sectors(pixels: int, sites: int, seed: int = 1) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What it gives, and processor seconds."""
     began = time.process_time()
     done = work()
     return done, time.process_time() - began
@@ -179,7 +181,7 @@ def radio(pairs: int = 4_000_000) -> Iterator[Row]:
     )  # fmt: skip
     for name, less, work in works:
         work()
-        best = min(_timed(work)[1] for _ in range(3))
+        best = min(timed(work)[1] for _ in range(3))
         yield {"family": "radio", "instance": name, "pairs_per_s": round(pairs / less / best), "cpu_s": round(best, 2)}
 
 
@@ -192,28 +194,29 @@ def measure(data: Path, seconds: float, *, long: bool) -> Iterator[Row]:
     budgeted.solve(**small, budget=10.0, seconds=0.5)
     for n, optimum in enumerate(P_MEDIAN, 1):
         distance, p = read_p_median(data / f"p-median/pmed{n}.txt")
-        plan, cpu = _timed(lambda distance=distance, p=p: median.solve(distance, p))
+        plan, cpu = timed(lambda distance=distance, p=p: median.solve(distance, p))
         check.median(distance, p, list(plan.open), plan.cost, plan.bound)
         yield _row("p-median", f"pmed{n}", plan.cost, optimum, plan.gap, cpu)
     for name, optimum in SET_COVER.items():
         table, cost = read_set_cover(data / f"set-cover/{name}.txt")
-        cover, cpu = _timed(lambda table=table, cost=cost: covering.solve(table, cost))
+        cover, cpu = timed(lambda table=table, cost=cost: covering.solve(table, cost))
         check.covering(table, cost, list(cover.chosen), cover.cost, cover.bound)
         yield _row("set cover", name, cover.cost, optimum, cover.gap, cpu, proved=cover.proved)
     for name, file, capacity, known in CAPACITATED:
         serving, demand, fixed_cost = read_capacitated(data / f"capacitated-location/{file}.txt")
         limits = np.full(serving.shape[1], float(capacity))
-        located, cpu = _timed(lambda s=serving, d=demand, f=fixed_cost, c=limits: capacitated.solve(s, d, f, c))
+        located, cpu = timed(lambda s=serving, d=demand, f=fixed_cost, c=limits: capacitated.solve(s, d, f, c))
         check.capacitated(
             serving, demand, fixed_cost, limits, list(located.open), located.share, located.cost, located.bound
         )
         yield _row("capacitated location", name, located.cost, known, located.gap, cpu, proved=located.proved)
     yield from _trees(data, long=long)
     yield from _rings()
+    yield from modular.measure()
     yield from trenches(data.parent / "roads/hcm_2018.osm.pbf")
     instance = sectors(100_000, 5_000)
     began = time.monotonic()
-    sited, cpu = _timed(lambda: budgeted.solve(**instance, budget=700.0, seconds=seconds))
+    sited, cpu = timed(lambda: budgeted.solve(**instance, budget=700.0, seconds=seconds))
     took = time.monotonic() - began
     told = {k: instance[k] for k in ("site", "site_cost")}
     check.budgeted(instance["covers"], instance["weight"], instance["cost"], 700.0, list(sited.chosen),
@@ -229,7 +232,7 @@ def _trees(data: Path, *, long: bool) -> Iterator[Row]:
     files = sorted((data / "steiner/Track1").glob("*.gr"))
     for path in files if long else files[::4]:
         of, terminals = read_steiner(path)
-        tree, cpu = _timed(lambda of=of, terminals=terminals: steiner.solve(of, terminals))
+        tree, cpu = timed(lambda of=of, terminals=terminals: steiner.solve(of, terminals))
         edges = list(zip(of.tail.tolist(), of.head.tolist(), of.cost.tolist(), strict=True))
         check_network.joined(edges, terminals.tolist(), tree.edges, tree.cost, tree.bound)
         yield _row("Steiner tree", path.stem, tree.cost, optima.get(path.stem), tree.gap, cpu)
@@ -255,7 +258,7 @@ def _rings() -> Iterator[Row]:
         of = ring_instance(nodes, seed)
         every = np.arange(nodes)
         began = time.monotonic()
-        plan, cpu = _timed(lambda of=of, every=every: survivable.solve(of, every, seconds=60))
+        plan, cpu = timed(lambda of=of, every=every: survivable.solve(of, every, seconds=60))
         took = time.monotonic() - began
         edges = list(zip(of.tail.tolist(), of.head.tolist(), of.cost.tolist(), strict=True))
         check_network.joined(edges, range(nodes), plan.edges, plan.cost, plan.bound, twice=True)
@@ -279,7 +282,7 @@ def trenches(path: Path) -> Iterator[Row]:
         prize = np.zeros(found.nodes)
         np.add.at(prize, found.node[1:], 1.0 + np.arange(points - 1) % 9)
         began = time.monotonic()
-        plan, cpu = _timed(lambda of=of, p=prize, r=found.node[:1], m=metres: collecting.solve(of, r, p, m, seconds=20))
+        plan, cpu = timed(lambda of=of, p=prize, r=found.node[:1], m=metres: collecting.solve(of, r, p, m, seconds=20))
         took = time.monotonic() - began
         edges = list(zip(of.tail.tolist(), of.head.tolist(), of.cost.tolist(), strict=True))
         told = {int(v): float(prize[v]) for v in np.flatnonzero(prize)}

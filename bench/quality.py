@@ -13,13 +13,50 @@ code that knows nothing of the kernels (`compute/siting/check.py`, `compute/netw
 One thread; processor seconds; peak memory of the whole process so far. *Radio* has no optimum: pairs of a site and a
 place per second of one core.
 
-Not measured here: tours (no solver of them is in the product yet), tracks 2 and 3 of PACE 2018, and other programs
-beside ours. Without `--long` each fourth of the odd instances of track 1 is run. A family missing below was not run.
+Not measured here: tours (no solver of them is in the product yet), tracks 2 and 3 of PACE 2018. Without `--long` each
+fourth of the odd instances of track 1 is run. A family missing below was not run.
 
 What is not certified: a Steiner tree of many terminals in a large graph has the bound of dual ascent, which can lie
 several percent below the optimum; coverage within a budget has the bound of a linear relaxation; trenches
 within a budget have that of dual ascent for a price of money.
 """
+
+
+PEERS = """## Beside other programs
+
+`python -m bench.planning_peers`: the same instances in the same run, each program in a process of its own, one
+thread. Processor seconds; those of a peer are of its whole process, start and imports included. *Objective ratio*:
+theirs to ours, all least is best, so above 1 theirs is worse. *Time ratio*: theirs to ours. spopt solves by PuLP's
+CBC within the time given, OR-Tools' CP-SAT has one worker and linearization level 2, networkx is its approximation by
+Mehlhorn, which has no bound.
+"""
+
+
+def beside(result: dict[str, Any]) -> str:
+    """The section about other programs."""
+    families: dict[str, list[dict[str, Any]]] = {}
+    for row in result["rows"]:
+        families.setdefault(row["family"], []).append(row)
+    columns = [c for c in result["rows"][0] if c != "family"]
+    head = "| family | instances | theirs without a plan | objective ratio, mean / max | time ratio, median |"
+    lines = []
+    for name, rows in families.items():
+        both = [r for r in rows if r["objective_ratio"] is not None]
+        ratio = _both([r["objective_ratio"] for r in both], "")
+        times = [r["time_ratio"] for r in both]
+        spent = f"{statistics.median(times):,.1f}" if times else "–"
+        lines.append(f"| {name} | {len(rows)} | {len(rows) - len(both)} | {ratio} | {spent} |")
+    machine = "; ".join(f"{key} {value}" for key, value in result["machine"].items())
+    table = "\n".join(
+        f"| {name} | " + " | ".join(_cell(r.get(c)) for c in columns) + " |"
+        for name, rows in families.items()
+        for r in rows
+    )
+    return "\n\n".join((
+        PEERS.strip(), f"Machine: {machine}.", f"{head}\n|---|---|---|---|---|\n" + "\n".join(lines),
+        "| family | " + " | ".join(c.replace("_", " ") for c in columns) + " |\n" + "|---" * (len(columns) + 1) + "|\n"
+        + table,
+    ))  # fmt: skip
 
 
 def page(result: dict[str, Any]) -> str:

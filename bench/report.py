@@ -37,7 +37,12 @@ def main() -> None:
     if not results:
         sys.exit(f"there are no results in {RESULTS}: run `make bench` first.")
     if planning := results.pop("planning", None):
-        QUALITY.write_text(quality.page(planning))
+        _, mark, beside = QUALITY.read_text().partition("\n## Beside other programs") if QUALITY.exists() else ("",) * 3
+        QUALITY.write_text(quality.page(planning) + mark + beside)
+        print(QUALITY)
+    if peers := results.pop("planning-peers", None):
+        kept = QUALITY.read_text().partition("\n## Beside other programs")[0] if QUALITY.exists() else quality.HEAD
+        QUALITY.write_text(f"{kept.rstrip()}\n\n{quality.beside(peers)}\n")
         print(QUALITY)
     if not results:
         return

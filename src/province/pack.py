@@ -335,6 +335,7 @@ class Indicator:
     An observed field counts with its latest value, if that is not older than `within_s` (0: however old).
     by: also told for each area.  Simulated, estimated and forecast values are never mixed with the others.
     also: further types counted together with `of`; only for measures that add up.
+    per: told as a percentage of this number, which its title names; 0: as it is.
     row: line of the plan that it measures; empty: the pack's.
     public: the number may be shown to anybody, though the entities may not.
     """
@@ -352,6 +353,7 @@ class Indicator:
     by: Literal["", "area"] = ""
     limit: str = ""
     within_s: int = 0
+    per: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,7 +470,9 @@ class StudyLayer:
     """A layer that a kind of study is given: entities of a type, or a file.
 
     of: type whose entities it holds when no file is given; None: a file or nothing.  columns: of a file, besides its
-    place: name → what it holds.  required: without it there is nothing to plan.
+    place: name → what it holds.  required: without it there is nothing to plan.  placed: False: rows may have no
+    place, such as cables that name the stations at their ends.
+    raster: a GeoTIFF of metres; it arrives as one feature that carries a grid of degrees.
     """
 
     name: str
@@ -476,6 +480,8 @@ class StudyLayer:
     of: type[Record] | None = None
     columns: Mapping[str, Label] = field(default_factory=dict)
     required: bool = False
+    placed: bool = True
+    raster: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -542,6 +548,7 @@ class StudyKind:
     focus: a table and the layer of the same name, row by feature: each can be looked at closely, and its column
     `compared` stands side by side with that of other scenarios.
     adoption: what an approved plan becomes; None: nothing of it is built.
+    yields: kind of study that may take over the assumptions that this one finds.
     picks: layer of the outcome whose features are what was chosen; empty: that of the adoption.
     """
 
@@ -559,6 +566,7 @@ class StudyKind:
     compared: str = ""
     adoption: Adoption | None = None
     picks: str = ""
+    yields: str = ""
 
     @property
     def chosen(self) -> str:

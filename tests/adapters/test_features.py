@@ -153,3 +153,32 @@ async def test_a_damaged_extract_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as refused:
         await features.read(tmp_path / "a.osm", "a.osm", crs="", columns=COLUMNS)
     assert refused.value.field == "file"
+
+
+async def test_rows_without_a_place_are_kept_where_a_layer_allows_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("ten,dien_tich_ha\nCáp A,3\nCáp B,4\n", "utf-8")
+    layer = await features.read(path, path.name, crs="", columns=COLUMNS, placed=False)
+    assert [(f.geometry, f.properties["name"]) for f in layer.features] == [(None, "Cáp A"), (None, "Cáp B")]
+    assert layer.remarks == ()
+    path.write_text(f"ten,lon,lat\nCáp A,{LON},{LAT}\nCáp B,,\n", "utf-8")
+    mixed = await features.read(path, path.name, crs="", columns=COLUMNS, placed=False)
+    assert [f.geometry is None for f in mixed.features] == [False, True]
+    assert len((await features.read(path, path.name, crs="", columns=COLUMNS)).features) == 1
+
+
+async def test_a_drawing_in_metres_is_read_once_its_system_is_named(tmp_path: Path) -> None:
+    east, north = projected()
+    line = shapely.to_wkb(shapely.LineString([(east, north), (east + 100, north)]))
+    pyogrio.raw.write(tmp_path / "duong.dxf", geometry=np.array([line], object), field_data=[], fields=[],
+                      driver="DXF", geometry_type="LineString", crs=None)  # fmt: skip
+    content = (tmp_path / "duong.dxf").read_bytes()
+    with pytest.raises(InvalidInput) as refused:
+        await read(tmp_path / "b.dxf", content)
+    assert refused.value.field == "crs"
+    assert "VN-2000" in refused.value.remedy
+    layer = await read(tmp_path / "b.dxf", content, crs=ZONE)
+    geometry = layer.features[0].geometry
+    assert geometry is not None
+    assert geometry["type"] == "LineString"
+    assert geometry["coordinates"][0][:2] == pytest.approx((LON, LAT), abs=1e-5)

@@ -20,6 +20,7 @@ STUDY = Study(id="urn:ngsi-ld:Study:1", title="x", kind="fiveg", budget={})
 PROBLEM = Problem(
     layers={}, budget=5, unit="C62", seed=7,
     assumptions={"attenuation": Assumed(name="attenuation", value=60.0, unit="P1"),
+                 "power": Assumed(name="power", value=53.0, unit="DBM"),
                  "building": Assumed(name="building", value="high")},
 )  # fmt: skip
 
@@ -64,7 +65,8 @@ def test_a_variant_changes_one_value_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("one", "word"),
     [({"name": "colour", "share": 5}, "no assumption 'colour'"), ({"name": "building", "share": 5}, "is the word"),
-     ({"name": "attenuation", "values": ["low"]}, "is a number")],
+     ({"name": "attenuation", "values": ["low"]}, "is a number"),
+     ({"name": "power", "share": 20}, "a share of the level")],
 )  # fmt: skip
 def test_what_cannot_be_varied_is_refused_by_name(one: dict[str, Any], word: str) -> None:
     with pytest.raises(InvalidInput) as refused:

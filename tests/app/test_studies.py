@@ -29,6 +29,8 @@ from province.model.label import Label
 from province.model.record import create
 from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Progress, Table
 from province.packs.fiveg.types import RadioSite
+from province.packs.transmission import kinds as transmission
+from province.packs.transmission.types import FibreRoute, TransmissionNode
 from province.vocab.park import IndustrialPark
 from province.vocab.study import Study
 
@@ -97,6 +99,36 @@ async def test_a_problem_holds_the_register_the_dated_constants_and_the_planners
     building = problem.assumptions["building"]
     assert (building.value, building.given) == ("high", False)
     assert "TR 38.901" in building.source
+
+
+async def test_the_network_of_the_register_is_examined_and_a_file_of_rows_stands_for_it(
+    broker: Broker, studies: Studies
+) -> None:
+    nodes = [
+        TransmissionNode(id=f"urn:ngsi-ld:TransmissionNode:{c}", code=c, name=f"Trạm {c}", kind=kind, load=load,
+                         location=point(106.6 + i / 10, 11.0))
+        for i, (c, kind, load) in enumerate((("L", "core", None), ("A", "aggregation", 5.0), ("B", "access", 2.0)))
+    ]  # fmt: skip
+    cables = [
+        FibreRoute(id=f"urn:ngsi-ld:FibreRoute:{a}{b}", code=f"{a}{b}", name=f"Cáp {a}{b}", start=a, finish=b,
+                   status="in_service", shares=shares)
+        for a, b, shares in (("L", "A", ("Rãnh 1",)), ("A", "B", ()), ("B", "L", ("Rãnh 1",)))
+    ]  # fmt: skip
+    await broker.apply([create(r) for r in (*nodes, *cables)], SYSTEM)
+    id = await draft(broker, kind="diversity", budget=1)
+    await studies.start(PLANNER, id)
+    outcome = transmission.DIVERSITY.solve(await problem_of(studies, id), lambda _: None)
+    table = outcome.table("failures")
+    assert table is not None
+    assert [(r[0], r[3], r[4]) for r in table.rows] == [("Rãnh 1", 2.0, 7.0), ("Trạm L", 2.0, 7.0)]
+
+    id = await draft(broker, kind="diversity", budget=1)
+    await studies.attach(PLANNER, id, "routes", "tuyen.csv", chunks("ma,tram_dau,tram_cuoi\nLA,L,A\nLB,L,B\n"))
+    await studies.start(PLANNER, id)
+    outcome = transmission.DIVERSITY.solve(await problem_of(studies, id), lambda _: None)
+    table = outcome.table("failures")
+    assert table is not None
+    assert [(r[0], r[3]) for r in table.rows] == [("Trạm L", 2.0), ("LA", 1.0), ("LB", 1.0)]
 
 
 async def test_nobodys_problem_holds_what_they_may_not_read(broker: Broker, studies: Studies) -> None:

@@ -225,3 +225,15 @@ def test_trenches_have_layers_of_their_own_and_need_a_price_for_money(
     assert refused.exit_code == 1
     assert "needs the prices of: urban" in refused.stderr
     assert '"20 km"' in refused.stderr
+
+
+def test_a_kind_may_have_a_usual_budget_and_count_failures(plan: Callable[..., Result]) -> None:
+    kind = {**KIND, "name": "diversity", "prices": {}}
+    outcome = {**OUTCOME, "tables": [{**OUTCOME["tables"][0], "name": "failures"}]}
+    for given, asked in (((), 1.0), (("--budget", "2 failures"), 2.0)):
+        server = Server({"status": "computed"}, kind=kind, outcome=outcome)
+        result = plan(server, "diversity", *given)
+        assert result.exit_code == 0, result.output
+        assert "KCN A  1,234.5" in result.stdout
+        assert server.asked[0][1]["inputs"]["budget"] == asked
+        assert server.asked[0][1]["inputs"]["budget_unit"] == "C62"

@@ -95,6 +95,52 @@ def test_a_survivable_network_is_the_cheapest_of_all(seed: int) -> None:
     check.joined(_triples(of), terminals, plan.edges, plan.cost, plan.bound, twice=True)
 
 
+@given(seed=seeds)
+@settings(max_examples=examples(25), deadline=None)
+def test_one_way_two_ways_and_groups_are_met_at_the_least_cost(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    tail, head = np.array([*range(5), 0, 1, 2, 0]), np.array([1, 2, 3, 4, 0, 2, 3, 4, 3])
+    of = graph.build(5, tail, head, random.integers(1, 30, 9).astype(float))
+    double = sorted({int(t) for t in random.integers(0, 5, 2)} | {0})
+    once = sorted({int(t) for t in random.integers(0, 5, 2)} - set(double) | ({3} - set(double)))
+    groups = [random.choice(9, 2, replace=False).tolist() for _ in range(2)]
+    best = np.inf
+    for size in range(10):
+        for chosen in itertools.combinations(range(9), size):
+            cost = float(of.cost[list(chosen)].sum())
+            failed = [{e} for e in chosen] + [set(g) for g in groups]
+            if (
+                cost < best
+                and check._apart(_triples(of), chosen, [*double, *once]) is None
+                and all(check._apart(_triples(of), [e for e in chosen if e not in f], double) is None for f in failed)
+            ):
+                best = cost
+    if not np.isfinite(best):
+        with pytest.raises(InvalidInput, match="whatever is built"):
+            survivable.solve(of, np.array(double), once=once, groups=groups, seconds=20)
+        return
+    plan = survivable.solve(of, np.array(double), once=once, groups=groups, seconds=20)
+    assert plan.proved
+    assert plan.cost == pytest.approx(best)
+    check.joined(_triples(of), double, plan.edges, plan.cost, plan.bound, twice=True, once=once, groups=groups)
+    rough = survivable.sketch(of, np.array(double), once=once, groups=groups)
+    check.joined(_triples(of), double, rough.edges, rough.cost, 0.0, twice=True, once=once, groups=groups)
+    again = survivable.solve(of, np.array(double), once=once, groups=groups, start=rough.edges, seconds=20)
+    assert again.cost == plan.cost
+
+
+def test_a_group_that_fails_together_is_not_two_ways() -> None:
+    edges = [(0, 1, 2.0), (0, 1, 3.0)]
+    check.joined(edges, [0, 1], [0, 1], 5.0, 5.0, twice=True)
+    with pytest.raises(InvalidInput, match="when group 0 fails"):
+        check.joined(edges, [0, 1], [0, 1], 5.0, 5.0, twice=True, groups=[[0, 1]])
+    with pytest.raises(InvalidInput, match="terminal 2 is not joined"):
+        check.joined([*edges, (1, 2, 1.0)], [0, 1], [0, 1], 5.0, 5.0, once=[2])
+    two = graph.build(2, np.array([0, 0]), np.array([1, 1]), np.array([2.0, 3.0]))
+    with pytest.raises(InvalidInput, match="one group parts"):
+        survivable.solve(two, np.array([0, 1]), groups=[[0, 1]])
+
+
 def test_a_place_that_hangs_on_one_edge_is_named() -> None:
     path = graph.build(4, np.array([0, 1, 2, 2]), np.array([1, 2, 0, 3]), np.ones(4))
     with pytest.raises(InvalidInput, match="terminal 3 hangs on one edge"):

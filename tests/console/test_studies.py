@@ -19,11 +19,12 @@ from province.identity.audit import Pool
 from province.model.actor import Actor
 from province.model.geometry import point
 from province.model.label import Label
-from province.model.study import Certificate, Column, Feature, Layer, Outcome, Quantity, Table
+from province.model.study import Certificate, Column, Feature, Layer, Outcome, Pick, Quantity, Spread, Table, Variant
 from province.pack import Pack
 from province.packs.fiveg.pack import PACK as FIVEG
 from province.packs.studies.pack import PACK as STUDIES
-from province.vocab import IndustrialPark
+from province.vocab import IndustrialPark, Milestone
+from province.vocab.sensitivity import Sensitivity
 from province.vocab.study import Study
 from tests.console.conftest import Open, csrf
 from tests.console.sample import PACK, entity_of
@@ -160,7 +161,9 @@ PLANS = (
 @pytest.fixture
 def planned() -> tuple[World, Shelf]:
     made = world()
-    vocabulary = Pack(name="vocab", title=Label("Chung", "Shared"), row="X", types=(Study, IndustrialPark))
+    vocabulary = Pack(
+        name="vocab", title=Label("Chung", "Shared"), row="X", types=(Study, Sensitivity, Milestone, IndustrialPark)
+    )
     made.broker.packs = (PACK, vocabulary, FIVEG, STUDIES)
     for one in PLANS:
         made.broker.entities[one.id] = entity_of(one)
@@ -327,3 +330,65 @@ def test_a_drawing_has_one_frame_for_everything_and_a_close_one_for_a_park() -> 
     assert drawing.draw(outcome(layers=()), FIVEG.studies[0]) is None
     assert drawing.draw(outcome(), None) is None, "nobody says how it is drawn"
     assert drawing.svg(whole).count("<circle") == 1
+
+
+async def test_different_kinds_and_a_kind_that_is_gone_stand_side_by_side(
+    browse: Open, planned: tuple[World, Shelf]
+) -> None:
+    made, shelf = planned
+    metres = Quantity(name="metres_new", label=Label("Đào mới", "New trench"), value=1200.0, unit="MTR")
+    shelf.contents = {**shelf.contents, "3" * 64: msgspec.json.encode(outcome(figures=(metres,)))}
+    for name, kind in (("f", "ducts"), ("g", "gone")):
+        one = study(name, "computed", kind=kind, outcome="3" * 64, budget={"value": 5000, "unitCode": "MTR"})
+        made.broker.entities[one.id] = entity_of(one)
+    for other in "fg":
+        async with browse(made, language="en", studies=shelf) as client:
+            answer = await client.get(f"/studies/compare?id=urn:ngsi-ld:Study:a&id=urn:ngsi-ld:Study:{other}")
+        assert answer.status_code == 200
+        check(answer.text, "en")
+        assert "1,200 m" in answer.text
+        assert "different kinds of study" in answer.text
+        assert "no data" in answer.text
+
+
+def spread() -> Spread:
+    base = outcome()
+    low = Variant(name="attenuation", value=48.0, unit="P1", base=60.0, objective=88.0, gap=0.05, figures=base.figures)
+    high = Variant(name="attenuation", value=72.0, unit="P1", base=60.0, objective=107.0, gap=0.03,
+                   figures=outcome(31.0).figures)  # fmt: skip
+    wrong = Variant(name="budget", value=1.0, unit="C62", base=3.0, failure="budget: 1 <b>site</b> joins nothing.")
+    return Spread(
+        objective=100.0, objective_unit="D36", objective_label=Label("Nhu cầu", "Demand"), sense="most", gap=0.04,
+        figures=base.figures, seed=0, variants=(low, high, wrong), computed=2,
+        picks=(Pick(id="s", name="Trạm 1", kept=2), Pick(id="t", name="Trạm 2", kept=1)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+async def test_what_a_plan_hangs_on_is_a_chart_a_table_and_a_file(
+    browse: Open, planned: tuple[World, Shelf], language: str
+) -> None:
+    made, shelf = planned
+    shelf.contents = {**shelf.contents, "4" * 64: msgspec.json.encode(spread())}
+    record = study("a", "computed", outcome="1" * 64, isChecked=True, problem="5" * 64)
+    made.broker.entities[record.id] = entity_of(record)
+    run = Sensitivity(id="urn:ngsi-ld:Sensitivity:1", study=record.id, varied=({"name": "attenuation", "share": 20},),
+                      status="computed", outcome="4" * 64)  # fmt: skip
+    made.broker.entities[run.id] = entity_of(run)
+    async with browse(made, language=language, studies=shelf) as client:
+        answer = await client.get(f"/studies/{record.id}")
+        file = await client.get(f"/studies/{record.id}/sensitivity/{run.id}.csv")
+        asked = await client.post(
+            f"/studies/{record.id}/sensitivity",
+            data={"csrf": csrf(), "name": ["attenuation", "budget"], "share": "20", "more": "building=low"},
+        )
+    assert answer.status_code == 200
+    check(answer.text, language)
+    assert answer.text.count('<rect class="') == 2
+    assert '<rect class="down"' in answer.text
+    assert "<b>site</b>" not in answer.text
+    assert ("1 of 2 chosen items stay" if language == "en" else "1 trên 2 mục đã chọn") in answer.text
+    assert file.status_code == 200
+    assert "attenuation" in file.text
+    assert asked.status_code == 303
+    assert made.broker.acted[-1][1] == {"varied": "attenuation=±20%; budget=±20%; building=low"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from province.app.example import folder as example
@@ -228,7 +231,7 @@ def test_the_parks_of_the_example_are_planned_as_they_are_shipped() -> None:
 
 def test_every_assumption_has_a_constant_and_a_unit_that_is_known() -> None:
     dated = {p.name: p for p in parameters.parse(folder(PACK).joinpath("params.yaml").read_text("utf-8"))}
-    assert set(dated) == set(plan.ASSUMPTIONS)
+    assert set(dated) == {name for kind in PACK.studies for name in kind.assumptions}
     for one in dated.values():
         if isinstance(one.value, int | float):
             assert lookup(one.unit)
@@ -241,3 +244,32 @@ def test_numbers_of_files_are_read_as_they_are() -> None:
     assert demand.number(json.loads('{"a": null}'), "a", "b") is None
     with pytest.raises(InvalidInput):
         require_in_vietnam(Feature(id="x", geometry=point(0.0, 0.0)), "parks")
+
+
+def hill(metres: float, west: float = WEST - 0.1) -> Feature:
+    """A terrain model with a ridge through the park, of so many metres; 0: flat."""
+    side, step = 300, 0.001
+    values = np.zeros((side, side), np.int16)
+    values[:, 104:106] = int(metres * 10)
+    packed = base64.b64encode(zlib.compress(values.astype("<i2").tobytes())).decode()
+    properties = {"rows": side, "columns": side, "west": west, "south": SOUTH - 0.1, "step_lon": step,
+                  "step_lat": step, "scale": 10.0, "hole": -32_768, "values": packed}  # fmt: skip
+    return Feature(id="terrain", geometry=square(west, SOUTH - 0.1, 0.3), properties=properties)
+
+
+def test_a_ridge_takes_coverage_and_flat_terrain_takes_none() -> None:
+    plain = solve(problem(1))
+    flat = solve(problem(1, layers={"parks": (PARK,), "terrain": (hill(0),)}))
+    ridge = solve(problem(1, layers={"parks": (PARK,), "terrain": (hill(120),)}))
+    assert figure(flat, "covered") == pytest.approx(figure(plain, "covered"), abs=1.0)
+    assert figure(ridge, "covered") < figure(flat, "covered")
+    assert figure(ridge, "covered_terrain") < figure(flat, "covered_terrain")
+    assert "taken as flat" in words(plain)
+    assert "follows the terrain model" in words(ridge)
+
+
+def test_terrain_that_ends_before_the_parks_is_refused() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        solve(problem(1, layers={"parks": (PARK,), "terrain": (hill(10, WEST + 0.005),)}))
+    assert refused.value.field == "layers.terrain"
+    assert "covers" in refused.value.detail

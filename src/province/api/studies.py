@@ -58,6 +58,13 @@ async def attach(call: Call) -> Response:
     return json_response({"study": _shown(service, study), "layer": told}, 201)
 
 
+async def take(call: Call) -> Response:
+    """Let what another study found be assumptions of this one."""
+    service = studies_of(call)
+    await service.take(call.actor, path_id(call), path_id(call, "source"))
+    return json_response(_shown(service, await service.get(path_id(call), call.actor)))
+
+
 async def start(call: Call) -> Response:
     """Put the problem together and let it be computed."""
     service = studies_of(call)
@@ -147,6 +154,9 @@ ROUTES: Final[tuple[Route, ...]] = (
            Param("name", "Name of the file."),
            Param("crs", "Coordinate system, such as VN-2000 TM-3 105°45'; empty: as the file says, or WGS 84.")),
           {_FILE: {}}, {201: ("What was read.", _OBJECT)}, _WRONG, signed_in=True),
+    Route("POST", "/api/studies/{id}/take/{source}", "studies.take", "Take over what another study found.", take,
+          "Studies", (_ID, Param("source", "Id of that study.", {"type": "string"}, "path", True)),
+          answers={200: ("The study.", _OBJECT)}, errors=_WRONG, signed_in=True),
     Route("POST", "/api/studies/{id}/start", "studies.start", "Let a study be computed.", start, "Studies", (_ID,),
           answers={202: ("The study.", _OBJECT)}, errors=_WRONG, signed_in=True),
     Route("GET", "/api/sensitivities/{run}", "studies.sensitivity", "Variants of a study.", sensitivity, "Studies",

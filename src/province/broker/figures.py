@@ -8,7 +8,7 @@ or, where a plan counts, of its first value that does not count.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from province.broker.database import Connection
@@ -172,6 +172,19 @@ def together(figures: Sequence[Figure]) -> Figure:
         first.indicator, _sum([f.counted for f in figures]), _sum([f.uncounted for f in figures]), areas, first.at,
         excluded,
     )  # fmt: skip
+
+
+def shared(found: Figure) -> Figure:
+    """The figure as a percentage of what its indicator names."""
+    per = found.indicator.per
+    if not per:
+        return found
+
+    def part(one: Part) -> Part:
+        return one if one.value is None else replace(one, value=100.0 * one.value / per)
+
+    areas = tuple(AreaPart(a.area, part(a.counted), part(a.uncounted)) for a in found.areas)
+    return replace(found, counted=part(found.counted), uncounted=part(found.uncounted), areas=areas)
 
 
 def _sum(parts: Sequence[Part]) -> Part:

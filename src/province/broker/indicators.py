@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from province.broker.access import Access, Rights
 from province.broker.database import Pool
-from province.broker.figures import Figure, Under, figure, from_figure, together
+from province.broker.figures import Figure, Under, figure, from_figure, shared, together
 from province.broker.select import compile_query, place_of
 from province.model.actor import Actor, system
 from province.model.goal import Measured
@@ -93,7 +93,7 @@ class Indicators:
                         statement.parameters[: statement.counted], at, under, whole=whole,
                     )
                 )  # fmt: skip
-        return together(parts)
+        return shared(together(parts))
 
     async def _under(self, tenant: str, day: str) -> Under:
         """Under which area of the map of a day an entity is told: the one it names, if that held; else by its land."""

@@ -125,7 +125,7 @@ def _command(kind: Kind, client_of: Callable[[click.Context], Client]) -> click.
 
     def carry_out(
         *, budget: str, crs: str, prices: tuple[str, ...], assumptions: tuple[str, ...], source: str, title: str,
-        seconds: float, out: Path | None, as_json: bool, **layers: Path | None,
+        seconds: float, out: Path | None, as_json: bool, take: str = "", **layers: Path | None,
     ) -> None:  # fmt: skip
         ctx = click.get_current_context()
         amount, unit = read_budget(budget, kind.counted)
@@ -138,13 +138,16 @@ def _command(kind: Kind, client_of: Callable[[click.Context], Client]) -> click.
             for layer, path in layers.items():
                 if path is not None:
                     run.attach(study, layer, path, crs)
+            if take:
+                run.take(study, take)
             for name, value, own in given:
                 run.assume(study, name, money.read_sum(value, field="--price") if own == "VND" else value, own, source)
             run.start(study)
         ctx.exit(run.carry(study, out, kind.table))
 
     options: list[click.Parameter] = [
-        click.Option(["--budget"], required=True, help=kind.budget),
+        click.Option(["--budget"], required=not kind.usual, default=kind.usual or None, show_default=bool(kind.usual),
+                     help=kind.budget),
         *(click.Option([f"--{name}"], type=_FILE, help=told) for name, told in kind.layers.items()),
         click.Option(["--crs"], default="", help="Coordinate system of these files, where they do not say it."),
         click.Option(["--price", "prices"], multiple=True, metavar="NAME=VND", help=kind.prices),
@@ -152,6 +155,8 @@ def _command(kind: Kind, client_of: Callable[[click.Context], Client]) -> click.
                      help=f"Another value, in its unit; `province plan assumptions {kind.name}` lists them."),
         click.Option(["--source"], default="",
                      help="Where these prices and assumptions come from; kept with the study."),
+        *([click.Option(["--take"], default="", metavar="ID", help="Take over what the study ID found.")]
+          if kind.takes else []),
         click.Option(["--title"], default="", help="Title of the study."),
         click.Option(["--seconds"], type=click.FloatRange(1, 600), default=20.0, show_default=True,
                      help="Time of the search."),
@@ -263,6 +268,10 @@ class _Run:
         """Set an assumption."""
         inputs = {"name": name, "value": str(value), "unit": unit, "source": source}
         self._client.post("/api/actions/study.assume", {"id": study, "inputs": inputs})
+
+    def take(self, study: str, source: str) -> None:
+        """Let what another study found be assumptions of this one."""
+        self._client.post(f"/api/studies/{study}/take/{source}", {})
 
     @contextlib.contextmanager
     def withdrawn_on_refusal(self, study: str) -> Iterator[None]:

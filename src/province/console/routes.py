@@ -114,6 +114,7 @@ def routes(services: Services) -> list[BaseRoute]:
         at(studies.HOME + "/{id}/layers", studies.attach, "POST", largest=studies.LARGEST),
         at(studies.HOME + "/{id}/assume", studies.assume, "POST"),
         at(studies.HOME + "/{id}/start", studies.start, "POST"),
+        at(studies.HOME + "/{id}/take", studies.take, "POST"),
         at(studies.HOME + "/{id}/sensitivity", studies.vary, "POST"),
         at(studies.HOME + "/{id}/sensitivity/{run}.csv", studies.varied),
         at(studies.HOME + "/{id}/report.pdf", studies.report_pdf),

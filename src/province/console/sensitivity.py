@@ -14,12 +14,12 @@ from province.adapters.tables import writers
 from province.console.display import unit_symbol
 from province.console.visit import Visit
 from province.model.label import Label
-from province.model.study import Outcome, Spread, Variant
+from province.model.study import Assumed, Outcome, Spread, Variant
 from province.pack import StudyKind
 from province.vocab.sensitivity import BUDGET, SENSITIVITY, Sensitivity
 from province.vocab.study import Study
 
-WIDTH: Final = 640
+WIDTH: Final = 480
 _ROW: Final = 34
 _LEFT: Final = 8
 _TEXT: Final = 14
@@ -54,7 +54,7 @@ async def card(visit: Visit, service: Studies, found: Study, kind: StudyKind, ba
     failed = runs[0] if runs and runs[0].status == "failed" else None
     names = sensitivity.labels(service, found.kind)
     assumed = service.standing(found)
-    words = [(n, visit.words.label(names[n])) for n in names if n in assumed and not isinstance(assumed[n].value, str)]
+    words = [(n, visit.words.label(names[n])) for n in names if n in assumed and _shared(assumed[n])]
     return {
         "choices": [(BUDGET, visit.words.label(names[BUDGET])), *words],
         "active": _run(visit, active) if active else None,
@@ -73,6 +73,11 @@ async def file(visit: Visit, service: Studies) -> Response:
     content = sensitivity.csv(spread, sensitivity.labels(service, study.kind))
     headers = {"content-disposition": 'attachment; filename="sensitivity.csv"', "x-content-type-options": "nosniff"}
     return Response(content, 200, headers, writers.MEDIA["csv"])
+
+
+def _shared(one: Assumed) -> bool:
+    """Whether a share of it means something: not of a word, nor of a level in decibels."""
+    return not isinstance(one.value, str) and one.unit not in sensitivity.LEVELS
 
 
 def asked(visit: Visit) -> str:
@@ -99,6 +104,7 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
     _, spread = await service.spread(visit.actor, run.id)
     words = visit.words
     order = sorted({v.name: None for v in spread.variants}, key=lambda n: -spread.swing(n))
+    drawn = [n for n in order if any(v.name == n and v.objective is not None for v in spread.variants)]
     named = {n: words.label(names.get(n, Label(n, n))) for n in order}
     figures = sensitivity.figures_changed(spread)
     rows = [
@@ -111,8 +117,8 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
     return {
         "id": run.id,
         "at": run.finishedAt,
-        "chart": _chart(visit, spread, order, named),
-        "height": _ROW * len(order) + 2 * _TEXT + 8,
+        "chart": _chart(visit, spread, drawn, named),
+        "height": _ROW * len(drawn) + 2 * _TEXT + 8,
         "width": WIDTH,
         "middle": round(_scale(spread)(spread.objective), 1),
         "label": words.label(spread.objective_label),

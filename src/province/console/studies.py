@@ -138,6 +138,9 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
             if outcome is not None and known is not None and found.problem
             else None
         ),
+        "offers": [(s.id, s.title) for s in await service.offers(visit.actor, found)]
+        if found.status in _UNDONE
+        else [],
         "prices": _prices(visit, found, known[1]) if known else [],
         "outcome": _told(visit, outcome, known[1] if known else None, around) if outcome is not None else None,
         "files": [(name, f"{_href(id)}/files/{name}") for name in files.names(outcome)] if outcome else [],
@@ -193,6 +196,16 @@ async def start(visit: Visit) -> Response:
     return visit.see(_href(id))
 
 
+async def take(visit: Visit) -> Response:
+    """Take over what another study found."""
+    id = visit.request.path_params["id"]
+    try:
+        await _service(visit).take(visit.actor, id, visit.text("source"))
+    except _BAD as error:
+        return await _study(visit, error)
+    return visit.see(f"{_href(id)}#inputs")
+
+
 async def vary(visit: Visit) -> Response:
     """Let variants be computed."""
     id = visit.request.path_params["id"]
@@ -243,6 +256,7 @@ async def compare(visit: Visit) -> Response:
         "gaps": [_gap(visit, one) for one in plans],
         "differences": _differences(visit, service, [s for s, _ in found]),
         "rows": _rows_side_by_side(visit, plans, kinds),
+        "mixed": len({s.kind for s, _ in found}) > 1,
     }
     return visit.page("study_compare.html", values)
 
@@ -465,8 +479,9 @@ def _differences(visit: Visit, service: Studies, found: Sequence[Study]) -> list
     every: list[dict[str, Assumed]] = [service.standing(one) for one in found]
     labels: dict[str, Label] = {}
     for one in found:
-        _, kind = service.kind(one.kind)
-        labels |= {**kind.prices, **kind.assumptions}
+        if one.kind in service.kinds:
+            kind = service.kinds[one.kind][1]
+            labels |= {**kind.prices, **kind.assumptions}
     rows = []
     for name, label in labels.items():
         values = [one.get(name) for one in every]
@@ -515,6 +530,7 @@ def _layers(visit: Visit, found: Study, kind: StudyKind) -> list[dict[str, Any]]
             "file": f"{given['name']} ({given['rows']})" if given else "",
             "register": visit.words.label(types[name].info.label) if name in types and not given else "",
             "link": f"/list/{name}" if name in types and not given else "",
+            "raster": layer.raster,
             "columns": ", ".join(f"{n} – {visit.words.label(label)}" for n, label in layer.columns.items()),
         })  # fmt: skip
     return rows

@@ -160,7 +160,10 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a study. partial: why it answers less than was asked; None: it answers all of it."""
+    """What came of a study. partial: why it answers less than was asked; None: it answers all of it.
+
+    assumptions: values that a study of another kind may take over, with their source.
+    """
 
     figures: tuple[Quantity, ...]
     tables: tuple[Table, ...]
@@ -168,6 +171,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     certificate: Certificate
     remarks: tuple[Label, ...] = ()
     partial: Label | None = None
+    assumptions: tuple[Assumed, ...] = ()
 
     def table(self, name: str) -> Table | None:
         """The table of that name."""

@@ -73,6 +73,7 @@ _TABLE = (
     UnitDefinition("D10", "S/m", "conductivity"),
     UnitDefinition("H61", "mS/cm", "conductivity", 0.1),
     UnitDefinition("D36", "Mbit/s", "data rate", 1e6),
+    UnitDefinition("B80", "Gbit/s", "data rate", 1e9),
     UnitDefinition("4L", "MB", "data size", 8e6),
     UnitDefinition("VND", "₫", "money"),
 )

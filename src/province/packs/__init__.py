@@ -17,6 +17,7 @@ from province.packs import (
     post,
     reports,
     studies,
+    transmission,
 )
 
 BUILT_IN: tuple[Pack, ...] = (
@@ -33,4 +34,5 @@ BUILT_IN: tuple[Pack, ...] = (
     post.PACK,
     reports.PACK,
     studies.PACK,
+    transmission.PACK,
 )

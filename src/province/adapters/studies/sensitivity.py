@@ -19,6 +19,8 @@ from province.vocab.sensitivity import BUDGET
 from province.vocab.study import Study
 
 BUDGET_LABEL: Final = Label("Ngân sách", "Budget")
+LEVELS: Final = ("DBM", "2N")
+"""Units on a logarithmic scale: ±20% of them means nothing."""
 _DIGITS: Final = 5
 """Positions that agree to about a metre are one place."""
 
@@ -111,6 +113,11 @@ def _values(name: str, base: float | str, unit: str, one: Mapping[str, Any]) -> 
         if "share" in one:
             raise InvalidInput(f"{name} is the word {base!r}.", field=f"varied.{name}", remedy=f"Such as {name}=low.")
         return [str(v) for v in one["values"]]
+    if "share" in one and unit in LEVELS:
+        raise InvalidInput(
+            f"a share of the level {name} says nothing.", field=f"varied.{name}",
+            remedy=f"Give values, such as {name}={base - 3:g}..{base + 3:g}.",
+        )  # fmt: skip
     if "share" in one:
         part = float(one["share"]) / 100.0
         low, high = base * (1 - part), base * (1 + part)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from province.adapters import raster
 from province.adapters.files import FileStore
 from province.adapters.tables import features
 from province.broker.door import Acts
@@ -31,7 +32,7 @@ from province.model.time import Instant, now
 from province.model.unit import convert
 from province.pack import Adoption, Indicator, StudyKind, StudyLayer
 from province.vocab.sensitivity import Sensitivity
-from province.vocab.study import BUDGET_UNITS, Study
+from province.vocab.study import BUDGET_UNITS, COMPUTED, Study
 
 PROBLEM: Final = "application/vnd.province.problem+json"
 OUTCOME: Final = "application/vnd.province.outcome+json"
@@ -40,6 +41,7 @@ LAYER: Final = "application/geo+json"
 SPREAD: Final = "application/vnd.province.sensitivity+json"
 _PAGE: Final = 1_000
 _RUNS: Final = 5
+_OFFERED: Final = 20
 Constant = Callable[[str, str, Instant], Parameter | None]
 """(pack, name, when) → the dated constant that held, or None."""
 Measure = Callable[[Indicator, str], Awaitable[Measured]]
@@ -152,7 +154,11 @@ class Studies:
         policy.require_somewhere(actor, "study.change")
         declared = self._layer(study, layer)
         async with self._files.receive(chunks) as (path, _, _):
-            read = await features.read(path, name, crs=crs, columns=declared.columns)
+            if declared.raster:
+                grid = msgspec.structs.replace(await raster.read(path, crs=crs), id=layer)
+                read = features.Layer((grid,), "EPSG:4326", (), _told_of(grid))
+            else:
+                read = await features.read(path, name, crs=crs, columns=declared.columns, placed=declared.placed)
         content = msgspec.json.encode(collection(read.features))
         stored = await self._files.store(actor, _once(content), name=f"{layer}.geojson", known=LAYER)
         inputs = {"layer": layer, "file": stored.sha256, "name": name, "rows": len(read.features)}
@@ -219,6 +225,30 @@ class Studies:
             raise NotFound("the run has no outcome.", field="status", remedy="Wait for its end, or begin another.")
         return run, msgspec.json.decode(await self.content(actor.tenant, run.outcome, SPREAD), type=Spread)
 
+    async def offers(self, actor: Actor, study: Study) -> list[Study]:
+        """Computed studies that the actor may read, whose findings this one may take over; the newest first."""
+        names = tuple(name for name, (_, kind) in self.kinds.items() if kind.yields == study.kind)
+        if not names:
+            return []
+        where = (Where("kind", "in", names), Where("status", "in", COMPUTED), Where("isChecked", "==", True))
+        query = Query(types=("Study",), where=where, order="-modified", limit=_OFFERED, latest=False)
+        return [to_record(Study, e) for e in (await self._door.query(query, actor)).items]
+
+    async def take(self, actor: Actor, id: str, source: str) -> None:
+        """Let what one study found be assumptions of another, with its source. Raises: InvalidInput, Conflict."""
+        study = await self.get(id, actor)
+        giver, outcome = await self.outcome(actor, source)
+        if self.kind(giver.kind)[1].yields != study.kind:
+            raise InvalidInput(f"a study of the kind {giver.kind} finds nothing for {study.kind}.", field="source",
+                               remedy="Choose one that the page of the study offers.")  # fmt: skip
+        if not outcome.assumptions:
+            raise InvalidInput("that study found no values to take over.", field="source",
+                               remedy="Its page says why.")  # fmt: skip
+        for one in outcome.assumptions:
+            said = f"{giver.title}: {one.source} ({giver.id})"
+            inputs = {"name": one.name, "value": str(one.value), "unit": one.unit, "source": said}
+            await self._door.act("study.assume", actor, id=id, inputs=inputs)
+
     async def content(self, tenant: str, sha256: str, media: str) -> bytes:
         """The bytes of a file of our own making. Raises: NotFound, InvalidInput for a file of anybody else's."""
         async with self._pool.acquire() as connection:
@@ -268,6 +298,17 @@ class Studies:
                 raise InvalidInput(f"there are more than {features.MOST:,} of {name}.", field=f"layers.{layer.name}",
                                    remedy="Attach a file with those of the area.")  # fmt: skip
         return tuple(found)
+
+
+def _told_of(grid: Feature) -> tuple[Label, ...]:
+    """What was read of a picture, for whoever sent it."""
+    g = grid.properties
+    size, span, holes = (
+        f"{g['columns']} × {g['rows']}",
+        f"{g['least']:.0f} … {g['most']:.0f} m",
+        f"{100 * g['holes']:.1f}%",
+    )
+    return (Label(f"{size} ô, {span}, {holes} ô không có giá trị.", f"{size} cells, {span}, {holes} without a value."),)
 
 
 def _given(name: str, given: Mapping[str, Any], unit: str) -> Assumed:

@@ -39,8 +39,10 @@ class Layer:
     remarks: tuple[Label, ...]
 
 
-async def read(path: Path, name: str, *, crs: str, columns: Mapping[str, Label]) -> Layer:
+async def read(path: Path, name: str, *, crs: str, columns: Mapping[str, Label], placed: bool = True) -> Layer:
     """The features of a file (CSV, XLSX, GeoJSON, GeoPackage, DXF, Parquet). crs: as people write it, or "".
+
+    placed: False: rows without a place are kept, and no column need hold one.
 
     Raises: InvalidInput, TooLarge, Unsupported.
     """
@@ -50,7 +52,7 @@ async def read(path: Path, name: str, *, crs: str, columns: Mapping[str, Label])
     features: list[Feature] = []
     remarks: dict[str, Label] = {}
     async with reading(path, options) as (found, batches):
-        reader = _Reader(found, crs, columns, remarks)
+        reader = _Reader(found, crs, columns, remarks, placed)
         async for _, table in batches:
             if len(features) + table.num_rows > MOST:
                 raise TooLarge(
@@ -65,16 +67,19 @@ async def read(path: Path, name: str, *, crs: str, columns: Mapping[str, Label])
 class _Reader:
     """The batches of one file."""
 
-    def __init__(self, found: Found, crs: str, columns: Mapping[str, Label], remarks: dict[str, Label]) -> None:
+    def __init__(
+        self, found: Found, crs: str, columns: Mapping[str, Label], remarks: dict[str, Label], placed: bool
+    ) -> None:
         self.crs = places.read_crs(found.crs, field="crs") if found.crs else ""
         self._offered = places.read_crs(crs, field="crs") if crs else ""
         self._remarks = remarks
+        self._placed = placed
         self._columns = found.columns
         self._x, self._y = _column(found.columns, EASTINGS), _column(found.columns, NORTHINGS)
         self._shape = _column(found.columns, (GEOMETRY, *SHAPES))
         taken = {self._x, self._y, self._shape}
         self.known = _known([c for c in found.columns if c not in taken], columns)
-        if not self._shape and not (self._x and self._y):
+        if placed and not self._shape and not (self._x and self._y):
             raise InvalidInput(
                 f"no column holds a place ({', '.join(found.columns)[:200]}).", field="file",
                 remedy="Name two columns lon and lat (or x and y), or give GeoJSON, GeoPackage or WKT.",
@@ -83,7 +88,13 @@ class _Reader:
     def features(self, table: pa.Table, before: int) -> list[Feature]:
         """The features of one batch. before: how many came before it."""
         table = table.combine_chunks()
-        shapes = self._shapes(table) if self._shape else self._points(table)
+        shapes = (
+            self._shapes(table)
+            if self._shape
+            else self._points(table)
+            if self._x and self._y
+            else [None] * table.num_rows
+        )
         cells = {own: _cells(table.column(name)) for name, own in self.known.items()}
         rows = table.column(ROW).to_pylist()
         faults = table.column(FAULT).to_pylist()
@@ -95,7 +106,7 @@ class _Reader:
             if isinstance(shape, str):
                 raise InvalidInput(f"row {row}: the shape cannot be read: {shape}.", field="file",
                                    remedy="Check the shape and the coordinate system.")  # fmt: skip
-            if shape is None:
+            if shape is None and self._placed:
                 self._remark("empty", "Có dòng không có vị trí: bỏ qua.", "Rows without a place were left out.")
                 continue
             properties = {own: column[i] for own, column in cells.items() if column[i] is not None}

@@ -26,10 +26,13 @@ Examples:
         "masts": "Existing masts. Default: the radio sites of the register.",
         "candidates": "Places for new masts. Default: a grid around the parks.",
         "demand": "Other demand: points with a column mbps.",
+        "terrain": "Heights above the sea as GeoTIFF, in metres. Without it the ground is taken as flat.",
+        "clutter": "Heights of buildings and trees as GeoTIFF, in metres.",
     },
     "new_site, shared_site or sector.",
     ("price_new_site", "price_sector"),
     "40 sites",
     "parks",
     ("sites", "site", "trạm", "tram"),
+    takes=True,
 )

@@ -12,6 +12,8 @@ class Kind:
 
     counted: words for what a budget without a unit of measure is a number of.
     priced: prices without which a budget in đồng is refused at once.  table: the one that is printed.
+    usual: the budget when none is given; empty: it must be given.
+    takes: it may take over what a study of another kind found.
     """
 
     name: str
@@ -24,3 +26,5 @@ class Kind:
     instead: str
     table: str
     counted: tuple[str, ...] = ()
+    usual: str = ""
+    takes: bool = False

@@ -12,25 +12,32 @@ from province.compute.claim import RELATIVE, Checked, false, least, near
 
 def joined(
     edges: Sequence[tuple[int, int, float]], terminals: Iterable[int], chosen: Iterable[int], claimed: float,
-    bound: float, *, twice: bool = False,
+    bound: float, *, twice: bool = False, once: Iterable[int] = (), groups: Sequence[Iterable[int]] = (),
 ) -> Checked:  # fmt: skip
     """Check that the chosen edges join all terminals, and what they cost.
 
-    edges: (node, node, cost) of the whole graph.  twice: they must stay joined when any one chosen edge fails.
+    edges: (node, node, cost) of the whole graph.  twice: they must stay joined when any one chosen edge fails, and when
+    all edges of any group do.  once: further terminals that are joined to them and may be cut off.
     Raises: InvalidInput naming what is false.
     """
     picked = [int(e) for e in chosen]
     if len(set(picked)) != len(picked) or any(not 0 <= e < len(edges) for e in picked):
         raise false("an edge repeats, or is not one of the graph.")
     wanted = [int(t) for t in terminals]
-    apart = _apart(edges, picked, wanted)
+    every = [*wanted, *(int(t) for t in once)]
+    apart = _apart(edges, picked, every)
     if apart is not None:
-        raise false(f"terminal {apart} is not joined to terminal {wanted[0]}.")
+        raise false(f"terminal {apart} is not joined to terminal {every[0]}.")
     if twice:
         for failed in picked:
             apart = _apart(edges, [e for e in picked if e != failed], wanted)
             if apart is not None:
                 raise false(f"terminal {apart} is cut off when edge {failed} fails.")
+        for g, group in enumerate(groups):
+            gone = {int(e) for e in group}
+            apart = _apart(edges, [e for e in picked if e not in gone], wanted)
+            if apart is not None:
+                raise false(f"terminal {apart} is cut off when group {g} fails.")
     cost = sum(float(edges[e][2]) for e in picked)
     return least(cost, claimed, bound)
 
@@ -60,6 +67,95 @@ def collected(
     if bound < total * (1 - RELATIVE):
         raise false(f"the bound {bound:.9g} is below what the plan itself joins, {total:.9g}.")
     return Checked(total, bound, (bound - total) / total if total else float(bound > 0))
+
+
+def diverse(
+    nodes: int, edges: Sequence[tuple[int, int]], anchors: Iterable[int], groups: Sequence[Iterable[int]],
+    cuts: Mapping[tuple[str, int], Iterable[int]], twice: Iterable[int],
+) -> int:  # fmt: skip
+    """Check what every single failure cuts off, by taking away each edge, group and node of the network in turn.
+
+    cuts: ("edge" | "group" | "node", place) → nodes that it cuts off from every anchor; what is not named cuts nothing.
+    twice: nodes, anchors left out, that no edge and no group alone cuts off.
+    Returns: how many of those there are.  Raises: InvalidInput naming what is false.
+    """
+    roots = sorted({int(a) for a in anchors})
+    triples = [(t, h, 0.0) for t, h in edges]
+
+    def left(gone: set[int], closed: int = -1) -> set[int]:
+        kept = [e for e, (t, h) in enumerate(edges) if e not in gone and closed not in (t, h)]
+        top = _sets(triples, kept)
+        begun = {top(r) for r in roots if r != closed}
+        return {v for v in range(nodes) if v != closed and top(v) in begun}
+
+    whole = left(set())
+    weak: set[int] = set()
+    trials: list[tuple[tuple[str, int], set[int], int]] = [(("edge", e), {e}, -1) for e in range(len(edges))]
+    trials += [(("group", g), {int(e) for e in group}, -1) for g, group in enumerate(groups)]
+    trials += [(("node", v), set(), v) for v in range(nodes)]
+    for what, gone, closed in trials:
+        cut = whole - left(gone, closed) - {closed}
+        if cut != {int(v) for v in cuts.get(what, ())}:
+            raise false(f"the failure of {what[0]} {what[1]} cuts off {sorted(cut)}, which is not what is claimed.")
+        weak |= cut if what[0] != "node" else set()
+    strong = whole - weak - set(roots)
+    if strong != {int(v) for v in twice}:
+        raise false("the nodes with two ways are not those that stay joined when any one edge or group fails.")
+    return len(strong)
+
+
+def carried(
+    links: Sequence[tuple[int, int]], capacity: Sequence[float], demand: Sequence[tuple[int, int, float]],
+    failures: Sequence[Iterable[int]], flows: Sequence[Sequence[Sequence[float]]], *, failed: float = 1.0,
+) -> None:  # fmt: skip
+    """Check that all demand is carried with nothing failed and in every failure, by adding up flows.
+
+    capacity: of each link, with what is added.  flows: state → source, ascending → along each link, first as drawn,
+    then back.  failed: share of the demand that must be carried in a failure.  Raises: InvalidInput naming what is
+    false.
+    """
+    sources = sorted({s for s, _, _ in demand})
+    slack = 1e-4 * max(1.0, sum(a for _, _, a in demand))
+    if len(flows) != len(failures) + 1:
+        raise false(f"{len(flows)} states are routed, and there are {len(failures) + 1}.")
+    for state, routed in enumerate(flows):
+        gone = set() if state == 0 else {int(e) for e in failures[state - 1]}
+        load = [0.0] * len(links)
+        for source, flow in zip(sources, routed, strict=True):
+            left: dict[int, float] = {}
+            for e, (t, h) in enumerate(links):
+                there, back = float(flow[e]), float(flow[e + len(links)])
+                if min(there, back) < -slack or (e in gone and max(there, back) > slack):
+                    raise false(f"link {e} carries {there:.6g} and {back:.6g} in state {state}.")
+                load[e] += there + back
+                left[h] = left.get(h, 0.0) + there - back
+                left[t] = left.get(t, 0.0) + back - there
+            for s, sink, amount in demand:
+                if s == source:
+                    left[sink] = left.get(sink, 0.0) - amount * (failed if state else 1.0)
+            wrong = next((v for v, amount in left.items() if v != source and abs(amount) > slack), None)
+            if wrong is not None:
+                raise false(f"in state {state}, {left[wrong]:.6g} from node {source} is lost or made at node {wrong}.")
+        for e, amount in enumerate(load):
+            if amount > capacity[e] + slack:
+                raise false(f"link {e} carries {amount:.6g} of {capacity[e]:.6g} in state {state}.")
+
+
+def modules(
+    added: Sequence[Sequence[int]], price: Sequence[Sequence[float]], most: Sequence[Sequence[float]],
+    size: Sequence[float], room: Sequence[float], claimed: float, bound: float,
+) -> Checked:  # fmt: skip
+    """Check what added modules cost, and that they are whole numbers within their limits. Raises: InvalidInput."""
+    total = 0.0
+    for e, mine in enumerate(added):
+        for m, count in enumerate(mine):
+            if count != int(count) or not 0 <= count <= most[e][m]:
+                raise false(f"link {e} gets {count} of module {m}, of at most {most[e][m]:g}.")
+            total += count * float(price[e][m])
+        more = sum(count * float(size[m]) for m, count in enumerate(mine))
+        if more > room[e] * (1 + RELATIVE):
+            raise false(f"link {e} gets {more:g} of capacity, of at most {room[e]:g}.")
+    return least(total, claimed, bound)
 
 
 def _apart(edges: Sequence[tuple[int, int, float]], picked: Iterable[int], wanted: Sequence[int]) -> int | None:

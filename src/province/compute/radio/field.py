@@ -98,28 +98,40 @@ def losses(environment: Environment, site: Floats, place: Floats, base_m: Floats
     return out
 
 
+def pairs(site: Floats, place: Floats, range_m: float) -> tuple[Integers, Integers]:
+    """Places within range of every site: (sites + 1,) where those of each begin, and their indices."""
+    start = np.zeros(len(site) + 1, np.int64)
+    near: list[Integers] = []
+    if len(site) and len(place):
+        found = cKDTree(place).query_ball_point(site, range_m, return_sorted=True)
+        near = [np.asarray(one, np.int64) for one in found]
+        start[1:] = np.cumsum([len(one) for one in near])
+    return start, np.concatenate(near) if near else np.zeros(0, np.int64)
+
+
 def reach(
     sender: Sender, site: Floats, base_m: Floats, azimuth_deg: Floats, place: Floats, entry_db: Floats,
-    entry_sigma_db: Floats, needed_dbm: float, *, range_m: float,
+    entry_sigma_db: Floats, needed_dbm: float, *, range_m: float, slope_db: Floats | None = None,
+    near: tuple[Integers, Integers] | None = None, loss_db: npt.NDArray[np.float32] | None = None,
 ) -> Field:  # fmt: skip
     """Signal of every sector at every place within `range_m` of its site.
 
     azimuth_deg: (sites, sectors), clockwise from north.  entry_db, entry_sigma_db: (places,) wall and its deviation.
     needed_dbm: power at which a terminal is served.  The probability mixes line of sight and none, each with normal
-    shadowing, independent of the wall's.  Raises: InvalidInput.
+    shadowing, independent of the wall's.  slope_db: (places,) added for every decade of distance from 1 km, by a
+    calibration.  near: what `pairs` found, and loss_db: (pairs,) further loss of each, such as by terrain.
+    Raises: InvalidInput.
     """
     count = len(site)
     if azimuth_deg.ndim != 2 or len(azimuth_deg) != count or len(base_m) != count:
         raise InvalidInput("sites, heights and azimuths do not belong together.", field="azimuth_deg")
     if len(entry_db) != len(place) or len(entry_sigma_db) != len(place):
         raise InvalidInput("places and their walls do not belong together.", field="entry_db")
-    start = np.zeros(count + 1, np.int64)
-    near: list[Integers] = []
-    if count and len(place):
-        found = cKDTree(place).query_ball_point(site, range_m, return_sorted=True)
-        near = [np.asarray(one, np.int64) for one in found]
-        start[1:] = np.cumsum([len(one) for one in near])
-    index = np.concatenate(near) if near else np.zeros(0, np.int64)
+    start, index = near if near is not None else pairs(site, place, range_m)
+    more = np.zeros(0, np.float32) if loss_db is None else np.ascontiguousarray(loss_db, np.float32)
+    if len(more) not in (0, len(index)):
+        raise InvalidInput("losses and pairs do not belong together.", field="loss_db")
+    slope = np.zeros(len(place)) if slope_db is None else np.ascontiguousarray(slope_db, np.float64)
     sectors = azimuth_deg.shape[1]
     signal = np.empty((len(index), sectors), np.float32)
     likely = np.empty((len(index), sectors), np.float32)
@@ -130,9 +142,23 @@ def reach(
         np.ascontiguousarray(entry_db, np.float64), np.ascontiguousarray(entry_sigma_db, np.float64), start, index,
         sender.terminal_m, sender.ghz, sender.power_dbm, sender.mechanical_deg, sender.electrical_deg,
         sender.elements, sender.spacing, RANGES_M[code][0], SIGHT_SIGMA[code], HIDDEN_SIGMA[code], needed_dbm,
-        signal, likely,
+        slope, more, signal, likely,
     )  # fmt: skip
     return Field(start, index, signal, likely)
+
+
+def losses_of(
+    sender: Sender, site: Floats, base_m: Floats, place: Floats, near: tuple[Integers, Integers]
+) -> npt.NDArray[np.float32]:
+    """The same of the pairs that `pairs` found: (pairs,)."""
+    start, index = near
+    out = np.empty(len(index), np.float32)
+    for i in range(len(site)):
+        mine = slice(int(start[i]), int(start[i + 1]))
+        if mine.start < mine.stop:
+            out[mine] = losses(sender.environment, site[i : i + 1], place[index[mine]], base_m[i : i + 1],
+                               sender.terminal_m, sender.ghz)[0]  # fmt: skip
+    return out
 
 
 @numba.njit(cache=True)
@@ -157,7 +183,8 @@ def _above(margin_db, sigma_db) -> float:
 @numba.njit(cache=True)
 def _reach(
     environment, site, base_m, azimuth_deg, place, entry_db, entry_sigma_db, start, index, terminal_m, ghz, power_dbm,
-    mechanical_deg, electrical_deg, elements, spacing, least_m, sight_sigma, hidden_sigma, needed_dbm, signal, likely,
+    mechanical_deg, electrical_deg, elements, spacing, least_m, sight_sigma, hidden_sigma, needed_dbm, slope_db,
+    loss_db, signal, likely,
 ) -> None:  # fmt: skip
     for i in range(len(site)):
         for k in range(start[i], start[i + 1]):
@@ -166,6 +193,9 @@ def _reach(
             ground = max(least_m, math.sqrt(east * east + north * north))
             seen, hidden = losses_db(environment, ground, base_m[i], terminal_m, ghz)
             p = sight_probability(environment, ground, terminal_m)
+            more = slope_db[j] * math.log10(ground / 1000.0) if slope_db[j] != 0.0 else 0.0
+            if len(loss_db):
+                more -= loss_db[k]
             wall = entry_sigma_db[j]
             spread_seen = math.sqrt(sight_sigma * sight_sigma + wall * wall)
             spread_hidden = math.sqrt(hidden_sigma * hidden_sigma + wall * wall)
@@ -174,7 +204,7 @@ def _reach(
                     east, north, terminal_m - base_m[i], azimuth_deg[i, s], mechanical_deg, electrical_deg, elements,
                     spacing,
                 )  # fmt: skip
-                at = power_dbm + gain - entry_db[j]
+                at = power_dbm + gain + more - entry_db[j]
                 signal[k, s] = at - p * seen - (1.0 - p) * hidden
                 likely[k, s] = p * _above(at - seen - needed_dbm, spread_seen) + (1.0 - p) * _above(
                     at - hidden - needed_dbm, spread_hidden
@@ -213,4 +243,4 @@ def _best_and_rest(start, place, signal, load, best, top, rest) -> None:
                     rest[j] += load[i, s] * 10.0 ** (signal[k, s] / 10.0)
 
 
-__all__ = ["OUTDOOR", "Field", "Sender", "best_and_rest", "losses", "reach"]
+__all__ = ["OUTDOOR", "Field", "Sender", "best_and_rest", "losses", "losses_of", "pairs", "reach"]

@@ -102,6 +102,6 @@ def minimise(
             np.asarray(answer.row_dual), np.asarray(answer.col_dual),
         )  # fmt: skip
     bound = float(info.mip_dual_bound)
-    if proved and total > bound + 1e-4 * max(1.0, abs(total)):
+    if proved and total > bound + (1e-4 + gap) * max(1.0, abs(total)):
         raise Unavailable("the solver calls a plan optimal that its own bound contradicts.")
     return Solved(values, total, bound, proved)

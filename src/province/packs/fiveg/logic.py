@@ -13,6 +13,7 @@ from province.model.schema import Field
 from province.model.time import CIVIL_ZONE
 from province.pack import Context
 from province.packs.fiveg.types import FIFTH, RadioSite
+from province.vocab.area import parse_day
 
 _DAY: Final = Label("Ngày", "Day")
 _DAY_HINT: Final = Label("Dạng 2026-11-25", "As 2026-11-25")
@@ -24,12 +25,19 @@ def permit(
     context: Context,
     number: Annotated[str, Field(Label("Số giấy phép xây dựng", "Building permit"))],
     day: Annotated[str, Field(_DAY, hint=_DAY_HINT)],
+    until: Annotated[str, Field(Label("Có hiệu lực đến ngày", "Valid until"), hint=_DAY_HINT)] = "",
 ) -> list[Change]:
     """Record the building permit of a planned site. Raises: Conflict, InvalidInput."""
     if site.status != "planned":
         raise Conflict(f"the site is {site.status}.", field="status", remedy="Only a planned site gets a permit.")
+    given = _past(day, context)
+    ends = parse_day(until, field="until") if until else None
+    if ends is not None and ends <= given:
+        raise InvalidInput(f"{ends} is not after {given}.", field="until", remedy="Give the day on which it ends.")
     return [
-        change(site, event="radiosite.permitted", status="permitted", permit=number, permitDate=_past(day, context))
+        change(
+            site, event="radiosite.permitted", status="permitted", permit=number, permitDate=given, permittedUntil=ends
+        )
     ]
 
 

@@ -20,7 +20,7 @@ from province.packs.fiveg.types import FIFTH
 Kind = Literal["existing", "shared", "new"]
 SECTORS: Final = 3
 MOST_SITES: Final = 20_000
-_YES: Final = (True, 1, 1.0, "1", "true", "True", "yes", "có", "x")
+YES: Final = (True, 1, 1.0, "1", "true", "True", "yes", "có", "x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ def _masts(features: Sequence[Feature], plane: Plane, height: float) -> tuple[li
 
 def _kind(properties: Mapping[str, Any]) -> Kind | None:
     fifth = FIFTH in (properties.get("technologies") or ()) and properties.get("status") == "on_air"
-    if fifth or properties.get("on_air_5g") in _YES:
+    if fifth or properties.get("on_air_5g") in YES:
         return "existing"
-    return "shared" if properties.get("isShareable", properties.get("shareable")) in _YES else None
+    return "shared" if properties.get("isShareable", properties.get("shareable")) in YES else None
 
 
 def _given(features: Sequence[Feature], plane: Plane, height: float) -> list[Place]:
@@ -113,12 +113,12 @@ def _given(features: Sequence[Feature], plane: Plane, height: float) -> list[Pla
 def _place(feature: Feature, kind: Kind, plane: Plane, height: float) -> Place:
     point = shapely.geometry.shape(feature.geometry).centroid
     x, y = plane.metres(np.array([[point.x, point.y]]))[0]
-    azimuths = feature.properties.get("azimuths") or ()
+    turned = feature.properties.get("azimuths") or ()
     own = number(feature.properties, "height")
-    return Place(feature.id, feature.name, kind, float(x), float(y), own or height, _azimuths(azimuths))
+    return Place(feature.id, feature.name, kind, float(x), float(y), own or height, azimuths(turned))
 
 
-def _azimuths(given: Sequence[float]) -> tuple[float, ...]:
+def azimuths(given: Sequence[float]) -> tuple[float, ...]:
     """Three directions; of a site with fewer or more, those of a regular star from its first."""
     if len(given) == SECTORS:
         return tuple(float(a) % 360 for a in given)
@@ -144,7 +144,7 @@ def _grid(problem: Problem, demand: Demand, height: float) -> list[Place]:
     ])  # fmt: skip
     points = _inside(points, ground)
     return [
-        Place(f"grid-{i + 1}", f"Lưới {i + 1}", "new", float(x), float(y), height, _azimuths(()))
+        Place(f"grid-{i + 1}", f"Lưới {i + 1}", "new", float(x), float(y), height, azimuths(()))
         for i, (x, y) in enumerate(points)
     ]
 

@@ -8,17 +8,19 @@ park gets are computed from their signals, so the figures of a park may be lower
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from province.compute.terrain import Ground
 from province.errors import InvalidInput
 from province.model.label import Label
 from province.model.study import Certificate, Outcome, Problem, Progress, Tell
 from province.packs.fiveg import demand as demands
-from province.packs.fiveg import places, telling
+from province.packs.fiveg import ground, places, telling
 from province.packs.fiveg.demand import Demand
 from province.packs.fiveg.places import SECTORS, Place
 
@@ -59,11 +61,21 @@ ASSUMPTIONS: Final[Mapping[str, Label]] = {
     "grid": Label("Bước lưới vị trí", "Grid of places"),
     "margin": Label("Dải quanh khu được dựng cột", "Margin around a park"),
     "site_range": Label("Bán kính xét của một trạm", "Range of a site"),
+    "outdoor_offset": Label("Hiệu chỉnh ngoài trời ở 1 km", "Correction outdoors at 1 km"),
+    "outdoor_slope": Label("Hiệu chỉnh ngoài trời khi xa gấp 10", "Correction outdoors per decade"),
+    "indoor_offset": Label("Hiệu chỉnh trong nhà ở 1 km", "Correction indoors at 1 km"),
+    "indoor_slope": Label("Hiệu chỉnh trong nhà khi xa gấp 10", "Correction indoors per decade"),
 }
 MONEY: Final = "VND"
+CORRECTIONS: Final = ("outdoor_offset", "outdoor_slope", "indoor_offset", "indoor_slope")
+"""What a calibration adds to the model; a problem of before has none."""
 _FAR_M: Final = 5_000.0
 """Farther the model does not go, and a sector disturbs nobody."""
 _ROUNDS: Final = 8
+_TERRAIN_SIGMA_DB: Final = 5.5
+"""Variation with locations of P.1812-8 §4.8 outdoors, for places of a few tens of metres, as it recommends."""
+Land = tuple[Ground, bool, Label]
+"""The ground, whether it is known, and what to say of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +108,13 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
     sites, said = places.read(problem, need)
     cost = costs(problem, sites)
     tell(Progress(share=0.05, stage=Label("Tính vùng phủ", "Computing coverage")))
-    sender, carrier = _sender(problem), _carrier(problem)
-    heard, needed = _field(problem, need, sites, sender, carrier, problem.number("site_range"))
+    sender, carrier = sender_of(problem), _carrier(problem)
+    where = np.array([[p.x, p.y] for p in sites])
+    land = ground.read(problem, need.plane, np.vstack([need.place, where]))
+    heard, needed = _field(problem, need, sites, sender, carrier, problem.number("site_range"), land)
     covers = _covers(heard, len(need.mbps), len(sites), _probability(problem))
     weight = need.mbps * need.weight
     fixed = np.array([i * SECTORS + s for i, p in enumerate(sites) if p.kind == "existing" for s in range(SECTORS)])
-    where = np.array([[p.x, p.y] for p in sites])
     site_of = np.repeat(np.arange(len(sites)), SECTORS)
     budgeted.prepare()
     tell(Progress(share=0.15, stage=Label("Chọn vị trí", "Choosing sites")))
@@ -132,7 +145,7 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
     for option in found.chosen:
         active[np.searchsorted(opened, option // SECTORS), option % SECTORS] = 1.0
     picked = [sites[i] for i in opened]
-    served = _serve(field, need, picked, active, sender, carrier, problem)
+    served = _serve(field, need, picked, active, sender, carrier, problem, land)
     covered = np.asarray(covers[:, found.chosen].sum(axis=1)).ravel() > 0
     certificate = Certificate(
         objective=float(checked.objective),
@@ -156,7 +169,9 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
     spent_new = [p for p in picked if p.kind != "existing"]
     return telling.outcome(
         problem, need, picked, active, cost_of(cost, opened, active, picked), covered, served, certificate,
-        (*need.remarks, *said, *telling.standing(need, needed)), None if spent_new else _nothing(problem, sites, cost),
+        _by_terrain(problem, need, picked, active, sender, needed, land),
+        (*need.remarks, *said, *telling.standing(land[2], needed, _source(problem))),
+        None if spent_new else _nothing(problem, sites, cost),
     )  # fmt: skip
 
 
@@ -198,7 +213,8 @@ def _nothing(problem: Problem, sites: tuple[Place, ...], cost: Costs) -> Label:
     )
 
 
-def _sender(problem: Problem) -> Sender:
+def sender_of(problem: Problem) -> Sender:
+    """What every sector of a plan has alike."""
     from province.compute.radio.field import Sender
 
     return Sender(
@@ -224,6 +240,58 @@ def _carrier(problem: Problem) -> Carrier:
     )
 
 
+def _source(problem: Problem) -> str:
+    """Where the corrections come from; empty: there are none."""
+    given = (problem.assumptions[n] for n in CORRECTIONS if corrected(problem, n))
+    return next((one.source for one in given), "")
+
+
+def _hills(
+    land: Land, where: Floats, base: Floats, place: Floats, near: tuple[Integers, Integers], sender: Sender
+) -> npt.NDArray[np.float32] | None:
+    """What the terrain takes beyond flat ground, by P.1812; it never gives. None: the ground is taken as flat."""
+    model, known, _ = land
+    if not known:
+        return None
+    level = replace(model, heights=np.zeros_like(model.heights), clutter=np.zeros_like(model.clutter))
+    over = ground.losses(model, where, base, place, *near, sender)
+    return np.maximum(over - ground.losses(level, where, base, place, *near, sender), 0.0).astype(np.float32)
+
+
+def _by_terrain(
+    problem: Problem, need: Demand, picked: list[Place], active: Floats, sender: Sender, needed: float, land: Land
+) -> float:
+    """Percent of the demand in parks that the plan covers when P.1812 stands for the statistical model."""
+    from province.compute.radio import entry, field
+
+    inside = need.park >= 0
+    total = float(need.mbps[inside].sum())
+    if not picked or not total:
+        return 0.0
+    where = np.array([[p.x, p.y] for p in picked])
+    base = np.array([p.height_m for p in picked])
+    near = field.pairs(where, need.place, problem.number("site_range"))
+    loss, sigma = entry.entry_db(cast(Any, problem.word("building")), sender.ghz, problem.number("indoor_depth"))
+    owner = np.repeat(np.arange(len(picked)), np.diff(near[0]))
+    swap = field.losses_of(sender, where, base, need.place, near)  # what the statistical model says of the same pairs
+    heard = field.reach(
+        sender, where, base, np.array([p.azimuths for p in picked]), need.place, np.where(need.inside, loss, 0.0),
+        np.where(need.inside, sigma, 0.0), needed, range_m=_FAR_M, near=near,
+    )  # fmt: skip
+    signal = heard.signal_dbm + (swap - ground.losses(land[0], where, base, need.place, *near, sender))[:, None]
+    signal[active[owner] == 0] = -np.inf
+    best = np.full(len(need.mbps), -np.inf)
+    np.maximum.at(best, near[1], signal.max(axis=1))
+    spread = np.where(need.inside, np.hypot(_TERRAIN_SIGMA_DB, sigma), _TERRAIN_SIGMA_DB)
+    served = best - needed >= NormalDist().inv_cdf(_probability(problem)) * spread
+    return 100.0 * float(need.mbps[served & inside].sum()) / total
+
+
+def corrected(problem: Problem, name: str) -> float:
+    """A correction of the model, dB."""
+    return problem.number(name) if name in problem.assumptions else 0.0
+
+
 def _probability(problem: Problem) -> float:
     found = problem.number("location_probability") / 100.0
     if not 0 < found < 1:
@@ -235,18 +303,25 @@ def _probability(problem: Problem) -> float:
 
 def _field(
     problem: Problem, need: Demand, sites: tuple[Place, ...] | list[Place], sender: Sender, carrier: Carrier,
-    range_m: float,
+    range_m: float, land: Land,
 ) -> tuple[Field, float]:  # fmt: skip
     from province.compute.radio import entry, field
 
     needed = (
         carrier.noise_dbm + problem.number("interference_margin") + carrier.needed_db(problem.number("required_rate"))
     )
+    given = {name: corrected(problem, name) for name in CORRECTIONS}
     loss, sigma = entry.entry_db(cast(Any, problem.word("building")), sender.ghz, problem.number("indoor_depth"))
+    where = np.array([[p.x, p.y] for p in sites]).reshape(-1, 2)
+    base = np.array([p.height_m for p in sites])
+    near = field.pairs(where, need.place, range_m)
     found = field.reach(
-        sender, np.array([[p.x, p.y] for p in sites]).reshape(-1, 2), np.array([p.height_m for p in sites]),
-        np.array([p.azimuths for p in sites]).reshape(-1, SECTORS), need.place, np.where(need.inside, loss, 0.0),
+        sender, where, base,
+        np.array([p.azimuths for p in sites]).reshape(-1, SECTORS), need.place,
+        np.where(need.inside, loss - given["indoor_offset"], -given["outdoor_offset"]),
         np.where(need.inside, sigma, 0.0), needed, range_m=range_m,
+        slope_db=np.where(need.inside, given["indoor_slope"], given["outdoor_slope"]), near=near,
+        loss_db=_hills(land, where, base, need.place, near, sender),
     )  # fmt: skip
     return found, needed
 
@@ -262,7 +337,14 @@ def _covers(heard: Field, rows: int, sites: int, probability: float) -> Any:
 
 
 def _serve(
-    field: Any, need: Demand, picked: list[Place], active: Floats, sender: Sender, carrier: Carrier, problem: Problem
+    field: Any,
+    need: Demand,
+    picked: list[Place],
+    active: Floats,
+    sender: Sender,
+    carrier: Carrier,
+    problem: Problem,
+    land: Land,
 ) -> Served:
     """Rates and loads of the plan, with its sectors disturbing each other as much as they are used.
 
@@ -272,7 +354,7 @@ def _serve(
     rows = len(need.mbps)
     if not picked:
         return Served(np.zeros(rows), np.zeros(rows), np.full(rows, -1), np.zeros(0))
-    heard, _ = _field(problem, need, picked, sender, carrier, _FAR_M)
+    heard, _ = _field(problem, need, picked, sender, carrier, _FAR_M, land)
     silent = np.repeat(active, np.diff(heard.start), axis=0) == 0
     heard.signal_dbm[silent] = -400.0
     load = active.copy()

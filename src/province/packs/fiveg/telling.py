@@ -34,27 +34,25 @@ LEVELS: Final[Mapping[str, Label]] = {
 _DIGITS: Final = 6
 
 
-def standing(need: Demand, needed_dbm: float) -> tuple[Label, ...]:
+def standing(ground: Label, needed_dbm: float, calibrated: str = "") -> tuple[Label, ...]:
     """What every plan of this kind stands on, in words."""
     return (
-        Label(
-            "Mặt đất coi như bằng phẳng: chưa có mô hình số độ cao.",
-            "The ground is taken as flat: no terrain model was given.",
-        ),
+        ground,
         Label(
             f"Một điểm được phủ khi nhận ít nhất {needed_dbm:.0f} dBm. Mô hình thống kê TR 38.901 nói về nơi trung"
-            " bình; mô hình địa hình P.1812 có thể lệch trung bình 17 dB ở nơi ít vật cản. Chưa hiệu chỉnh bằng"
-            " phép đo.",
+            " bình; mô hình địa hình P.1812 có thể lệch trung bình 17 dB ở nơi ít vật cản."
+            + (f" Đã hiệu chỉnh: {calibrated}." if calibrated else " Chưa hiệu chỉnh bằng phép đo."),
             f"A place is covered when it receives at least {needed_dbm:.0f} dBm. TR 38.901 speaks of an average place;"
-            " terrain model P.1812 may differ by 17 dB in the mean where there are few obstacles. Not calibrated by"
-            " measurements.",
+            " terrain model P.1812 may differ by 17 dB in the mean where there are few obstacles."
+            + (f" Calibrated: {calibrated}." if calibrated else " Not calibrated by measurements."),
         ),
     )
 
 
 def outcome(
     problem: Problem, need: Demand, picked: Sequence[Place], active: Floats, cost: Floats,
-    covered: npt.NDArray[np.bool_], served: Served, certificate: Certificate, remarks: tuple[Label, ...],
+    covered: npt.NDArray[np.bool_], served: Served, certificate: Certificate, by_terrain: float,
+    remarks: tuple[Label, ...],
     partial: Label | None,
 ) -> Outcome:  # fmt: skip
     """Everything together."""
@@ -70,6 +68,7 @@ def outcome(
         _figure("spent", "Chi phí", "Cost", certificate.spent, problem.unit),
         _figure("demand", "Nhu cầu của các khu", "Demand of the parks", total, "D36"),
         _figure("covered", "Nhu cầu được phủ", "Demand covered", _part(need.mbps, covered & in_parks, total), "P1"),
+        _figure("covered_terrain", "Được phủ theo P.1812", "Covered by P.1812", by_terrain, "P1"),
         _figure("carried", "Nhu cầu tải được", "Demand carried", _part(served.got, in_parks, total), "P1"),
     )  # fmt: skip
     return Outcome(

@@ -67,7 +67,30 @@ class RadioSite(Record, frozen=True, kw_only=True):
     location: Annotated[Geometry, Field(Label("Vị trí", "Place"))]
     permit: Annotated[str | None, Field(Label("Số giấy phép xây dựng", "Building permit"))] = None
     permitDate: Annotated[str | None, Field(Label("Ngày cấp phép", "Day of the permit"), indexed=True)] = None
+    permittedUntil: Annotated[str | None, Field(Label("Giấy phép đến ngày", "Permit until"), indexed=True)] = None
     inspection: Annotated[str | None, Field(Label("Giấy chứng nhận kiểm định", "Inspection certificate"))] = None
     inspectedUntil: Annotated[str | None, Field(Label("Kiểm định đến ngày", "Inspected until"), indexed=True)] = None
     onAirSince: Annotated[str | None, Field(Label("Phát sóng từ", "On air since"), indexed=True)] = None
     source: Annotated[str, Field(Label("Nguồn", "Source"))] = ""
+
+
+class ParkSpeed(Record, frozen=True, kw_only=True):
+    """What mobile terminals of one operator get in an industrial park, as the newest campaign of tests measured it.
+
+    download: median over the tests.
+    """
+
+    TYPE: ClassVar[TypeInfo] = TypeInfo(
+        "ParkSpeed", Label("Tốc độ di động đo tại khu", "Mobile speed measured in a park"),
+        unique=(("park", "operator"),), title="name", icon="sensor",
+    )  # fmt: skip
+
+    park: Annotated[str, Field(Label("Khu, cụm công nghiệp", "Park"), indexed=True, ref="IndustrialPark")]
+    name: Annotated[str, Field(Label("Tên", "Name"), indexed=True, search=True)]
+    operator: Annotated[str, Field(Label("Doanh nghiệp", "Operator"), indexed=True)]
+    download: Annotated[
+        float, Field(Label("Tốc độ tải xuống (trung vị)", "Download, median"), indexed=True, minimum=0), Unit("D36")
+    ]
+    tests: Annotated[int, Field(Label("Số lần đo", "Tests"), minimum=1), Unit("C62")]
+    measuredOn: Annotated[str, Field(Label("Ngày đo", "Measured on"), indexed=True)]
+    source: Annotated[str, Field(Label("Nguồn", "Source"))]
