@@ -101,6 +101,7 @@ async def test_5_16_2_to_7_clone_change_delete_purge(http: Client) -> None:
     await http.delete(f"{V1}/entities/urn:x:a")
     assert (await http.delete(f"{V1}/snapshots", params={"q": "speed>50"})).status_code == 400
     assert (await http.delete(f"{V1}/snapshots")).status_code == 400
+    assert (await http.delete(f"{V1}/snapshots", params={"q": "snapshotPriority{a}==1"})).status_code == 400
     assert (await http.delete(f"{V1}/snapshots", params={"q": "snapshotPriority<5"})).status_code == 204
     assert (await http.get(where)).status_code == 404
     assert await names(http, cloned.headers["Location"]) == ["a"]

@@ -20,7 +20,7 @@ from province.broker.snapshots import MOST_ENTITIES, Snapshot
 from province.errors import InvalidInput, NotFound, ProvinceError, TooLarge, Unsupported
 from province.model.entity import Attribute, Entity, Json
 from province.model.jsonld import is_iri
-from province.model.qlanguage import parse_q
+from province.model.qlanguage import goes, parse_q
 from province.model.query import pages
 from province.model.time import format_instant
 
@@ -112,6 +112,8 @@ async def purge(call: Call) -> Response:
     if not call.text("q"):
         raise InvalidInput("there is no query.", field="q", remedy="Write such as snapshotPriority<5.")
     terms = parse_q(call.text("q"))
+    if goes(terms):
+        raise InvalidInput("a snapshot leads to no other entity.", field="q", remedy="Name members (5.2.41).")
     for name in sorted(names_of(terms) - _MEMBERS - _OUTPUT - _UNSUPPORTED):
         raise InvalidInput(f"a snapshot has no member {name[:60]!r}.", field="q", remedy="Name one (5.2.41).")
     going = [s for s in await call.services.snapshots.all(call.actor) if meets(_as_entity(s), terms)]
