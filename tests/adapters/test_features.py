@@ -168,7 +168,6 @@ async def test_rows_without_a_place_are_kept_where_a_layer_allows_it(tmp_path: P
     assert len((await features.read(path, path.name, crs="", columns=COLUMNS)).features) == 1
 
 
-@pytest.mark.filterwarnings("ignore:'crs' was not provided:UserWarning")
 async def test_a_drawing_in_metres_is_read_once_its_system_is_named(tmp_path: Path) -> None:
     east, north = projected()
     line = shapely.to_wkb(shapely.LineString([(east, north), (east + 100, north)]))
