@@ -127,6 +127,8 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
         "rows": rows,
         "first": [_amount(visit, q.value, q.unit) for q in figures],
         "gap": f"{words.number(100 * least, 2)}%" if spread.gap is not None else "",
+        # More plans on a front are neither better nor worse.
+        "keys": (words("more"), words("fewer")) if spread.sense == "all" else (words("better"), words("worse")),
         "failures": [(named[v.name], _value(visit, v.value, v.unit), v.failure, v.remedy)
                      for v in spread.variants if v.failure],
         "computed": spread.computed,
@@ -174,7 +176,7 @@ def _chart(visit: Visit, spread: Spread, order: list[str], named: dict[str, str]
             if one.name != name or one.objective is None:
                 continue
             x = scale(one.objective)
-            better = (one.objective >= spread.objective) == (spread.sense == "most")
+            better = (one.objective >= spread.objective) == (spread.sense != "least")
             value, result = _value(visit, one.value, one.unit), _amount(visit, one.objective, spread.objective_unit)
             bars.append(Bar(round(min(x, middle), 1), round(abs(x - middle), 1), "up" if better else "down",
                             f"{named[name]} = {value}: {result}"))  # fmt: skip
