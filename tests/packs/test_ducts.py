@@ -147,6 +147,41 @@ def test_what_is_wrong_is_refused_by_name() -> None:
     wrong("assumptions.works_share", "140%", problem(budget=1e9, unit="VND", works_share=140.0, **PRICES))
 
 
+def test_a_road_that_somebody_opens_anyway_costs_the_share() -> None:
+    def bill(status: str) -> dict[str, tuple[Any, ...]]:
+        opening = Feature(
+            id="o", geometry={"type": "LineString", "coordinates": [at(0, 1), at(1000, 1)]},
+            properties={"title": "Cấp nước", "status": status},
+        )  # fmt: skip
+        layers = {"openings": (opening,)}
+        return {r[1]: r for r in rows(solve(problem(5e9, "VND", layers, **PRICES)), "materials")}
+
+    dug = "In a road dug up anyway: National and ring roads"
+    assert dug not in bill("applied")
+    assert dug not in bill("refused")
+    for status in ("permitted", "open"):
+        line = bill(status)[dug]
+        assert line[2] == pytest.approx(1000, rel=0.01)
+        assert line[3] == pytest.approx(0.75 * 2e6)
+
+
+def test_a_plan_over_years_says_what_is_built_in_each() -> None:
+    found = solve(problem(budget=1_500, years=2))
+    assert found.certificate.budget == 3_000
+    years = rows(found, "years")
+    assert [r[0] for r in years] == ["1", "2"]
+    assert years[0][2] <= 1_500
+    assert years[0][2] + years[1][2] == pytest.approx(found.certificate.spent, abs=0.2)
+    assert years[1][3] == found.certificate.objective
+    layer = found.layer("trenches")
+    assert layer is not None
+    assert {f.properties["year"] for f in layer.features} == {1, 2}
+    assert solve(problem(budget=1_500)).table("years") is None
+    with pytest.raises(ProvinceError) as refused:
+        solve(problem(years=1.5))
+    assert refused.value.field == "assumptions.years"
+
+
 def test_without_starts_the_network_begins_at_its_ducts() -> None:
     found = solve(problem(budget=450, layers={"starts": ()}))
     assert found.certificate.objective == 55, "both ends of the duct for nothing, the depot by 400 m"
@@ -220,5 +255,6 @@ async def test_a_real_road_graph_is_planned_with_a_proof() -> None:
 
 def test_every_assumption_has_a_default_and_no_price_has_one() -> None:
     known = assumed()
-    assert set(plan.ASSUMPTIONS) == set(known)
+    # The others are the terms of road openings.
+    assert set(plan.ASSUMPTIONS) == {name for name in known if not name.startswith("opening_")}
     assert not set(plan.PRICES) & set(known)

@@ -26,6 +26,7 @@ Examples:
         " class, works, duct. Default: the roads of the register.",
         "demand": "What is to be joined: points with name and weight. Default: the parks of the register.",
         "ducts": "Ducts that exist, as lines. Default: the laid sections of the register.",
+        "openings": "Where somebody opens a road anyway, as lines. Default: the permitted openings of the register.",
         "starts": "Where the network begins: exchanges, cabinets. Default: wherever a duct lies.",
     },
     "A metre of trench: national, provincial, district, urban; duct: a metre of cable in a duct.",

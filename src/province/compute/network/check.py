@@ -69,6 +69,34 @@ def collected(
     return Checked(total, bound, (bound - total) / total if total else float(bound > 0))
 
 
+def phased(
+    edges: Sequence[tuple[int, int, float]], roots: Iterable[int], prize: Mapping[int, float], budget: float,
+    year: Sequence[int], gathered: Sequence[float], cost: Sequence[float],
+) -> None:  # fmt: skip
+    """Check the years of a plan. edges: (node, node, cost) of the plan.  year: of each.  budget: of every year, unspent
+    money is kept.  gathered: demand joined at the end of each year.  cost: of each year.
+
+    Raises: InvalidInput naming what is false.
+    """
+    begun = [int(r) for r in roots]
+    spent = 0.0
+    for y, (claimed, paid) in enumerate(zip(gathered, cost, strict=True)):
+        mine = [e for e, when in enumerate(year) if when == y]
+        total = sum(float(edges[e][2]) for e in mine)
+        if not near(total, float(paid)):
+            raise false(f"year {y} costs {total:.9g}, not {paid:.9g}.")
+        spent += total
+        if spent > budget * (y + 1) * (1 + RELATIVE):
+            raise false(f"{spent:.9g} is spent by the end of year {y}, and there is {budget * (y + 1):.9g}.")
+        top = _sets(edges, [e for e, when in enumerate(year) if when <= y])
+        there = {top(r) for r in begun}
+        total = sum(float(p) for v, p in prize.items() if top(v) in there)
+        if not near(total, float(claimed)):
+            raise false(f"{total:.9g} of demand is joined by the end of year {y}, not {claimed:.9g}.")
+    if any(not 0 <= when < len(gathered) for when in year):
+        raise false("an edge has no year.")
+
+
 def diverse(
     nodes: int, edges: Sequence[tuple[int, int]], anchors: Iterable[int], groups: Sequence[Iterable[int]],
     cuts: Mapping[tuple[str, int], Iterable[int]], twice: Iterable[int],

@@ -2,22 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from province.model.label import Label
 from province.model.query import Where
-from province.pack import Action, Indicator, Map, Pack, StudyKind, StudyLayer, StudyMark, Table
-from province.packs.ducts import adopting, logic, plan, telling
-from province.packs.ducts.types import DuctSection
+from province.pack import Action, Indicator, Map, Pack, Read, Rule, StudyKind, StudyLayer, StudyMark, Table, Timer
+from province.packs.ducts import adopting, logic, openings, plan, telling
+from province.packs.ducts.types import DuctSection, RoadOpening
 from province.vocab import IndustrialPark
 from province.vocab.road import Road
+
+_DESK = ("roadopening.create", "roadopening.handle")
+
+
+def _opening(
+    do: Callable[..., Any], vi: str, en: str, *states: str, reads: tuple[Read, ...] = (), needs: str = "handle",
+    creates: bool = False, files: bool = False,
+) -> Action:  # fmt: skip
+    return Action(do, record=RoadOpening, needs=f"roadopening.{needs}", title=Label(vi, en), states=states,
+                  reads=reads, creates=creates, files=files)  # fmt: skip
+
 
 PACK = Pack(
     name="ducts",
     title=Label("Ngầm hoá cáp", "Cables under the ground"),
     row="II.3",
-    types=(DuctSection,),
+    types=(DuctSection, RoadOpening),
+    rules=(
+        Rule(
+            on="roadopening.created",
+            record=RoadOpening,
+            do=openings.look_around,
+            reads=(openings.PLANNED, openings.BEFORE),
+        ),
+        Rule(
+            on="roadopening.step_reached",
+            record=RoadOpening,
+            do=openings.escalate,
+            reads=(openings.YEARS, openings.AGENCIES),
+        ),
+    ),
+    timers=(Timer(RoadOpening, "nextStepAt", "roadopening.step_reached"),),
     actions=(
         Action(logic.lay, record=DuctSection, needs="ductsection.lay", title=Label("Ghi đã đặt ống", "Laid")),
         Action(logic.drop, record=DuctSection, needs="ductsection.drop", title=Label("Không làm nữa", "Drop")),
+        _opening(openings.apply_opening, "Xin đào đường", "Apply", needs="create", creates=True),
+        _opening(openings.examine, "Giao cơ quan xét", "Give to an agency", "applied", reads=(openings.YEARS,)),
+        _opening(openings.share, "Cùng đặt chung", "Join in", "applied", "permitted"),
+        _opening(
+            openings.permit,
+            "Cấp phép đào",
+            "Permit",
+            "applied",
+            needs="decide",
+            files=True,
+            reads=(openings.PLANNED, openings.BEFORE),
+        ),
+        _opening(openings.refuse, "Không cấp phép", "Refuse", "applied", needs="decide"),
+        _opening(openings.begin, "Bắt đầu đào", "Opened", "permitted"),
+        _opening(openings.mend, "Hoàn trả mặt đường", "Mended", "open", files=True),
+        _opening(openings.withdraw, "Rút đơn", "Withdraw", "applied", "permitted"),
     ),
     indicators=(
         Indicator(
@@ -38,6 +83,22 @@ PACK = Pack(
             field="length",
             where=(Where("status", "==", "planned"),),
         ),
+        Indicator(
+            "roads_open",
+            "count",
+            of=RoadOpening,
+            title=Label("Đường đang đào", "Roads that are open"),
+            unit="C62",
+            where=(Where("status", "==", "open"),),
+        ),
+        Indicator(
+            "road_openings_waiting",
+            "count",
+            of=RoadOpening,
+            title=Label("Đơn xin đào đường chờ xét", "Applications to open a road that wait"),
+            unit="C62",
+            where=(Where("status", "==", "applied"),),
+        ),
     ),
     panels=(
         Map(DuctSection, Label("Đoạn ngầm hoá cáp", "Duct sections"), colour_by="status"),
@@ -45,6 +106,13 @@ PACK = Pack(
             DuctSection,
             Label("Đoạn ngầm hoá cáp", "Duct sections"),
             columns=("code", "name", "roadClass", "length", "owner", "laidOn"),
+            group="status",
+        ),
+        Map(RoadOpening, Label("Đào đường", "Road openings"), colour_by="status"),
+        Table(
+            RoadOpening,
+            Label("Đào đường", "Road openings"),
+            columns=("title", "applicant", "purpose", "begins", "ends", "permit", "sharers", "mendedBefore", "dueAt"),
             group="status",
         ),
     ),
@@ -77,6 +145,12 @@ PACK = Pack(
                     Label("Ống đã có", "Ducts that exist"),
                     of=DuctSection,
                     columns={"name": Label("Tên", "Name")},
+                ),
+                StudyLayer(
+                    "openings",
+                    Label("Đường sẽ đào", "Roads that are opened anyway"),
+                    of=RoadOpening,
+                    columns={"title": Label("Công việc", "Works")},
                 ),
                 StudyLayer(
                     "starts",
@@ -123,7 +197,8 @@ PACK = Pack(
         ),
     ),
     roles={
-        "operator": ("ductsection.lay", "ductsection.drop"),
-        "steward": ("ductsection.lay", "ductsection.drop"),
+        "operator": ("ductsection.lay", "ductsection.drop", *_DESK),
+        "steward": ("ductsection.lay", "ductsection.drop", *_DESK),
+        "decision-maker": ("roadopening.decide",),
     },
 )

@@ -33,6 +33,7 @@ ASSUMPTIONS: Final[Mapping[str, Label]] = {
     "works_share": Label("Phần giá rãnh phải trả khi đường được đào sẵn", "Share of the price in a road dug up anyway"),
     "reach": Label("Khoảng cách tối đa từ điểm tới đường", "Farthest from a point to a road"),
     "margin": Label("Xét đường quanh các điểm tới", "Roads around the points are looked at up to"),
+    "years": Label("Số năm của kế hoạch", "Years of the plan"),
     "duct_near": Label("Ống nằm trong đường khi cách tim đường dưới", "A duct lies in a road nearer than"),
     "join": Label("Nối đầu tuyến cách tuyến khác dưới", "Ends are joined to a road nearer than"),
 }
@@ -41,10 +42,13 @@ ASSUMPTIONS: Final[Mapping[str, Label]] = {
 def solve(problem: Problem, tell: Tell) -> Outcome:
     """The plan. Raises: InvalidInput, TooLarge naming the layer, price or assumption."""
     from province.compute.network import check, collecting, graph
+    from province.compute.network.phasing import phases
 
     tell(Progress(share=0.02, stage=Label("Dựng mạng đường", "Building the network of roads")))
     ground = streets.read(problem)
     cost = costs(problem, ground)
+    years = _years(problem)
+    money = problem.budget * years
     prize = np.zeros(ground.network.nodes)
     for one in ground.demand:
         if one.node >= 0:
@@ -60,15 +64,22 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
         steps["at"] = min(0.9, steps["at"] + 0.06)
         tell(Progress(share=steps["at"], stage=stage, objective=gathered, bound=bound))
 
-    found = collecting.solve(
-        whole, ground.roots, prize, problem.budget, seconds=problem.seconds, seed=problem.seed, progress=on
-    )
+    found = collecting.solve(whole, ground.roots, prize, money, seconds=problem.seconds, seed=problem.seed, progress=on)
     _require_something(problem, ground, found.nearest, found.gathered)
     tell(Progress(share=0.92, stage=Label("Kiểm chứng", "Checking")))
     checked = check.collected(
         list(zip(ground.network.tail.tolist(), ground.network.head.tolist(), cost.tolist(), strict=True)),
-        ground.roots.tolist(), {int(v): float(prize[v]) for v in np.flatnonzero(prize)}, problem.budget,
+        ground.roots.tolist(), {int(v): float(prize[v]) for v in np.flatnonzero(prize)}, money,
         found.edges.tolist(), found.gathered, found.bound,
+    )  # fmt: skip
+    tail, head, paid = ground.network.tail[found.edges], ground.network.head[found.edges], cost[found.edges]
+    phased = phases(
+        ground.network.nodes, tail, head, paid, ground.roots, prize, problem.budget, years, seed=problem.seed
+    )
+    check.phased(
+        list(zip(tail.tolist(), head.tolist(), paid.tolist(), strict=True)), ground.roots.tolist(),
+        {int(v): float(prize[v]) for v in np.flatnonzero(prize)}, problem.budget, phased.year.tolist(),
+        phased.gathered.tolist(), phased.cost.tolist(),
     )  # fmt: skip
     certificate = Certificate(
         objective=float(checked.objective),
@@ -81,7 +92,7 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
         ),
         gap=float(checked.gap),
         spent=float(found.cost),
-        budget=problem.budget,
+        budget=money,
         budget_unit=problem.unit,
         checked=True,
         verdict=Label(
@@ -92,7 +103,17 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
     )
     joined = np.zeros(ground.network.nodes, np.bool_)
     joined[found.joined] = True
-    return telling.outcome(problem, ground, found.edges, cost, joined, found.nearest, certificate)
+    return telling.outcome(problem, ground, found.edges, cost, joined, found.nearest, certificate, phased)
+
+
+def _years(problem: Problem) -> int:
+    """Raises: InvalidInput."""
+    if "years" not in problem.assumptions:  # a problem that was put together before there were several
+        return 1
+    given = problem.number("years")
+    if given != int(given) or not 1 <= given <= 20:
+        raise InvalidInput(f"a plan of {given:g} years.", field="assumptions.years", remedy="A whole number, 1 to 20.")
+    return int(given)
 
 
 def costs(problem: Problem, ground: Ground) -> Floats:

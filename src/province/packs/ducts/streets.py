@@ -65,13 +65,14 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Everything of a problem in one plane. ducted: (edges,) a duct lies there.  starts: features and
-    their nodes.  roots: where the network begins."""
+    """Everything of a problem in one plane. ducted: (edges,) a duct lies there.  opened: (edges,) somebody opens the
+    road there anyway.  starts: features and their nodes.  roots: where the network begins."""
 
     plane: Plane
     streets: tuple[Street, ...]
     network: Network
     ducted: npt.NDArray[np.bool_]
+    opened: npt.NDArray[np.bool_]
     demand: tuple[Demand, ...]
     starts: tuple[tuple[Feature, int], ...]
     roots: Integers
@@ -80,7 +81,7 @@ class Ground:
     def street(self, edge: int) -> Street:
         """Of an edge, as it is there."""
         whole = self.streets[int(self.network.line[edge])]
-        return replace(whole, duct=bool(self.ducted[edge]))
+        return replace(whole, duct=bool(self.ducted[edge]), dug=whole.dug or bool(self.opened[edge]))
 
 
 def read(problem: Problem) -> Ground:
@@ -98,10 +99,14 @@ def read(problem: Problem) -> Ground:
     margin = problem.number("margin")
     remarks: list[Label] = []
     streets, shapes = _streets(roads, plane, plane.metres(points), margin, remarks)
-    ducts = _ducts(problem, plane)
-    places = np.vstack([plane.metres(points), *(d[[0, -1]] for d in ducts)])  # where a duct ends, a road is cut
+    ducts = _along(problem, "ducts", (None, "", "laid"), plane)
+    opened = _along(problem, "openings", (None, "", "permitted", "open"), plane)
+    # Where a duct or an opening ends, a road is cut.
+    places = np.vstack([plane.metres(points), *(d[[0, -1]] for d in (*ducts, *opened))])
     network = road_lines.network(shapes, places, join_m=problem.number("join"), reach_m=problem.number("reach"))
-    ducted = _ducted(network, streets, ducts, problem.number("duct_near"))
+    ducted = np.array([streets[int(line)].duct for line in network.line], np.bool_)
+    ducted |= _covered(network, ducts, problem.number("duct_near"))
+    dug = _covered(network, opened, problem.number("duct_near"))
     if len(network.tail) > MOST_EDGES:
         raise TooLarge(f"{len(network.tail):,} pieces of road.", field="layers.roads",
                        remedy="Cut the layer to the area, or give a smaller assumption `margin`.")  # fmt: skip
@@ -133,7 +138,7 @@ def read(problem: Problem) -> Ground:
             remedy="Check the coordinate systems of both files, or raise the assumption `reach`.",
         )  # fmt: skip
     begun = tuple((f, int(network.node[len(demand) + i])) for i, f in enumerate(starts))
-    return Ground(plane, streets, network, ducted, wanted, begun, _roots(network, ducted, begun), tuple(remarks))
+    return Ground(plane, streets, network, ducted, dug, wanted, begun, _roots(network, ducted, begun), tuple(remarks))
 
 
 def _of(problem: Problem, layer: str, kinds: Sequence[str] = ()) -> tuple[Feature, ...]:
@@ -197,24 +202,22 @@ def _streets(
     return tuple(streets), shapes
 
 
-def _ducts(problem: Problem, plane: Plane) -> list[Floats]:
-    """The lines of ducts that lie there; planned and dropped sections do not."""
+def _along(problem: Problem, layer: str, states: Sequence[str | None], plane: Plane) -> list[Floats]:
+    """The lines of a layer whose state counts: ducts that lie there, openings that are permitted."""
     found: list[Floats] = []
-    for feature in _of(problem, "ducts"):
-        if feature.properties.get("status") in (None, "", "laid"):
+    for feature in _of(problem, layer):
+        if feature.properties.get("status") in states:
             flat = shapely.transform(shapely.force_2d(shapely.geometry.shape(feature.geometry)), plane.metres)
             parts = getattr(flat, "geoms", [flat])
             found += [np.asarray(p.coords, np.float64) for p in parts if p.geom_type == "LineString"]
     return found
 
 
-def _ducted(
-    network: Network, streets: Sequence[Street], ducts: Sequence[Floats], near_m: float
-) -> npt.NDArray[np.bool_]:
-    """Edges of streets that hold a duct, or that lie within `near_m` of one from end to end."""
-    found = np.array([streets[int(line)].duct for line in network.line], np.bool_)
-    if ducts:
-        along = shapely.union_all([shapely.linestrings(d).buffer(near_m) for d in ducts])
+def _covered(network: Network, lines: Sequence[Floats], near_m: float) -> npt.NDArray[np.bool_]:
+    """Edges that lie within `near_m` of one of the lines from end to end."""
+    found = np.zeros(len(network.line), np.bool_)
+    if lines:
+        along = shapely.union_all([shapely.linestrings(d).buffer(near_m) for d in lines])
         shapely.prepare(along)
         found |= shapely.covers(along, [shapely.linestrings(c) for c in network.corners])
     return found

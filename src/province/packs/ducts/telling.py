@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -16,6 +16,9 @@ from province.model.label import Label
 from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table, some
 from province.packs.ducts.classes import CLASSES
 from province.packs.ducts.streets import Ground, Street
+
+if TYPE_CHECKING:
+    from province.compute.network.phasing import Phases
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -41,7 +44,7 @@ def way(street: Street) -> str:
 
 def outcome(
     problem: Problem, ground: Ground, edges: Integers, cost: Floats, joined: Bools, nearest: Floats,
-    certificate: Certificate,
+    certificate: Certificate, phased: Phases,
 ) -> Outcome:  # fmt: skip
     """Everything together."""
     metres: dict[str, float] = defaultdict(float)
@@ -62,11 +65,11 @@ def outcome(
         figures=figures,
         tables=(
             _demand(problem, ground, joined, nearest), _roads(problem, ground, edges, cost),
-            _bill(problem, ground, edges, cost),
+            _bill(problem, ground, edges, cost), *_years(problem, ground, edges, total, phased),
         ),
-        layers=(_main(ground), _trenches(ground, edges, cost), _demand_layer(ground, joined), _starts(ground)),
+        layers=(_main(ground), _trenches(ground, edges, cost, phased), _demand_layer(ground, joined), _starts(ground)),
         certificate=certificate,
-        remarks=(*ground.remarks, *_standing(problem)),
+        remarks=(*ground.remarks, *_standing(problem), *_ordered(phased)),
         partial=_partial(missing, len(ground.demand)) if missing else None,
     )  # fmt: skip
 
@@ -179,14 +182,45 @@ def _bill(problem: Problem, ground: Ground, edges: Integers, cost: Floats) -> Ta
     return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=tuple(rows))
 
 
-def _trenches(ground: Ground, edges: Integers, cost: Floats) -> Layer:
+def _years(problem: Problem, ground: Ground, edges: Integers, total: float, phased: Phases) -> tuple[Table, ...]:
+    """What is built in each year; nothing of a plan for one."""
+    if len(phased.cost) < 2:
+        return ()
+    metres = ground.network.metres[edges]
+    rows = tuple(
+        (f"{y + 1}", round(float(metres[phased.year == y].sum()), 1), round(float(phased.cost[y]), 1),
+         round(float(phased.gathered[y]), 2), round(100.0 * float(phased.gathered[y]) / total, 1) if total else 0.0)
+        for y in range(len(phased.cost))
+    )  # fmt: skip
+    columns = (
+        Column(name="year", label=Label("Năm thứ", "Year")),
+        Column(name="metres", label=Label("Chiều dài", "Length"), unit="MTR"),
+        Column(name="cost", label=Label("Chi phí", "Cost"), unit=problem.unit),
+        Column(name="joined", label=Label("Nhu cầu được nối, luỹ kế", "Demand joined so far"), unit="C62"),
+        Column(name="share", label=Label("Phần nhu cầu", "Share of the demand"), unit="P1"),
+    )
+    return (Table(name="years", title=Label("Từng năm", "Year by year"), columns=columns, rows=rows),)
+
+
+def _ordered(phased: Phases) -> tuple[Label, ...]:
+    if len(phased.cost) < 2:
+        return ()
+    return (Label(
+        "Cận là của năm cuối. Thứ tự các năm: mỗi năm nối được nhiều nhất với tiền đã có, không nhường cho năm sau.",
+        "The bound is that of the last year. Of the order: every year joins the most that its money can, and gives up"
+        " nothing for the years after it.",
+    ),)  # fmt: skip
+
+
+def _trenches(ground: Ground, edges: Integers, cost: Floats, phased: Phases) -> Layer:
     features = []
-    for e in edges.tolist():
+    for e, year in zip(edges.tolist(), phased.year.tolist(), strict=True):
         street = ground.street(e)
         features.append(Feature(
             id=f"edge-{e}", geometry=_line(ground, [ground.network.corners[e]]),
             properties={"name": street.name or _UNNAMED.vi, "class": street.kind, "way": way(street),
-                        "metres": round(float(ground.network.metres[e]), 1), "cost": round(float(cost[e]), 1)},
+                        "metres": round(float(ground.network.metres[e]), 1), "cost": round(float(cost[e]), 1),
+                        "year": year + 1},
         ))  # fmt: skip
     return Layer(name="trenches", title=Label("Tuyến chọn", "Chosen roads"), features=tuple(features), colour_by="way")
 
