@@ -157,5 +157,5 @@ def _require_something(problem: Problem, ground: Ground, nearest: Floats, gather
         unit = "đồng" if problem.unit == MONEY else "m"
         raise InvalidInput(
             f"a budget of {problem.budget:,.0f} {unit} joins nothing: {first.name} alone needs"
-            f" {float(nearest[first.node]):,.0f} {unit}.", field="budget", remedy="Give so much, or start nearer.",
+            f" {np.ceil(nearest[first.node]):,.0f} {unit}.", field="budget", remedy="Give so much, or start nearer.",
         )  # fmt: skip
