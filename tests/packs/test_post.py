@@ -242,10 +242,10 @@ async def test_a_parcel_is_followed_from_its_acceptance_to_the_cash(broker: Brok
     assert await rounds.round(TENANT, PACK, one) == 0, "the same scans twice count once"
 
     parcel = to_record(Parcel, await broker.get(f"urn:ngsi-ld:Parcel:{ITEM}", ROOT))
-    assert (parcel.status, parcel.scope, parcel.onTime, parcel.transitDays) == ("delivered", "region", 100.0, 1.5)
+    assert (parcel.status, parcel.reach, parcel.onTime, parcel.transitDays) == ("delivered", "region", 100.0, 1.5)
     assert (parcel.paid, parcel.place, parcel.recipient) == ("collected", None, "Nguyễn Văn A")
     late = to_record(Parcel, await broker.get(f"urn:ngsi-ld:Parcel:{OTHER}", ROOT))
-    assert (late.scope, late.onTime) == ("between", 0.0)
+    assert (late.reach, late.onTime) == ("between", 0.0)
     waits = to_record(Parcel, await broker.get(f"urn:ngsi-ld:Parcel:{third}", ROOT))
     assert (waits.status, waits.place, waits.onTime) == ("in_transit", "BD", None)
     hub = to_record(PostalFacility, await broker.get("urn:ngsi-ld:PostalFacility:BD", ROOT))

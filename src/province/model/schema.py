@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
@@ -175,6 +175,10 @@ _SCALARS: Mapping[Any, ValueKind] = {
 }
 
 
+_MEMBERS: Final = frozenset(("type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"))
+"""Members of every entity (NGSI-LD, 5.2.4): no attribute is called so."""
+
+
 @cache
 def describe(record: type[Record]) -> EntityType:
     """Compile a record class. Raises: ConfigurationError that names class and field."""
@@ -187,6 +191,8 @@ def describe(record: type[Record]) -> EntityType:
     for name, hint in hints.items():
         if name in ("id", "version") or get_origin(hint) is typing.ClassVar or name == "TYPE":
             continue
+        if name in _MEMBERS:
+            raise ConfigurationError(f"{record.__name__}.{name}: NGSI-LD means something else by this name.")
         specs[name] = replace(_compile(record, name, hint), required=name in required)
     if info.workflow is not None and info.workflow.attribute not in specs:
         raise ConfigurationError(f"{record.__name__}: workflow attribute {info.workflow.attribute!r} is no field.")

@@ -129,7 +129,9 @@ def recovery_test(
     *,
     context: Context,
     day: Annotated[str, Field(Label("Ngày thử", "Day"), hint=_DAY)],
-    scope: Annotated[str, Field(Label("Phạm vi", "Scope"), hint=Label("Dịch vụ, kịch bản", "Services, scenario"))],
+    tested: Annotated[
+        str, Field(Label("Phạm vi thử", "What was tested"), hint=Label("Dịch vụ, kịch bản", "Services, scenario"))
+    ],
     result: Annotated[str, Field(Label("Kết quả", "Result"), values=tuple(r for r, _ in RESULTS), names=RESULTS)],
     recovery: Annotated[
         float | None,
@@ -144,13 +146,13 @@ def recovery_test(
 ) -> list[Change]:
     """Record a test of disaster recovery, and when the next one is due. Raises: InvalidInput."""
     found = _past(day, context.now)
-    if not scope.strip():
-        raise InvalidInput("nobody says what was tested.", field="scope", remedy="Name services and scenario.")
+    if not tested.strip():
+        raise InvalidInput("nobody says what was tested.", field="tested", remedy="Name services and scenario.")
     if result == "passed" and recovery is None:
         raise InvalidInput("a test that passed has a recovery time.", field="recovery", remedy="Give the minutes.")
     made = RecoveryTest(
         id=f"urn:ngsi-ld:RecoveryTest:{context.nonce[:24]}", centre=centre.id, day=found.isoformat(),
-        scope=scope.strip(), result=result, recoveryTime=recovery, remark=remark.strip() or None,
+        tested=tested.strip(), result=result, recoveryTime=recovery, remark=remark.strip() or None,
     )  # fmt: skip
     if centre.testedOn is not None and found.isoformat() < centre.testedOn:
         return [create(made, agency=context.agency)]  # an older test, told late: the newest one decides

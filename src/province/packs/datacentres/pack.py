@@ -174,7 +174,7 @@ PACK = Pack(
         Table(
             RecoveryTest,
             Label("Thử phục hồi thảm hoạ", "Recovery tests"),
-            columns=("day", "centre", "scope", "recoveryTime", "remark"),
+            columns=("day", "centre", "tested", "recoveryTime", "remark"),
             group="result",
         ),
         Table(

@@ -147,13 +147,13 @@ class RecoveryTest(Record, frozen=True, kw_only=True):
     """One test of disaster recovery. recoveryTime: from the failure until the service was back."""
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
-        "RecoveryTest", Label("Lần thử phục hồi thảm hoạ", "Disaster recovery test"), title="scope", by_actions=True,
+        "RecoveryTest", Label("Lần thử phục hồi thảm hoạ", "Disaster recovery test"), title="tested", by_actions=True,
         icon="report",
     )  # fmt: skip
 
     centre: Annotated[str, Field(Label("Trung tâm dữ liệu", "Data centre"), indexed=True, ref="DataCentre")]
     day: Annotated[str, Field(Label("Ngày thử", "Day"), indexed=True)]
-    scope: Annotated[str, Field(Label("Phạm vi", "Scope"), search=True)]
+    tested: Annotated[str, Field(Label("Phạm vi thử", "What was tested"), search=True)]
     result: Annotated[
         str, Field(Label("Kết quả", "Result"), indexed=True, values=tuple(r for r, _ in RESULTS), names=RESULTS)
     ]

@@ -164,16 +164,22 @@ def apply_sandbox(
     title: Annotated[str, Field(Label("Tên thử nghiệm", "Title"))],
     applicant: Annotated[str, Field(Label("Đơn vị đề nghị", "Applicant"))],
     technology: Annotated[str, Field(Label("Công nghệ, mô hình", "Technology or model"))],
-    scope: Annotated[str, Field(Label("Phạm vi, giới hạn", "Scope and limits"))],
+    limits: Annotated[str, Field(Label("Phạm vi, giới hạn", "Scope and limits"))],
     safeguards: Annotated[str, Field(Label("Biện pháp bảo vệ người dùng", "Safeguards"))],
 ) -> list[Effect]:
     """Apply for a controlled trial. Raises: InvalidInput naming what is missing."""
-    told = {"title": title, "applicant": applicant, "technology": technology, "scope": scope, "safeguards": safeguards}
+    told = {
+        "title": title,
+        "applicant": applicant,
+        "technology": technology,
+        "limits": limits,
+        "safeguards": safeguards,
+    }
     for name, text in told.items():
         _require_text(text, name, "An application needs it.")
     made = SandboxTrial(
         id=f"urn:ngsi-ld:SandboxTrial:{context.nonce[:24]}", title=title.strip(), applicant=applicant.strip(),
-        technology=technology.strip(), scope=scope.strip(), safeguards=safeguards.strip(), appliedAt=context.now,
+        technology=technology.strip(), limits=limits.strip(), safeguards=safeguards.strip(), appliedAt=context.now,
     )  # fmt: skip
     return [create(made, agency=context.agency)]
 

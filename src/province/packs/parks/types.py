@@ -207,7 +207,7 @@ class SandboxTrial(Case, frozen=True, kw_only=True):
     title: Annotated[str, Field(Label("Tên thử nghiệm", "Title"), indexed=True, search=True)]
     applicant: Annotated[str, Field(Label("Đơn vị đề nghị", "Applicant"), indexed=True, search=True)]
     technology: Annotated[str, Field(Label("Công nghệ, mô hình", "Technology or model"), search=True)]
-    scope: Annotated[str, Field(Label("Phạm vi, giới hạn", "Scope and limits"))]
+    limits: Annotated[str, Field(Label("Phạm vi, giới hạn", "Scope and limits"))]
     safeguards: Annotated[str, Field(Label("Biện pháp bảo vệ người dùng", "Safeguards"))]
     status: Annotated[str, Field(Label("Tình trạng", "Status"), indexed=True, values=SANDBOX.states)] = SANDBOX.initial
     appliedAt: Annotated[Instant, Field(Label("Nhận đơn lúc", "Applied"), indexed=True)]

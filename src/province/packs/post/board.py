@@ -10,8 +10,8 @@ from province.pack import Board, Indicator
 from province.packs.post.types import Parcel, PostalFacility
 
 _DELIVERED: Final = Where("status", "==", "delivered")
-_REGION: Final = (_DELIVERED, Where("scope", "==", "region"))
-_BETWEEN: Final = (_DELIVERED, Where("scope", "==", "between"))
+_REGION: Final = (_DELIVERED, Where("reach", "==", "region"))
+_BETWEEN: Final = (_DELIVERED, Where("reach", "==", "between"))
 
 INDICATORS: Final = (
     Indicator(

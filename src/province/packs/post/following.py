@@ -268,7 +268,7 @@ class _Book:
         if scope is None:
             return False
         target = float(self._context.params[f"target_days_{scope}"])
-        item.values |= {"scope": scope, "onTime": 100.0 if days <= target else 0.0}
+        item.values |= {"reach": scope, "onTime": 100.0 if days <= target else 0.0}
         return bool(days > target)
 
     def _scope(self, origin: str | None, destination: str | None) -> str | None:

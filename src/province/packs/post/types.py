@@ -163,7 +163,7 @@ class Parcel(Record, frozen=True, kw_only=True):
     """An item of mail, a parcel or a logistic unit, from its acceptance to its delivery or return.
 
     origin, destination, place: codes of facilities as events tell them; place: None while it is on the road.
-    onTime: 100 when it was delivered within the target of its scope, 0 when not; so their mean is a share.
+    onTime: 100 when it was delivered within the target of its reach, 0 when not; so their mean is a share.
     cod: what the addressee pays.  paid: what becomes of that money.
     """
 
@@ -192,7 +192,7 @@ class Parcel(Record, frozen=True, kw_only=True):
     origin: Annotated[str | None, Field(Label("Nơi nhận gửi", "From"), indexed=True)] = None
     destination: Annotated[str | None, Field(Label("Bưu cục phát", "To"), indexed=True)] = None
     area: Annotated[str | None, Field(Label("Địa bàn phát", "Area of delivery"), indexed=True, ref="Area")] = None
-    scope: Annotated[
+    reach: Annotated[
         str | None,
         Field(Label("Phạm vi", "Scope"), indexed=True, values=tuple(s for s, _ in SCOPES), names=SCOPES),
     ] = None
