@@ -63,6 +63,19 @@ def reason(error: ProvinceError) -> dict[str, Any]:
     return {"failure": told, "remedy": error.remedy}
 
 
+async def computed(work: Awaitable[Mapping[str, Any]], id: str) -> tuple[str, Mapping[str, Any]]:
+    """The state in which a computation ended, and its fields. Raises: what means that the engines are away."""
+    try:
+        return "computed", await work
+    except (*LOST, Unavailable):
+        raise  # the job is done again when the engines are back
+    except ProvinceError as error:
+        return "failed", reason(error)
+    except Exception:
+        log.exception("a study could not be computed", extra={"study": id})
+        return "failed", DEFECT
+
+
 class Runner:
     """Carries out the runs that wait, one after another, in the process `work`."""
 
@@ -91,15 +104,7 @@ class Runner:
         await until_stopped(self._solve(study, actor), running, study.id)
 
     async def _solve(self, study: Study, actor: Actor) -> None:
-        try:
-            state, values = "computed", await self._compute(study, actor)
-        except (*LOST, Unavailable):
-            raise  # the job is done again when the engines are back
-        except ProvinceError as error:
-            state, values = "failed", reason(error)
-        except Exception:
-            log.exception("a study could not be computed", extra={"study": study.id})
-            state, values = "failed", DEFECT
+        state, values = await computed(self._compute(study, actor), study.id)
         await self._end(study.id, actor, state, values)
 
     async def _compute(self, study: Study, actor: Actor) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from province.adapters.studies import sensitivity
 from province.adapters.studies.service import PROBLEM, SPREAD, Studies
 from province.app import solving
 from province.app.core import Core
-from province.app.studies import DEFECT, TOLD_S, reason, until_stopped
+from province.app.studies import TOLD_S, computed, until_stopped
 from province.broker.database import LOST
 from province.errors import Conflict, InvalidInput, NotFound, ProvinceError, Unavailable
 from province.model.actor import Actor, system
@@ -55,15 +55,7 @@ class Varier:
         await until_stopped(self._solve(found, actor), running, found.id)
 
     async def _solve(self, run: Sensitivity, actor: Actor) -> None:
-        try:
-            state, values = "computed", await self._compute(run, actor)
-        except (*LOST, Unavailable):
-            raise  # the job is done again when the engines are back
-        except ProvinceError as error:
-            state, values = "failed", reason(error)
-        except Exception:
-            log.exception("variants could not be computed", extra={"run": run.id})
-            state, values = "failed", DEFECT
+        state, values = await computed(self._compute(run, actor), run.id)
         latest = await self._get(run.id, actor)
         if latest.status == "running":
             await self._write(move(latest, state, at=now(), finishedAt=now(), **values), actor)
