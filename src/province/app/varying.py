@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -23,8 +22,6 @@ from province.model.record import change, move, to_record
 from province.model.study import Outcome, Problem, Progress, Variant
 from province.model.time import now
 from province.vocab.sensitivity import Sensitivity
-
-log = logging.getLogger(__name__)
 
 
 class Varier:
