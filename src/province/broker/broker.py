@@ -16,7 +16,7 @@ from province.broker.actions import read_inputs, run
 from province.broker.admission import Bound, admitted
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
-from province.broker.departed import Departed, read_departed, shown
+from province.broker.departed import Departed, narrowed, read_departed
 from province.broker.indicators import Indicators, Valued
 from province.broker.plan import words_of
 from province.broker.reads import Reads
@@ -313,7 +313,7 @@ class Broker:
         access = self._rights.to_read(actor, found.entity.type) if found is not None else None
         if found is None or access is None or not access.reads(found.judged):
             raise NotFound(f"there is no entity {id}.", field="id", remedy="Check the id and your rights.")
-        made = shown(found, access.show(found.judged).attrs)
+        made = narrowed(found, access.show(found.judged).attrs)
         await self.reads.note(actor, access, [made.entity], one=True)
         return made
 

@@ -80,7 +80,7 @@ async def read_departed(connection: Connection, tenant: str, id: str, declared: 
     return Departed(entity, ended, msgspec.structs.replace(entity, types=(type, *further)))
 
 
-def shown(departed: Departed, attrs: Iterable[str]) -> Departed:
+def narrowed(departed: Departed, attrs: Iterable[str]) -> Departed:
     """With these attributes alone, by key."""
     kept = {k: departed.entity.attrs[k] for k in attrs}
     return replace(departed, entity=msgspec.structs.replace(departed.entity, attrs=kept))

@@ -173,14 +173,14 @@ async def test_5_7_3_what_is_no_more_is_shown_to_those_alone_who_may_see_all_of_
         "id": "urn:x:s",
         "type": "Station",
         "name": {"type": "Property", "value": "North"},
-        "keeperPhone": {"type": "Property", "value": "0900"},
+        "keeper_phone": {"type": "Property", "value": "0900"},
     }
     assert (await http.post(f"{V1}/entities", json=station)).status_code == 201
-    thing = {"id": "urn:x:t", "type": "Thing", "keeperPhone": {"type": "Property", "value": "0901"}, "note": "kept"}
+    thing = {"id": "urn:x:t", "type": "Thing", "keeper_phone": {"type": "Property", "value": "0901"}, "note": "kept"}
     assert (await http.post(f"{V1}/entities", json=thing)).status_code == 201
     for id in ("s", "t"):
         assert (await http.delete(f"{V1}/entities/urn:x:{id}")).status_code == 204
-    assert (await http.get(f"{V1}/temporal/entities/urn:x:s")).json()["keeperPhone"][0]["value"] == "0900"
+    assert (await http.get(f"{V1}/temporal/entities/urn:x:s")).json()["keeper_phone"][0]["value"] == "0900"
     for who in ("nobody", "elsewhere", ""):
         for id in ("s", "t"):
             answer = await http.as_(who).get(f"{V1}/temporal/entities/urn:x:{id}")

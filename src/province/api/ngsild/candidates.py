@@ -34,7 +34,7 @@ MAX_LOOK: Final = 100
 async def find(call: Call, question: Question, period: Period, fixed: Fixed) -> tuple[Found, dict[str, Sequence[Span]]]:
     """A page of entities, and where `scopeQ` is asked of the period, when their scopes met it.
 
-    What `q` and `scopeQ` say of a period is found by reading histories, candidate by candidate, until the page is full.
+    What is asked of a period is found by reading histories, candidate by candidate, until the page is full.
     """
     candidates = _as_candidates(question, period)
     if candidates is None:
@@ -109,7 +109,7 @@ async def _walk(
             read += is_read(entity)
             if read > MAX_WALKED or walked > MAX_SEEN:
                 raise TooComplex(
-                    f"the histories of more than {MAX_WALKED} entities would have to be read.",
+                    f"more than {MAX_WALKED} histories would have to be read, or {MAX_SEEN} entities looked at.",
                     field="georel" if candidates.place is not None and not candidates.terms else "q",
                     remedy="Narrow the query by id, idPattern or attrs.",
                 )
