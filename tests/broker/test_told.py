@@ -1,4 +1,4 @@
-"""Who reads a subscription sees counted what its endpoint was told, and never waits long for one that does not answer."""
+"""Who reads a subscription sees counted what its endpoint was told, and waits long for nobody."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ async def notify(pool: Pool, id: str, uri: str = "http://a.example/n", attempts:
         uri,
         attempts,
     )
+    assert row is not None
     return Waiting(**dict(row))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -42,6 +43,7 @@ class Tile:
 
     spark: the last week as the path of a drawing of 100 × 24.  change: against the day before.  Both "" when unknown.
     flags: how many of those that are counted are simulated, estimated or forecast.
+    parts: of a percentage: what was divided, as (term, text, address).
     """
 
     title: str
@@ -52,6 +54,7 @@ class Tile:
     spark: str = ""
     change: str = ""
     flags: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +216,41 @@ def tile(
     href = f"/list/{source.name}" if readable(visit.services, visit.actor, source.name) else ""
     change = _change(words, value, at, trend)
     flags = tuple(f"{words.number(n, 0)} {words.origin(origin)}" for origin, n in (unreal or {}).items())
-    return Tile(words.label(indicator.title), text, symbol, href, why, spark(trend), change, flags)
+    return Tile(
+        words.label(indicator.title), text, symbol, href, why, spark(trend), change, flags, parts(visit, indicator)
+    )
+
+
+def parts(visit: Visit, indicator: Indicator, values: Sequence[float | None] = ()) -> tuple[tuple[str, str, str], ...]:
+    """What was divided, each as (term, text, address of its list); empty for what is no percentage of a measured sum.
+
+    values: of both, where they are known to the caller.
+    """
+    if indicator.base is None:
+        return ()
+    words = visit.words
+    found = []
+    for n, (term, one) in enumerate(((mark("numerator"), indicator), (mark("denominator"), indicator.base))):
+        source = visit.services.broker.types[describe(one.of).name]
+        text = formula(words, replace(one, per=0.0), source)
+        if values:
+            value = values[n]
+            unit = unit_symbol(unit_of(one))
+            text = f"{words('no data') if value is None else f'{words.number(value, 1)} {unit}'.strip()}: {text}"
+        address = listed(one) if readable(visit.services, visit.actor, source.name) else ""
+        found.append((words(term), text, address))
+    return tuple(found)
+
+
+def unit_of(indicator: Indicator) -> str:
+    """Of what it sums: that of the field, whatever the indicator itself is told in."""
+    return describe(indicator.of).fields[indicator.field].unit if indicator.field else "C62"
+
+
+def listed(indicator: Indicator) -> str:
+    """Address of the list of what an indicator is computed from, as near as its filters come."""
+    where = [(w.name, str(w.value)) for w in indicator.where if w.op == "=="]
+    return f"/list/{describe(indicator.of).name}" + (f"?{urlencode(where)}" if where else "")
 
 
 def spark(trend: Sequence[tuple[Instant, float]]) -> str:
@@ -245,7 +282,9 @@ def formula(words: Words, indicator: Indicator, source: EntityType) -> str:
         what = f"{words.label(source.fields[indicator.field].field.label)} ({what})"
     terms = [_term(words, w, source) for w in indicator.where]
     told = f"{words(MEASURES[indicator.measure])} {what}"
-    return f"{told}; " + words("where") + f" {', '.join(terms)}" if terms else told
+    told = f"{told}; " + words("where") + f" {', '.join(terms)}" if terms else told
+    below = indicator.base
+    return told if below is None else f"{told} / {formula(words, below, describe(below.of))}"
 
 
 def _term(words: Words, term: Where, source: EntityType) -> str:

@@ -186,6 +186,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """A study computed with one value changed. name: of the assumption, or `budget`.  base: what it was.
 
     objective: None: it could not be computed, and failure says why.
+    kept: which items of the plan it chooses too, by their places among the picks of the spread.
     """
 
     name: str
@@ -198,6 +199,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
     failure: str = ""
     remedy: str = ""
+    kept: tuple[int, ...] = ()
 
 
 class Pick(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,7 +211,10 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """What variants of a study tell together. computed: so many of them have a plan."""
+    """What variants of a study tell together. computed: so many of them have a plan.
+
+    asked: so many variants were asked for; more than there are when the run was stopped.
+    """
 
     objective: float
     objective_unit: str
@@ -221,6 +226,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[Variant, ...]
     computed: int
     picks: tuple[Pick, ...]
+    asked: int = 0
 
     def swing(self, name: str) -> float:
         """How far the objective moves between the variants of an assumption and the plan as it is."""

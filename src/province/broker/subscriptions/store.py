@@ -115,7 +115,7 @@ class Store:
     async def read(self, id: str, actor: Actor) -> Kept:
         """One subscription, with what its endpoint was told counted. Raises: NotFound."""
 
-        async def one(connection: Connection) -> list[Kept]:
+        async def one(connection: Connection) -> Sequence[Kept]:
             return [await self._find(connection, id, actor, "read")]
 
         return (await self._counted(one))[0]
@@ -125,7 +125,7 @@ class Store:
         mine = None if policy.scope(actor, "subscription.read").all else actor.id
         total = 0
 
-        async def page(connection: Connection) -> list[Kept]:
+        async def page(connection: Connection) -> Sequence[Kept]:
             nonlocal total
             rows = await connection.fetch(
                 f"SELECT {_COLUMNS} FROM subscription WHERE tenant = $1 AND kind = $2"  # noqa: S608 - constants
@@ -145,9 +145,9 @@ class Store:
             )
             return [kept_of(row) for row in rows]
 
-        return await self._counted(page), total
+        return [*await self._counted(page)], total
 
-    async def _counted(self, read: Callable[[Connection], Awaitable[Sequence[Kept]]]) -> list[Kept]:
+    async def _counted(self, read: Callable[[Connection], Awaitable[Sequence[Kept]]]) -> Sequence[Kept]:
         """What is read, again until what was told when it was first read is counted, or the pauses are over."""
         until: int | None = None
         for pause_s in (*PAUSES_S, None):
@@ -155,7 +155,7 @@ class Store:
                 self._pool.acquire() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                found = list(await read(connection))
+                found = await read(connection)
                 until = await newest_uncounted(connection, found, until)
             if until is None or pause_s is None:
                 break

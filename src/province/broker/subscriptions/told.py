@@ -1,7 +1,7 @@
 """What endpoints were told and is not counted yet: who reads a subscription waits for that, shortly.
 
-Outcomes are written a moment after an endpoint answered (`settle`), by another process than the one that is read from. A
-notification stays in its table until then, in the same transaction as the counters: what is not there is counted.
+Outcomes are written a moment after an endpoint answered (`settle`), by another process than the one that is read from.
+A notification stays in its table until then, and leaves it in the transaction that counts it.
 """
 
 from __future__ import annotations

@@ -203,12 +203,15 @@ def _bill(problem: Problem, told: Told, added: npt.NDArray[np.int64]) -> Table:
 
 
 def _lines(told: Told, added: npt.NDArray[np.int64], size: npt.NDArray[np.float64], states: Sequence[str]) -> Layer:
+    within = np.sum([lit for lit, paid in zip(told.lit, told.paid, strict=True) if paid] or [0 * added], axis=0)
     features = tuple(
         Feature(
             id=one.code,
             geometry=network.straight(told.given.stations[one.tail].feature, told.given.stations[one.head].feature),
             properties={"name": one.name, "state": states[i], "capacity": one.capacity,
-                        "after": round(one.capacity + float(added[i] @ size), 1), "year": _first(told, i)},
+                        "after": round(one.capacity + float(added[i] @ size), 1), "year": _first(told, i),
+                        "paid": round(one.capacity + float(within[i] @ size), 1),
+                        "start": told.given.stations[one.tail].code, "finish": told.given.stations[one.head].code},
         )
         for i, one in enumerate(told.given.systems)
     )  # fmt: skip

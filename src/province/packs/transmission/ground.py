@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 MOST: Final = 20_000
 _DIGITS: Final = 6
+_REGISTER: Final = "urn:ngsi-ld:FibreRoute:"
 _OPEN: Final = ("", "planned", "du kien", "quy hoach")
 _LINES: Final = ("LineString", "MultiLineString")
 
@@ -35,6 +36,7 @@ class Way:
     """An edge: a cable that exists, or a way of a new one. cable: place in the inventory, −1: it is new.
 
     ends: how many of its ends are at a station, where a new cable needs equipment.
+    entry: id of the entry of the register that plans it already; empty: there is none.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Way:
     ends: int
     shares: tuple[str, ...]
     shape: Geometry
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,9 @@ def _candidates(problem: Problem, seen: network.Places, remarks: list[Label]) ->
         metres = network.number(feature, "length", "candidates")
         shares = network.listed(feature.properties.get("shares"))
         name = str(feature.properties.get("name") or f"{a.name} – {b.name}")
+        entry = feature.id if feature.id.startswith(_REGISTER) else ""
         found.append(Way(name, tail, head, network.length_m(shape, seen.plane) if metres is None else metres, -1, 2,
-                         shares, shape))  # fmt: skip
+                         shares, shape, entry))  # fmt: skip
     if lost:
         remarks.append(Label(
             f"{len(lost)} tuyến đề xuất không nối hai trạm, không xét: {some(lost)}.",

@@ -125,7 +125,7 @@ def upgrade(link: TransmissionLink, *, context: Context) -> list[Change]:
         raise Conflict("no upgrade is decided.", field="upgradeTo", remedy="Record the project first.")
     return [
         change(link, event="transmissionlink.upgraded", status="in_service", capacity=link.upgradeTo, upgradeTo=None,
-               upgradeYear=None)
+               upgradeYear=None, plan=None, plansDone=link.plansDone + ((link.plan,) if link.plan else ()))
     ]  # fmt: skip
 
 
@@ -133,7 +133,10 @@ def abandon(link: TransmissionLink, *, context: Context, reason: Annotated[str, 
     """Record that a decided upgrade is not done. Raises: Conflict."""
     if link.upgradeTo is None:
         raise Conflict("no upgrade is decided.", field="upgradeTo")
-    return [change(link, event="transmissionlink.upgrade_abandoned", upgradeTo=None, upgradeYear=None, decision=reason)]
+    return [
+        change(link, event="transmissionlink.upgrade_abandoned", upgradeTo=None, upgradeYear=None, plan=None,
+               decision=reason)
+    ]  # fmt: skip
 
 
 def record_peak(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from province.compute.network import diversity
 from province.model.label import Label
 from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table, some
-from province.packs.transmission import network
+from province.packs.transmission import network, sections
 from province.packs.transmission.ground import Ground, Way
 
 Cell = str | float | None
@@ -84,7 +84,13 @@ def outcome(problem: Problem, told: Told, certificate: Certificate) -> Outcome:
     return Outcome(
         figures=figures,
         tables=(_stations(told, states, before, after), _cables(problem, told), _bill(problem, told)),
-        layers=(_existing(told), _new(told), _nodes(told, states), network.cores(told.ground.inventory)),
+        layers=(
+            _existing(told),
+            _new(told),
+            _nodes(told, states),
+            network.cores(told.ground.inventory),
+            sections.layer(told.ground, told.new),
+        ),
         certificate=certificate,
         remarks=(*told.ground.remarks, *_standing(problem, told)),
         partial=_partial(problem, told),
