@@ -50,10 +50,7 @@ def bell() -> Bell:
 
 @pytest.fixture
 async def jobs(dsn: str, pool: Pool, bell: Bell) -> AsyncIterator[Jobs]:
-    async def rest() -> None:
-        pass
-
-    made = Jobs(dsn, {"ring": bell}, nightly=rest)
+    made = Jobs(dsn, {"ring": bell})
     await made.open()
     yield made
     await made.close()

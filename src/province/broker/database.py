@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,9 +38,25 @@ _BY_KEY: Final = {
 }
 
 
-async def _leave_as_it_is(connection: Connection) -> None:
+class _Pooled(asyncpg.Connection):
+    """A connection of a pool, which knows whether its last use ended by an error."""
+
+    __slots__ = ("torn",)
+
+    def _on_release(self, stacklevel: int = 1) -> None:
+        self.torn = sys.exc_info()[0] is not None
+        super()._on_release(stacklevel)  # type: ignore[misc]  # the only place that is told; our tests hold it
+
+
+async def _reset(connection: Connection) -> None:
     """Between two uses nothing is reset: no code of ours sets a session variable or listens, and whoever takes an
-    advisory lock gives it back itself. The usual reset costs a round trip per use."""
+    advisory lock gives it back itself. The usual reset costs a round trip per use.
+
+    Only a use that ended by an error may have ended between two messages: a statement is parsed, which locks its
+    tables, and its caller cancelled before it is carried out. To the server that is no end; this is one.
+    """
+    if isinstance(connection, _Pooled) and connection.torn:
+        await connection.reset()
 
 
 async def connect(
@@ -54,10 +71,11 @@ async def connect(
     return await asyncpg.create_pool(
         dsn,
         connect=_connect,
+        connection_class=_Pooled,
         min_size=1,
         max_size=size,
         command_timeout=60,
-        reset=_leave_as_it_is,
+        reset=_reset,
         server_settings={
             "application_name": name,
             "synchronous_commit": synchronous_commit,
@@ -80,8 +98,9 @@ async def _connect(*arguments: Any, **options: Any) -> asyncpg.Connection[asyncp
 async def leadership(pool: Pool, lock: int) -> AsyncIterator[Connection | None]:
     """The connection that holds an advisory lock, or None when another process holds it.
 
-    The lock ends with its connection: when the server was restarted meanwhile, there is nothing to give back, and that
-    must not hide why the work ended (a cancellation would be swallowed by whoever waits for a lost database).
+    The lock ends with its connection: when it cannot be given back (the server was restarted, or the cancellation of
+    the last statement hits this one), the connection is given up, or it would keep the lock in the pool. That must not
+    hide why the work ended (a cancellation would be swallowed by whoever waits for a lost database).
     """
     async with pool.acquire() as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):
@@ -90,5 +109,7 @@ async def leadership(pool: Pool, lock: int) -> AsyncIterator[Connection | None]:
         try:
             yield connection
         finally:
-            with contextlib.suppress(*LOST):
+            try:
                 await connection.execute("SELECT pg_advisory_unlock($1)", lock)
+            except (*LOST, asyncpg.PostgresError):
+                connection.terminate()

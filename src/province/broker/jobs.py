@@ -44,7 +44,9 @@ _STALLED_S = 60.0
 class Jobs:
     """Queue and worker. handlers: by job name, bound by the composition root."""
 
-    def __init__(self, dsn: str, handlers: Mapping[str, Handler], *, nightly: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, dsn: str, handlers: Mapping[str, Handler], *, nightly: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """nightly: housekeeping, once a night whatever the number of workers."""
         self._handlers = dict(handlers)
         self._queues: dict[str, str] = {}
@@ -52,6 +54,10 @@ class Jobs:
         retry = procrastinate.RetryStrategy(max_attempts=ATTEMPTS - 1, exponential_wait=3)
         self._task = self._app.task(name=_TASK, retry=retry, pass_context=True)(self._run)
 
+        if nightly is not None:
+            self._every_night(nightly)
+
+    def _every_night(self, nightly: Callable[[], Awaitable[None]]) -> None:
         async def clean(timestamp: int) -> None:
             await nightly()
 
