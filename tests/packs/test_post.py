@@ -25,6 +25,7 @@ from province.packs.post import codes, epcis, following
 from province.packs.post.board import BOARD, INDICATORS
 from province.packs.post.pack import PACK
 from province.packs.post.types import Parcel, PostalDay, PostalEvent, PostalFacility
+from province.vocab.area import civil_day
 from tests.conformance.conftest import parameters_at
 from tests.effort import examples
 from tests.shared import shared
@@ -192,7 +193,7 @@ async def send(feeds: Feeds, *scans: Mapping[str, Any]) -> Taken:
 
 
 async def test_a_day_that_is_over_is_closed_and_one_long_ago_is_not_known(broker: Broker) -> None:
-    yesterday = following.civil(now() - timedelta(days=1))
+    yesterday = civil_day(now() - timedelta(days=1))
     place = f"urn:ngsi-ld:PostalFacility:over-{yesterday}"
     day = PostalDay(id=following.day_id(place, yesterday), facility=place, day=yesterday, sorted=7, load=70.0)
     old = PostalFacility(id=f"{place}-old", code="OLD", name="x", kind="hub", lastDay="2020-01-01", lastSorted=3)
@@ -249,7 +250,7 @@ async def test_a_parcel_is_followed_from_its_acceptance_to_the_cash(broker: Brok
     waits = to_record(Parcel, await broker.get(f"urn:ngsi-ld:Parcel:{third}", ROOT))
     assert (waits.status, waits.place, waits.onTime) == ("in_transit", "BD", None)
     hub = to_record(PostalFacility, await broker.get("urn:ngsi-ld:PostalFacility:BD", ROOT))
-    yesterday = following.civil(end)
+    yesterday = civil_day(end)
     assert (hub.backlog, hub.lastDay, hub.lastMass) == (1, yesterday, 1.5)
     day = to_record(PostalDay, await broker.get(following.day_id("urn:ngsi-ld:PostalFacility:HN", yesterday), ROOT))
     assert (day.delivered, day.late, day.mass) == (1, 1, None)

@@ -18,9 +18,10 @@ import msgspec
 from province.model.change import Change
 from province.model.query import AnyOf, Query, Where
 from province.model.record import attributes, change, move
-from province.model.time import CIVIL_ZONE, Instant
+from province.model.time import Instant
 from province.pack import Context
 from province.packs.post.types import PARCEL, Parcel, PostalDay, PostalEvent, PostalFacility
+from province.vocab.area import civil_day
 
 Answers = Mapping[str, Sequence[Any]]
 MOST_CHANGES: Final = 800
@@ -57,7 +58,7 @@ def facilities_of(context: Context, found: Answers) -> Query | None:
 
 def days_of(context: Context, found: Answers) -> Query | None:
     """What these facilities have handled until now on the days of the events."""
-    days = {civil(e.happenedAt) for e in taken(found["events"])}
+    days = {civil_day(e.happenedAt) for e in taken(found["events"])}
     ids = sorted(day_id(f.id, day) for f in found["facilities"] for day in days)
     return Query(types=("PostalDay",), ids=tuple(ids), latest=False) if ids else None
 
@@ -125,11 +126,6 @@ def close_days(
     return groups
 
 
-def civil(at: Instant) -> str:
-    """The civil day of an instant."""
-    return at.astimezone(CIVIL_ZONE).date().isoformat()
-
-
 def day_id(facility: str, day: str) -> str:
     """The entity of a facility's day."""
     return f"urn:ngsi-ld:PostalDay:{hashlib.sha256(facility.encode()).hexdigest()[:20]}:{day}"
@@ -188,7 +184,7 @@ class _Book:
         late = sum(self._move(item, event) for item in items)
         if facility is None or event.kind == "other":
             return
-        day = self._day(facility, civil(event.happenedAt))
+        day = self._day(facility, civil_day(event.happenedAt))
         masses = [m for item in items if (m := item.get("mass")) is not None]
         match event.kind:
             case "sorted":
@@ -308,8 +304,8 @@ def _last(day: PostalDay) -> dict[str, Any]:
 
 
 def _today(context: Context) -> str:
-    return civil(context.now)
+    return civil_day(context.now)
 
 
 def _yesterday(context: Context) -> str:
-    return civil(context.now - timedelta(days=1))
+    return civil_day(context.now - timedelta(days=1))
