@@ -257,7 +257,7 @@ class PostalEvent(Record, frozen=True, kw_only=True):
     channel: Annotated[str, Field(Label("Nguồn tin", "Channel"), indexed=True)]
     retracted: Annotated[bool, Field(Label("Đã rút lại", "Retracted"), indexed=True)] = False
     counted: Annotated[bool, Field(Label("Đã tính", "Counted"), indexed=True)] = False
-    applied: Annotated[bool, Field(Label("Đang được tính", "In the counts"), indexed=True)] = False
+    applied: Annotated[bool, Field(Label("Đang được tính", "In the counts"))] = False
 
 
 class PostalDay(Record, frozen=True, kw_only=True):

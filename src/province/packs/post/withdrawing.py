@@ -30,7 +30,7 @@ _DERIVED: Final = (
 def withdrawn(context: Context, found: Answers) -> Query:
     """Events that are taken back, and still in the counts."""
     where = (Where("retracted", "==", True), Where("applied", "==", True))
-    return Query(types=("PostalEvent",), where=where, order="happenedAt", latest=False)
+    return Query(types=("PostalEvent",), where=where, order="any", latest=False)
 
 
 def history_of(context: Context, found: Answers) -> Query | None:
