@@ -183,6 +183,7 @@ class Receiver:
     def __init__(self) -> None:
         self.delays_s: list[float] = []
         self.seen: set[str] = set()
+        self._open: set[asyncio.StreamWriter] = set()
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
@@ -190,20 +191,27 @@ class Receiver:
         server = await asyncio.start_server(self._take, "127.0.0.1", 0, backlog=1024)
         async with server:
             yield server.sockets[0].getsockname()[1]
+            for writer in tuple(self._open):
+                writer.close()
+            await asyncio.sleep(0.1)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, kept open as HTTP/1.1 servers do."""
+        self._open.add(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-            told = json.loads(await reader.readexactly(length))
-            at = time.time()
-            writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-            await writer.drain()
-            for one in told["data"]:
-                key = f"{told['subscriptionId']} {one['due']}"
-                if key not in self.seen:
-                    self.seen.add(key)
-                    self.delays_s.append(at - one["due"])
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+                told = json.loads(await reader.readexactly(length))
+                at = time.time()
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+                await writer.drain()
+                for one in told["data"]:
+                    key = f"{told['subscriptionId']} {one['due']}"
+                    if key not in self.seen:
+                        self.seen.add(key)
+                        self.delays_s.append(at - one["due"])
+        self._open.discard(writer)
         writer.close()
 
 

@@ -17,14 +17,16 @@ from province.model.schema import describe
 from province.model.time import Instant
 from province.packs import BUILT_IN
 from province.vocab import TYPES
-from tests.conformance.situation import folder
+from tests.conformance.situation import dated_constants
 
 KINDS = {describe(t).name: describe(t) for t in (*TYPES, *(t for p in BUILT_IN for t in p.types))}
 
 
+DATED = {p.name: dated_constants(p) for p in BUILT_IN}
+
+
 def parameters_at(pack: str, at: Instant) -> Mapping[str, Any]:
-    here = folder(next(p for p in BUILT_IN if p.name == pack))
-    return parameters.at(parameters.parse(here.joinpath("params.yaml").read_text("utf-8")), at)
+    return parameters.at(DATED[pack], at)
 
 
 async def no_latest(*_: object) -> dict[str, Any]:

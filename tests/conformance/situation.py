@@ -21,8 +21,9 @@ that order; observations must be among those read, and `readings` says how many 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -36,6 +37,7 @@ from province import errors
 from province.model import parameters
 from province.model.change import Change
 from province.model.entity import Entity
+from province.model.parameters import Parameter
 from province.model.record import attributes
 from province.model.schema import Record, describe
 from province.pack import Action, Context, Decoded, Notice, Pack
@@ -70,11 +72,19 @@ def folder(pack: Pack) -> Traversable:
     return files(f"province.packs.{pack.name}")
 
 
-def situations(pack: Pack) -> Iterator[Situation]:
-    """All cases of a pack."""
-    for entry in sorted(folder(pack).joinpath("cases").iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".yaml"):
-            yield from msgspec.convert(yaml.safe_load(entry.read_text("utf-8")), list[Situation])
+def situations(pack: Pack) -> tuple[Situation, ...]:
+    """All cases of a pack, read once."""
+    return _read(folder(pack))
+
+
+@cache
+def _read(here: Traversable) -> tuple[Situation, ...]:
+    cases = sorted((e for e in here.joinpath("cases").iterdir() if e.name.endswith(".yaml")), key=lambda e: e.name)
+    return tuple(
+        situation
+        for entry in cases
+        for situation in msgspec.convert(yaml.load(entry.read_text("utf-8"), yaml.CSafeLoader), list[Situation])
+    )
 
 
 def payload(pack: Pack, name: str) -> bytes:
@@ -82,12 +92,21 @@ def payload(pack: Pack, name: str) -> bytes:
     return folder(pack).joinpath("cases", name).read_bytes()
 
 
+def dated_constants(pack: Pack) -> tuple[Parameter, ...]:
+    """The parameters of a pack, read once."""
+    return _parsed(folder(pack).joinpath("params.yaml"))
+
+
+@cache
+def _parsed(file: Traversable) -> tuple[Parameter, ...]:
+    return parameters.parse(file.read_text("utf-8"))
+
+
 def surroundings(pack: Pack, situation: Situation) -> Context:
     """The context of a case, with the parameters in force at its time."""
-    dated = parameters.parse(folder(pack).joinpath("params.yaml").read_text("utf-8"))
     return Context(
         now=situation.now,
-        params={**parameters.at(dated, situation.now), **situation.params},
+        params={**parameters.at(dated_constants(pack), situation.now), **situation.params},
         actor=situation.actor,
         agency=situation.agency,
         files=situation.files,

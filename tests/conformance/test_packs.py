@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import copy
 import importlib.util
+import itertools
+import math
 import re
 import shutil
 import subprocess
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from inspect import Parameter, signature
@@ -26,7 +28,6 @@ from lxml import etree
 
 from province.app.declarations import declarations
 from province.errors import DecodeError
-from province.model import parameters
 from province.model.label import Label
 from province.model.schema import Field, describe
 from province.model.unit import lookup
@@ -34,7 +35,16 @@ from province.pack import Action, Board, Feed, Pack
 from province.packs import BUILT_IN
 from province.vocab import TYPES
 from province.vocab.alert import Alert
-from tests.conformance.situation import Situation, check, find_action, folder, payload, situations, surroundings
+from tests.conformance.situation import (
+    Situation,
+    check,
+    dated_constants,
+    find_action,
+    folder,
+    payload,
+    situations,
+    surroundings,
+)
 from tests.effort import examples
 
 ROOT = Path(__file__).parents[2]
@@ -198,8 +208,7 @@ def test_panels_name_fields_that_exist(pack: Pack) -> None:
 
 @every_pack
 def test_thresholds_name_fields_and_constants_that_exist(pack: Pack) -> None:
-    dated = parameters.parse(folder(pack).joinpath("params.yaml").read_text("utf-8"), name=pack.name)
-    units = {p.name: p.unit for p in dated}
+    units = {p.name: p.unit for p in dated_constants(pack)}
     alert = describe(Alert).fields
     for one in pack.thresholds:
         fields = describe(one.of).fields
@@ -219,7 +228,7 @@ def test_thresholds_name_fields_and_constants_that_exist(pack: Pack) -> None:
 
 @every_pack
 def test_every_parameter_has_a_source_and_a_date(pack: Pack) -> None:
-    for parameter in parameters.parse(folder(pack).joinpath("params.yaml").read_text("utf-8"), name=pack.name):
+    for parameter in dated_constants(pack):
         assert parameter.source.strip()
         assert parameter.valid_from
 
@@ -384,10 +393,11 @@ def copy_of_the_project(target: Path) -> Path:
 def conforms(root: Path) -> subprocess.CompletedProcess[str]:
     """Run those tests in a copy of the project, on the copy's sources."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow"]
+    where = {"PYTHONPATH": str(root / "src"), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
     run = subprocess.run(
         [*command, "tests/conformance", "--ignore=tests/conformance/ngsild", "tests/territory", "tests/vocab"],
         cwd=root,
-        env={"PYTHONPATH": str(root / "src"), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**where, "PROVINCE_TESTS": "quick"},
         capture_output=True,
         text=True,
         timeout=240,
@@ -404,14 +414,35 @@ def where_is_province(root: Path) -> str:
     return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=True).stdout
 
 
+def unpluggings(names: Sequence[str]) -> list[list[str]]:
+    """Packs to take out together, so that for any two one run has the first without the second, and one the reverse.
+
+    Each pack is in a set of runs of its own; all sets have the same size, so none holds another. Six runs do for
+    twenty packs.
+    """
+    runs = next(n for n in itertools.count(2) if math.comb(n, n // 2) >= len(names))
+    sets = dict(zip(names, itertools.combinations(range(runs), runs // 2), strict=False))
+    return [[name for name, taken_out in sets.items() if run in taken_out] for run in range(runs)]
+
+
+UNPLUGGINGS = unpluggings([p.name for p in BUILT_IN])
+
+
+def test_every_pack_runs_without_every_other() -> None:
+    every = {p.name for p in BUILT_IN}
+    met = {(kept, out) for run in UNPLUGGINGS for out in run for kept in every.difference(run)}
+    assert met == set(itertools.permutations(every, 2))
+
+
 @pytest.mark.slow
-@every_pack
-def test_unplugged_pack_leaves_the_others_whole(pack: Pack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", UNPLUGGINGS, ids=lambda names: "-".join(names))
+def test_unplugged_packs_leave_the_others_whole(names: list[str], tmp_path: Path) -> None:
     root = copy_of_the_project(tmp_path)
-    load_script().remove(root, pack.name)
-    assert not (root / "src/province/packs" / pack.name).exists()
+    for name in names:
+        load_script().remove(root, name)
+        assert not (root / "src/province/packs" / name).exists()
     run = conforms(root)
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]
+    assert run.returncode == 0, f"without {names}: {run.stdout[-3000:]}{run.stderr[-1000:]}"
 
 
 @pytest.mark.slow

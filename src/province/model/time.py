@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ Instant = datetime
 
 CIVIL_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,6})?Z", re.ASCII)
 FUTURE_TOLERANCE = timedelta(minutes=5)
 """A reading may be this far ahead of our clock (drifting devices) before it is refused as impossible."""
 
@@ -43,6 +45,20 @@ def parse_instant(text: object, *, field: str | None = None) -> Instant:
     value = value.astimezone(UTC)
     if value < EARLIEST:
         raise InvalidInput(f"{text[:64]!r} lies before 1900.", field=field, remedy="Check the clock of the source.")
+    return value
+
+
+def parse_utc(text: object, *, field: str | None = None) -> Instant:
+    """Parse a DateTime as NGSI-LD has it (4.6.3): complete, in UTC, ending with Z.
+
+    Raises: InvalidInput; of a time with an offset it says how to write it.
+    """
+    value = parse_instant(text, field=field)
+    if not _UTC.fullmatch(str(text)):
+        raise InvalidInput(
+            f"{str(text)[:64]!r} is not a complete date-time in UTC.", field=field,
+            remedy=f"Write {format_instant(value)}: times end with Z (4.6.3).",
+        )  # fmt: skip
     return value
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from province.model.time import now
+from province.model.time import format_instant, now
 from tests.api.conftest import CONTEXTS, Client
 
 V1 = "/ngsi-ld/v1"
@@ -263,7 +263,7 @@ async def test_4_5_2_2_a_proof_and_what_it_seals(http: Client) -> None:
 
 
 async def test_4_22_the_history_of_what_was_transient_goes_with_it(http: Client) -> None:
-    soon = (now() + timedelta(seconds=1)).isoformat()
+    soon = format_instant(now() + timedelta(seconds=1))
     await put(http, "1", flash={"type": "Property", "value": 1, "expiresAt": soon}, steady=2)
     assert "flash" in (await http.get(f"{V1}/temporal/entities/urn:x:1")).json()
     async with asyncio.timeout(30):

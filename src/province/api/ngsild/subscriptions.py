@@ -96,7 +96,7 @@ async def _query(call: Call, kind: Kind) -> Response:
 async def _retrieve(call: Call, kind: Kind) -> Response:
     id = subscription_id(call)
     view = await _view(call)
-    kept = await _store(call, kind).get(id, call.actor)
+    kept = await _store(call, kind).read(id, call.actor)
     return view.answer(_show(kept, call, view))
 
 
