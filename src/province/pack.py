@@ -23,6 +23,7 @@ from province.model.query import Query, Where
 from province.model.schema import Record, describe
 from province.model.study import Feature, Mark, Outcome, Problem, Tell, Tone
 from province.model.time import Instant
+from province.vocab.case import Reached
 from province.vocab.study import Study
 
 Parameters = Mapping[str, Any]
@@ -66,6 +67,18 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Effect = Change | Notice | Job
+
+
+def step_effects(reached: Reached | None) -> list[Effect]:
+    """What a step of a case's escalation brings: the change, and a notice to each who is told. None: nothing."""
+    if reached is None:
+        return []
+    about, channels = reached.change.id, reached.step.channels
+    told = (
+        Notice(to=to, subject=reached.subject, body=reached.body, about=about, channels=channels)
+        for to in reached.recipients
+    )
+    return [reached.change, *told]
 
 
 @dataclass(frozen=True, slots=True)

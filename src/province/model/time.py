@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from province.errors import InvalidInput
@@ -67,3 +67,24 @@ def format_instant(value: Instant) -> str:
     utc = value if value.tzinfo is UTC else value.astimezone(UTC)
     text = utc.isoformat()[:-6]  # without +00:00
     return (text.rstrip("0") if utc.microsecond else text) + "Z"
+
+
+def civil_date(at: Instant) -> date:
+    """The civil day of Vietnam in which an instant lies."""
+    return at.astimezone(CIVIL_ZONE).date()
+
+
+def read_day(text: str, *, field: str) -> date:
+    """A civil day that a person typed. Raises: InvalidInput."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise InvalidInput(f"{text[:40]!r} is not a day.", field=field, remedy="Write it as 2026-11-25.") from None
+
+
+def read_past_day(text: str, at: Instant, *, field: str = "day", of: str = "on which it happened") -> date:
+    """A civil day that has come by an instant. of: of what it is the day, for the remedy. Raises: InvalidInput."""
+    found = read_day(text, field=field)
+    if found > civil_date(at):
+        raise InvalidInput(f"{found} has not come yet.", field=field, remedy=f"Give the day {of}.")
+    return found

@@ -13,7 +13,19 @@ import shapely
 from province.compute.plane import Plane
 from province.model.geometry import Geometry, point
 from province.model.label import Label
-from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table
+from province.model.study import (
+    AMOUNT,
+    PRICE,
+    Certificate,
+    Column,
+    Feature,
+    Layer,
+    Outcome,
+    Problem,
+    Quantity,
+    Table,
+    bill,
+)
 from province.packs.fiveg.demand import Demand
 from province.packs.fiveg.places import SECTORS, Place
 
@@ -158,14 +170,8 @@ def _bill(problem: Problem, picked: Sequence[Place], active: Floats) -> Table:
     amounts = [r[4] for r in rows if r[2]]
     whole = None if any(a is None for a in amounts) else float(sum(a for a in amounts if isinstance(a, float)))
     rows.append(("Cộng", "Total", None, None, whole))
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
-        Column(name="count", label=Label("Số lượng", "Count"), unit="C62"),
-        Column(name="price", label=Label("Đơn giá", "Price"), unit="VND"),
-        Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
-    )
-    return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=tuple(rows))
+    number = Column(name="count", label=Label("Số lượng", "Count"), unit="C62")
+    return bill(number, PRICE, AMOUNT, rows=rows)
 
 
 def _site_layer(plane: Plane, picked: Sequence[Place], active: Floats, cost: Floats) -> Layer:

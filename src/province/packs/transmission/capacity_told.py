@@ -11,7 +11,20 @@ import numpy.typing as npt
 
 from province.compute import growth
 from province.model.label import Label
-from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table, some
+from province.model.study import (
+    AMOUNT,
+    PRICE,
+    Certificate,
+    Column,
+    Feature,
+    Layer,
+    Outcome,
+    Problem,
+    Quantity,
+    Table,
+    bill,
+    some,
+)
 from province.packs.transmission import network
 from province.packs.transmission.systems import Given, System
 
@@ -192,14 +205,8 @@ def _bill(problem: Problem, told: Told, added: npt.NDArray[np.int64]) -> Table:
             round(count * price, 1) if money else None,
         ))  # fmt: skip
     rows.append(("Cộng", "Total", float(added.sum()), None, round(told.cost(added), 1) if money else None))
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
-        Column(name="quantity", label=Label("Số lượng", "Quantity"), unit="C62"),
-        Column(name="price", label=Label("Đơn giá", "Price"), unit="VND"),
-        Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
-    )
-    return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=tuple(rows))
+    quantity = Column(name="quantity", label=Label("Số lượng", "Quantity"), unit="C62")
+    return bill(quantity, PRICE, AMOUNT, rows=rows)
 
 
 def _lines(told: Told, added: npt.NDArray[np.int64], size: npt.NDArray[np.float64], states: Sequence[str]) -> Layer:

@@ -18,7 +18,7 @@ from province.compute.roads import chains, lines
 from province.errors import InvalidInput, TooLarge
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.study import Feature, Problem, require_in_vietnam, some
+from province.model.study import Feature, Problem, read_amount, require_in_vietnam, some
 from province.packs.transmission import network
 from province.packs.transmission.network import Inventory
 
@@ -100,7 +100,7 @@ def _need(problem: Problem, inventory: Inventory) -> tuple[int, ...]:
     usual = problem.number("ways")
     found = []
     for station in inventory.stations:
-        given = network.number(station.feature, "ways", "nodes")
+        given = read_amount(station.feature, "ways", "nodes")
         asked = usual if given is None else given
         if asked not in (0, 1, 2):
             field = "assumptions.ways" if given is None else "layers.nodes"
@@ -125,7 +125,7 @@ def _candidates(problem: Problem, seen: network.Places, remarks: list[Label]) ->
             continue
         a, b = seen.stations[tail], seen.stations[head]
         shape = line or network.straight(a.feature, b.feature)
-        metres = network.number(feature, "length", "candidates")
+        metres = read_amount(feature, "length", "candidates")
         shares = network.listed(feature.properties.get("shares"))
         name = str(feature.properties.get("name") or f"{a.name} – {b.name}")
         entry = feature.id if feature.id.startswith(_REGISTER) else ""

@@ -11,7 +11,20 @@ import numpy.typing as npt
 
 from province.compute.network import diversity
 from province.model.label import Label
-from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table, some
+from province.model.study import (
+    AMOUNT,
+    PRICE,
+    Certificate,
+    Column,
+    Feature,
+    Layer,
+    Outcome,
+    Problem,
+    Quantity,
+    Table,
+    bill,
+    some,
+)
 from province.packs.transmission import network, sections
 from province.packs.transmission.ground import Ground, Way
 
@@ -178,16 +191,14 @@ def _bill(problem: Problem, told: Told) -> Table:
         rows.append((label.vi, label.en, unit or "đầu", unit or "ends", round(amount, 1), price,
                      None if paid is None else round(paid, 1)))  # fmt: skip
     rows.append(("Cộng", "Total", "–", "–", None, None, round(total, 1) if money else None))
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
+    return bill(
         Column(name="of", label=Label("Đơn vị", "Unit (Vietnamese)")),
         Column(name="of_en", label=Label("Đơn vị (tiếng Anh)", "Unit")),
         Column(name="quantity", label=Label("Khối lượng", "Quantity"), unit="C62"),
-        Column(name="price", label=Label("Đơn giá", "Price"), unit="VND"),
-        Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
+        PRICE,
+        AMOUNT,
+        rows=rows,
     )
-    return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=tuple(rows))
 
 
 def _line(e: int, way: Way, kind: str, cost: float) -> Feature:
