@@ -13,7 +13,17 @@ import shapely
 from province.compute.plane import Plane
 from province.model.geometry import Geometry, point
 from province.model.label import Label
-from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table
+from province.model.study import (
+    Certificate,
+    Column,
+    Feature,
+    Layer,
+    Outcome,
+    Problem,
+    Quantity,
+    Table,
+    cost_label,
+)
 from province.packs.fiveg.demand import Demand
 from province.packs.fiveg.places import SECTORS, Place
 
@@ -65,7 +75,7 @@ def outcome(
         _figure("sites_shared", "Cột dùng chung", "Shared masts", kinds.count("shared"), "C62"),
         _figure("sites_existing", "Trạm đang có", "Sites on air already", kinds.count("existing"), "C62"),
         _figure("sectors", "Cánh sóng", "Sectors", float(active.sum()), "C62"),
-        _figure("spent", "Chi phí", "Cost", certificate.spent, problem.unit),
+        Quantity(name="spent", label=cost_label(problem.unit), value=round(certificate.spent, 2), unit=problem.unit),
         _figure("demand", "Nhu cầu của các khu", "Demand of the parks", total, "D36"),
         _figure("covered", "Nhu cầu được phủ", "Demand covered", _part(need.mbps, covered & in_parks, total), "P1"),
         _figure("covered_terrain", "Được phủ theo P.1812", "Covered by P.1812", by_terrain, "P1"),
@@ -134,7 +144,7 @@ def _sites(
         Column(name="lon", label=Label("Kinh độ", "Longitude"), unit="DD"),
         Column(name="height", label=Label("Độ cao ăng ten", "Height"), unit="MTR"),
         Column(name="azimuths", label=Label("Hướng cánh sóng", "Sectors towards")),
-        Column(name="cost", label=Label("Chi phí", "Cost"), unit=unit),
+        Column(name="cost", label=cost_label(unit), unit=unit),
         Column(name="load", label=Label("Tải cánh bận nhất", "Load of the busiest sector"), unit="P1"),
     )
     return Table(name="sites", title=Label("Các trạm", "Sites"), columns=columns, rows=tuple(rows))
