@@ -34,7 +34,8 @@ def main(roads: Path | None, parks: Path | None, out: Path, budgets: dict[str, s
     print("starting the product with the example …")
     with running_product("--example", "--no-simulate") as product:
         try:
-            plans = planning.run(product, out, print, roads=roads, parks=parks, budgets=budgets, seconds=seconds)
+            given = planning.gathered(product, out / "inputs", roads, parks)
+            plans = planning.run(product, out, given, print, budgets=budgets, seconds=seconds)
         except AssertionError as error:
             print(f"FAILED: {error}")
             return 1

@@ -58,39 +58,61 @@ class Planned:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Files of layers. roads: None: the main roads of the register."""
+
+    parks: Path
+    starts: Path
+    depots: Path
+    stops: Path
+    roads: Path | None = None
+
+
+def gathered(product: Product, folder: Path, roads: Path | None = None, parks: Path | None = None) -> Inputs:
+    """What the example knows of southern Bình Dương, as files in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with product.signed_in(PASSWORD) as browser:
+        wards = _within(browser, "Area", SOUTH, f'kind=="ward";validFrom=={REFORM}')
+        before = _within(browser, "Area", SOUTH, f'kind=="ward";validTo=={REFORM}')
+        gates = _within(browser, "IndustrialPark", SOUTH)
+    return Inputs(
+        parks=parks or write(folder / "parks.geojson", gates),
+        starts=write(folder / "starts.geojson", [w for w in wards if w["properties"]["code"] in STARTS]),
+        depots=write(folder / "depots.geojson", [w for w in wards if w["properties"]["code"] == DEPOT]),
+        stops=write(folder / "stops.geojson", [*before, *gates]),
+        roads=roads,
+    )
+
+
 def run(
-    product: Product, folder: Path, say: Say, *, roads: Path | None = None, parks: Path | None = None,
-    box: Sequence[float] = SOUTH, budgets: Mapping[str, str] = BUDGETS, seconds: float = 20.0,
+    product: Product, folder: Path, given: Inputs, say: Say, *, budgets: Mapping[str, str] = BUDGETS,
+    seconds: float = 20.0,
 ) -> list[Planned]:  # fmt: skip
     """Compute the three studies and keep their files, each in a folder of its own. Raises: AssertionError when one is
     refused, in its words."""
-    inputs = folder / "inputs"
-    inputs.mkdir(parents=True, exist_ok=True)
+    streets = ("--roads", str(given.roads)) if given.roads is not None else COARSE
     with product.signed_in(PASSWORD) as browser:
-        wards = _within(browser, "Area", box, f'kind=="ward";validFrom=={REFORM}')
-        land = parks or _write(inputs / "parks.geojson", _within(browser, "IndustrialPark", box))
-        gates = json.loads(land.read_bytes())["features"] if land.suffix == ".geojson" else []
-        starts = _write(inputs / "starts.geojson", [w for w in wards if w["properties"]["code"] in STARTS] or wards[:1])
-        depots = _write(inputs / "depots.geojson", [w for w in wards if w["properties"]["code"] == DEPOT] or wards[:1])
-        before = _within(browser, "Area", box, f'kind=="ward";validTo=={REFORM}')
-        stops = _write(inputs / "stops.geojson", [*before, *gates])
-        streets = ("--roads", str(roads)) if roads is not None else COARSE
 
-        def plan(kind: str, *arguments: str) -> Planned:
+        def plan(kind: str, title: str, *arguments: str) -> Planned:
             say(f"{kind}, {budgets[kind]} …")
             began = time.monotonic()
             to = folder / kind
-            id = _computed(product, kind, "--budget", budgets[kind], "--seconds", f"{seconds:g}", "--out", str(to),
-                           *arguments)  # fmt: skip
+            id = _computed(
+                product, kind, "--budget", budgets[kind], "--seconds", f"{seconds:g}", "--title", title,
+                "--out", str(to), *arguments,
+            )  # fmt: skip
             (to / "report.pdf").write_bytes(browser.get(f"/studies/{id}/report.pdf").raise_for_status().content)
             found = json.loads((to / "outcome.json").read_bytes())
             return Planned(kind, to, id, time.monotonic() - began, found, tuple(wanting(to, found)))
 
         return [
-            plan("fiveg", "--parks", str(land)),
-            plan("ducts", *streets, "--demand", str(folder / "fiveg" / "sites.geojson"), "--starts", str(starts)),
-            plan("tours", *streets, "--stops", str(stops), "--depots", str(depots)),
-        ]
+            plan("fiveg", "5G cho các khu công nghiệp Thuận An, Dĩ An", "--parks", str(given.parks)),
+            plan("ducts", "Rãnh cáp tới các trạm 5G", *streets, "--demand", str(folder / "fiveg" / "sites.geojson"),
+                 "--starts", str(given.starts)),
+            plan("tours", "Chuyến phát tới các phường và khu", *streets, "--stops", str(given.stops),
+                 "--depots", str(given.depots)),
+        ]  # fmt: skip
 
 
 def _computed(product: Product, kind: str, *arguments: str) -> str:
@@ -123,7 +145,8 @@ def _within(browser: httpx.Client, type: str, box: Sequence[float], q: str = "")
     return found
 
 
-def _write(path: Path, features: Sequence[Mapping[str, Any]]) -> Path:
+def write(path: Path, features: Sequence[Mapping[str, Any]]) -> Path:
+    """Features as a file."""
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False))
     return path
 

@@ -134,12 +134,13 @@ def _sites(
         lon, lat = plane.degrees(np.array([[place.x, place.y]]))[0]
         turned = " ".join(f"{a:.0f}°" for a, on in zip(place.azimuths, active[i], strict=True) if on)
         rows.append((
-            place.name, KINDS[place.kind].vi, round(float(lat), _DIGITS), round(float(lon), _DIGITS), place.height_m,
+            place.name, KINDS[place.kind].vi, KINDS[place.kind].en, round(float(lat), _DIGITS), round(float(lon), _DIGITS), place.height_m,
             turned, float(cost[i]), round(100.0 * float(load[i].max(initial=0.0)), 1),
         ))  # fmt: skip
     columns = (
         Column(name="site", label=Label("Trạm", "Site")),
-        Column(name="kind", label=Label("Cách xây dựng", "How it is built")),
+        Column(name="kind", label=Label("Cách xây dựng", "How it is built (Vietnamese)")),
+        Column(name="kind_en", label=Label("Cách xây dựng (tiếng Anh)", "How it is built")),
         Column(name="lat", label=Label("Vĩ độ", "Latitude"), unit="DD"),
         Column(name="lon", label=Label("Kinh độ", "Longitude"), unit="DD"),
         Column(name="height", label=Label("Độ cao ăng ten", "Height"), unit="MTR"),
