@@ -135,7 +135,8 @@ def _sites(
         turned = " ".join(f"{a:.0f}°" for a, on in zip(place.azimuths, active[i], strict=True) if on)
         rows.append((
             place.name, KINDS[place.kind].vi, KINDS[place.kind].en, round(float(lat), _DIGITS),
-            round(float(lon), _DIGITS), place.height_m, turned, float(cost[i]), round(100.0 * float(load[i].max(initial=0.0)), 1),
+            round(float(lon), _DIGITS), place.height_m, turned, float(cost[i]),
+            round(100.0 * float(load[i].max(initial=0.0)), 1),
         ))  # fmt: skip
     columns = (
         Column(name="site", label=Label("Trạm", "Site")),
