@@ -14,7 +14,7 @@ test: install islands  ## the fast tests with few examples of each property, two
 
 check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests with all examples
 	$(PYTEST) -n 2 -m "$(FAST)"
-	$(PYTEST) -n 2 -m "not ($(FAST)) and not alone"
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m "not ($(FAST)) and not alone"
 	$(PYTEST) -m "not ($(FAST)) and alone"
 
 lint: install  ## style, types, who may import whom, message catalogues

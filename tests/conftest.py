@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import math
 import os
 import secrets
 import shutil
@@ -44,10 +45,17 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "pr
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the whole product, of pages and of killed processes want the machine to themselves."""
+    """Tests of the whole product, of pages and of killed processes want the machine to themselves.
+
+    Those that look at no clock are marked `beside` instead: they run beside others, each file in one process. They take
+    long, so they come first, in the order of their numbers.
+    """
     for item in items:
-        if {"system", "browser"} & set(item.path.relative_to(Path(__file__).parent).parts) or "fault" in item.keywords:
+        whole = {"system", "browser"} & set(item.path.relative_to(Path(__file__).parent).parts)
+        if "fault" in item.keywords or (whole and "beside" not in item.keywords):
             item.add_marker(pytest.mark.alone)
+    marks = {item: item.get_closest_marker("beside") for item in items}
+    items.sort(key=lambda item: marks[item].args[0] if marks[item] else math.inf)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,8 +87,11 @@ def _is_ready(command: Command, pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def running(command: Command, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run an engine without a supervisor: its output in a file, so that no event loop need drain it."""
+def running(command: Command, log: Path, *, stop: signal.Signals | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run an engine without a supervisor: its output in a file, so that no event loop need drain it.
+
+    stop: instead of the signal that asks for a clean stop.
+    """
     user = command.user or (None, None)
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -97,7 +108,7 @@ def running(command: Command, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield child
     finally:
         if child.poll() is None:
-            child.send_signal(command.stop_signal)
+            child.send_signal(stop or command.stop_signal)
         try:
             child.wait(20)
         except subprocess.TimeoutExpired:
@@ -123,7 +134,8 @@ def postgres_server(settings: Settings) -> Iterator[Postgres]:
     postgres = Postgres(settings)
     postgres.prepare()
     (postgres.data / "local.conf").write_text("fsync = off\nfull_page_writes = off\nmax_connections = 200\n")
-    with running(postgres.command(), settings.home / "postgres.log"):
+    # Stopped at once: what it would still write goes with the folder.
+    with running(postgres.command(), settings.home / "postgres.log", stop=signal.SIGQUIT):
         yield postgres
 
 

@@ -23,6 +23,7 @@ from province.model.query import Query, Where
 from province.model.schema import Record, describe
 from province.model.study import Feature, Mark, Outcome, Problem, Tell, Tone
 from province.model.time import Instant
+from province.vocab.case import Reached
 from province.vocab.study import Study
 
 Parameters = Mapping[str, Any]
@@ -66,6 +67,18 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Effect = Change | Notice | Job
+
+
+def step_effects(reached: Reached | None) -> list[Effect]:
+    """What a step of a case's escalation brings: the change, and a notice to each who is told. None: nothing."""
+    if reached is None:
+        return []
+    about, channels = reached.change.id, reached.step.channels
+    told = (
+        Notice(to=to, subject=reached.subject, body=reached.body, about=about, channels=channels)
+        for to in reached.recipients
+    )
+    return [reached.change, *told]
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +348,8 @@ class Indicator:
     An observed field counts with its latest value, if that is not older than `within_s` (0: however old).
     by: also told for each area.  Simulated, estimated and forecast values are never mixed with the others.
     also: further types counted together with `of`; only for measures that add up.
-    per: told as a percentage of this number, which its title names; 0: as it is.
+    per: told as a percentage of this number, which its title names, or of what another indicator measures, over what
+    the same caller may read: no data where that is 0 or not known.  0: as it is.
     row: line of the plan that it measures; empty: the pack's.
     public: the number may be shown to anybody, though the entities may not.
     """
@@ -353,7 +367,12 @@ class Indicator:
     by: Literal["", "area"] = ""
     limit: str = ""
     within_s: int = 0
-    per: float = 0.0
+    per: float | Indicator = 0.0
+
+    @property
+    def base(self) -> Indicator | None:
+        """What it is measured as a percentage of; None: nothing that is measured."""
+        return self.per if isinstance(self.per, Indicator) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -507,6 +526,9 @@ class Adoption:
     entry(feature, study, id, code) → the entry as planned, or None: nothing is built there.  Pure.
     built: conditions that an entry meets once it stands.  size: field that is summed; empty: entries are counted.
     public: the share may be shown to anybody, though the entries may not.
+    over(entry of the register, item) → what the plan writes into it; for an item with the id or the code of an entry
+    that is there already. Raises: Conflict when that cannot be taken over.  None: items are always new.
+    by: field of what was built that names the study.
     """
 
     layer: str
@@ -515,11 +537,13 @@ class Adoption:
     built: tuple[Where, ...]
     size: str = ""
     public: bool = False
+    over: Callable[[Any, Any], Mapping[str, Any]] | None = None
+    by: str = "plan"
 
     def measure(self, study: str) -> Indicator:
         """What has been built of the plan of a study. study: its id."""
         title = Label("Đã xây dựng theo phương án", "Built of the plan")
-        where = (Where("plan", "==", study), *self.built)
+        where = (Where(self.by, "==", study), *self.built)
         measure: Measure = "sum" if self.size else "count"
         return Indicator(
             f"built {study}", measure, of=self.of, title=title, unit=self.unit, where=where, field=self.size,

@@ -84,11 +84,11 @@ def test_what_stays_in_every_variant_is_known_by_its_place_and_failures_are_kept
         PROBLEM, [{"name": "attenuation", "share": 25}, {"name": "building", "values": ["low"]}]
     )
     found = [
-        sensitivity.computed(low, second),
-        sensitivity.computed(high, first),
+        sensitivity.computed(KIND, STUDY, base, low, second),
+        sensitivity.computed(KIND, STUDY, base, high, first),
         msgspec.structs.replace(word, failure="building: 'low' is no wall."),
     ]
-    spread = sensitivity.together(KIND, STUDY, base, found, [second, first])
+    spread = sensitivity.together(KIND, STUDY, base, found, 3)
     assert [(p.name, p.kept) for p in spread.picks] == [("A", 2), ("B", 1), ("C", 1)]
     assert (spread.swing("attenuation"), spread.swing("building")) == (30.0, 0.0)
     lines = sensitivity.csv(spread, KIND.assumptions).decode("utf-8-sig").splitlines()

@@ -35,7 +35,7 @@ from province.history import latest
 from province.history.aggregate import VALUES, Figures, Periods, of_values
 from province.model.actor import Actor, Grant, anonymous, system
 from province.model.change import Change
-from province.model.entity import Attribute
+from province.model.entity import Attribute, split_key
 from province.model.geometry import Geometry
 from province.model.label import Label
 from province.model.observation import SCHEMA, Acknowledged, Rejected
@@ -128,10 +128,11 @@ class FullBroker(Broker):
         await amendments.correct(self.pool, id, instance, attribute, actor)
 
     async def history(self, id: str, actor: Actor, *, attrs: Sequence[str] = (), start: Any = None, end: Any = None,
-                      last: int | None = None, limit: int = 10_000) -> History:  # fmt: skip
-        await self.get(id, actor, latest=False)
+                      last: int | None = None, limit: int = 10_000, of: Any = None) -> History:  # fmt: skip
+        visible = self.visible(of.judged if of is not None else await self.get(id, actor, latest=False), actor)
         async with self.pool.acquire() as c:
             records = await read_instances(c, actor.tenant, id, keys=attrs, start=start, end=end, limit=limit)
+        records = tuple(r for r in records if visible(split_key(r.key)[0]))
         rows = [
             r for r in self.readings
             if r["entity"] == id and (not attrs or r["attribute"] in attrs)
@@ -142,10 +143,10 @@ class FullBroker(Broker):
 
     async def aggregates(
         self, id: str, actor: Actor, periods: Periods, *, measured: Sequence[str], recorded: Sequence[str] | None,
-        time_property: Any = "observedAt", datasets: Any = (),
+        time_property: Any = "observedAt", datasets: Any = (), of: Any = None,
     ) -> dict[str, tuple[Any, Figures]]:  # fmt: skip
-        entity = await self.get(id, actor, latest=False)
-        read = await self.history(id, actor, attrs=measured, start=periods.start, end=periods.end, limit=10**6)
+        entity = of.entity if of is not None else await self.get(id, actor, latest=False)
+        read = await self.history(id, actor, attrs=measured, start=periods.start, end=periods.end, limit=10**6, of=of)
         figures = of_values(read.readings.select(VALUES.names).cast(VALUES), periods) if measured else {}
         found: dict[str, tuple[Any, Figures]] = {name: ("Property", one) for name, one in figures.items()}
         if recorded is None:

@@ -21,7 +21,8 @@ from starlette.routing import Mount, Route
 from province import logs
 from province.api import health
 from province.api.health import Check, Health, Metrics
-from province.api.observe_requests import ObserveRequests, request_id_of
+from province.api.observe_requests import ObserveRequests
+from province.api.request import request_id_of
 from province.errors import ConfigurationError, Unavailable
 from province.model.actor import Actor
 

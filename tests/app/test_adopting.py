@@ -13,15 +13,19 @@ from province.app.core import Core
 from province.app.declarations import declarations
 from province.errors import Conflict, InvalidInput
 from province.model.geometry import point
+from province.model.label import Label
 from province.model.query import Query, Where
-from province.model.record import create, move
+from province.model.record import change, create, move, to_record
 from province.model.schema import describe
-from province.model.study import Feature, Outcome
+from province.model.study import Feature, Layer, Outcome
 from province.model.time import now
+from province.packs.datacentres.types import DataCentre
 from province.packs.ducts.adopting import ADOPTION as DUCTS
 from province.packs.fiveg.adopting import ADOPTION as FIVEG
 from province.packs.fiveg.types import RadioSite
+from province.packs.parks.types import LandParcel
 from province.packs.plan.types import PlanLine
+from province.packs.transmission.types import FibreRoute, TransmissionLink
 from province.vocab.study import Study
 from tests.app.test_studies import OUTCOME, PLANNER, SYSTEM, TENANT, Broker, Studies, draft, studies
 
@@ -40,10 +44,10 @@ def plan() -> Outcome:
     return msgspec.structs.replace(OUTCOME, layers=layers)
 
 
-async def approved(broker: Broker, studies: Studies, kind: str = "fiveg") -> str:
-    """Id of an approved study whose plan is `plan()`."""
-    id = await draft(broker, kind=kind, budget_unit="C62" if kind == "fiveg" else "MTR")
-    kept = await studies.keep(SYSTEM, msgspec.json.encode(plan()), "outcome.json",
+async def approved(broker: Broker, studies: Studies, kind: str = "fiveg", outcome: Outcome | None = None) -> str:
+    """Id of an approved study whose plan is the outcome, or `plan()`."""
+    id = await draft(broker, kind=kind, budget_unit={"ducts": "MTR", "rings": "MTR", "parks": "HAR"}.get(kind, "C62"))
+    kept = await studies.keep(SYSTEM, msgspec.json.encode(outcome or plan()), "outcome.json",
                               "application/vnd.province.outcome+json")  # fmt: skip
     for state in ("queued", "running", "computed", "submitted", "approved"):
         await broker.apply((move(await studies.get(id, SYSTEM), state, at=now(), outcome=kept),), SYSTEM)
@@ -60,16 +64,19 @@ async def adopt(broker: Broker, id: str, **inputs: Any) -> None:
 
 
 async def found(broker: Broker, type: str, field: str, study: str) -> list[Any]:
-    query = Query(types=(type,), where=(Where(field, "==", study),), order="dueOn" if type == "Milestone" else "code")
+    query = Query(types=(type,), where=(Where(field, "==", study),), order="dueOn" if type == "Milestone" else "name")
     return list((await broker.query(query, SYSTEM)).items)
 
 
-async def test_an_approved_plan_is_entered_once_and_measured_as_it_is_built(broker: Broker, studies: Studies) -> None:
-    line = PlanLine(
-        id="urn:ngsi-ld:PlanLine:test", code="II.2", position=3, row="II.2", chapter="II", chapterName="x",
+def line_of(code: str) -> PlanLine:
+    return PlanLine(
+        id=f"urn:ngsi-ld:PlanLine:{code}", code=code, position=3, row=code, chapter="II", chapterName="x",
         chapterNameEn="x", category="x", categoryEn="x", text="x", textEn="x", source="x", sourceDate="2024-08-03",
     )  # fmt: skip
-    await broker.apply((create(line),), SYSTEM)
+
+
+async def test_an_approved_plan_is_entered_once_and_measured_as_it_is_built(broker: Broker, studies: Studies) -> None:
+    await broker.apply((create(line_of("II.2")),), SYSTEM)
     id = await approved(broker, studies)
     await adopt(broker, id)
     with pytest.raises(Conflict) as refused:
@@ -130,6 +137,109 @@ async def test_what_cannot_be_adopted_says_why_and_may_be_tried_again(broker: Br
     assert told["failure"] == "the plan builds nothing."
 
 
+async def carried_out(broker: Broker, studies: Studies, kind: str, row: str, layer: str, *features: Feature) -> Study:
+    """A study of a kind whose plan has one layer, adopted on the line of its pack."""
+    if not await found(broker, "PlanLine", "code", row):
+        await broker.apply((create(line_of(row)),), SYSTEM)
+    one = Layer(name=layer, title=Label("Lớp", "Layer"), features=features)
+    id = await approved(broker, studies, kind, msgspec.structs.replace(OUTCOME, layers=(one,)))
+    await adopt(broker, id)
+    await adopter(broker, studies).run(TENANT, {"study": id}, "event")
+    return await studies.get(id, SYSTEM)
+
+
+async def share(studies: Studies, study: Study) -> tuple[float, float]:
+    """(built, planned) as the register measures it."""
+    built = await studies.built(PLANNER, study)
+    assert built is not None, study.adoption
+    return built.done, built.planned
+
+
+def line(id: str, **given: Any) -> Feature:
+    shape = {"type": "LineString", "coordinates": [[106.6, 11.0], [106.7, 11.0]]}
+    return Feature(id=id, geometry=shape, properties={"name": id, **given})
+
+
+async def test_rings_are_measured_by_the_cables_in_service(broker: Broker, studies: Studies) -> None:
+    held = FibreRoute(id="urn:ngsi-ld:FibreRoute:r9", code="R9", name="R9", start="A", finish="B", status="planned")
+    await broker.apply((create(held),), SYSTEM)
+    study = await carried_out(
+        broker, studies, "rings", "II.1", "sections",
+        line("way-1", start="A", finish="C", metres=3_000.0, shares="Rãnh 1; Rãnh 2"),
+        line(held.id, start="A", finish="B", metres=1_000.0, shares=""),
+    )  # fmt: skip
+    known, new = await found(broker, "FibreRoute", "plan", study.id)
+    assert (new.value("shares"), new.value("status"), known.id) == (["Rãnh 1", "Rãnh 2"], "planned", held.id)
+    assert await share(studies, study) == (0.0, 4_000.0), "its length was not known before"
+    await broker.act("fibreroute.commission", SYSTEM, id=new.id, inputs={"day": "2026-11-01", "length": 3_100.0})
+    await broker.act("fibreroute.interrupt", SYSTEM, id=new.id, inputs={"reason": "đứt"})
+    assert await share(studies, study) == (3_100.0, 4_000.0), "a cable that is broken was built all the same"
+
+
+async def test_capacity_is_measured_by_the_upgrades_that_are_lit(broker: Broker, studies: Studies) -> None:
+    held = TransmissionLink(
+        id="urn:ngsi-ld:TransmissionLink:l9", code="L9", name="L9", start="A", finish="B", capacity=100.0
+    )
+    await broker.apply((create(held),), SYSTEM)
+    given = {"start": "A", "finish": "B", "capacity": 100.0, "year": "2028"}
+    plan = (line("L9", paid=500.0, **given), line("L10", paid=200.0, **given), line("L11", paid=100.0, **given))
+    study = await carried_out(broker, studies, "capacity", "II.1", "systems", *plan)
+    new, known = await found(broker, "TransmissionLink", "plan", study.id)
+    assert (new.value("code"), known.id, known.value("upgradeTo"), known.value("upgradeYear")) == (
+        "L10",
+        held.id,
+        500,
+        2028,
+    )
+    assert await share(studies, study) == (0.0, 2.0)
+    again = await carried_out(broker, studies, "capacity", "II.1", "systems", plan[0])
+    assert again.adoption is not None
+    assert f"L9 belongs to the adopted plan {study.id}" in again.adoption["failure"]
+    await broker.act("transmissionlink.upgrade", SYSTEM, id=held.id, inputs={})
+    await broker.act("transmissionlink.abandon", SYSTEM, id=new.id, inputs={"reason": "không còn"})
+    assert await share(studies, study) == (1.0, 2.0), "what was given up is not built"
+    later = await carried_out(broker, studies, "capacity", "II.1", "systems", line("L9", paid=900.0, **given))
+    assert await share(studies, later) == (0.0, 1.0)
+    assert await share(studies, study) == (1.0, 2.0), "the next upgrade takes nothing from the one before"
+
+
+async def test_land_is_measured_by_the_hectares_handed_over(broker: Broker, studies: Studies) -> None:
+    held = LandParcel(id="urn:ngsi-ld:LandParcel:p9", code="P9", name="P9", landSize=12.0)
+    await broker.apply((create(held),), SYSTEM)
+    plan = (line("row-1", park="Khu 1", area_ha=30.0), line(held.id, park="Khu 2", area_ha=11.9))
+    study = await carried_out(broker, studies, "parks", "III.6", "chosen", *plan)
+    known, new = await found(broker, "LandParcel", "plan", study.id)
+    assert (known.id, known.value("status"), new.value("site")) == (held.id, "planned", f"Khu 1, {study.title}")
+    assert await share(studies, study) == (0.0, 42.0)
+    told = {"day": "2026-11-01", "decision": "12/QĐ-UBND"}
+    await broker.act("landparcel.compensate", SYSTEM, id=new.id, inputs=told)
+    assert await share(studies, study) == (0.0, 42.0), "compensated land is not handed over yet"
+    await broker.act("landparcel.hand_over", SYSTEM, id=new.id, inputs=told)
+    assert await share(studies, study) == (30.0, 42.0)
+    await broker.act("landparcel.hand_over", SYSTEM, id=held.id, inputs=told)
+    await broker.act("landparcel.reserve", SYSTEM, id=held.id, inputs={"investor": "urn:ngsi-ld:InvestorCase:1"})
+    other = await carried_out(broker, studies, "parks", "III.6", "chosen", plan[1])
+    assert other.adoption is not None
+    assert other.adoption["state"] == "failed"
+    assert await share(studies, study) == (42.0, 42.0), "a lease changes nothing"
+
+
+async def test_data_centres_are_measured_by_those_that_operate_and_were_load_tested(
+    broker: Broker, studies: Studies
+) -> None:
+    places = [
+        Feature(id=f"row-{n}", geometry=point(106.6 + n / 10, 11.1), properties={"name": f"Nơi {n}", "state": state})
+        for n, state in enumerate(("knee", "front", "knee", "out"))
+    ]
+    study = await carried_out(broker, studies, "datacentres", "III.7", "places", *places)
+    first, second = [to_record(DataCentre, e) for e in await found(broker, "DataCentre", "plan", study.id)]
+    assert (first.name, second.name, first.status) == ("Nơi 0", "Nơi 2", "planned")
+    await broker.apply((change(first, status="operating"),), SYSTEM)
+    assert await share(studies, study) == (0.0, 2.0), "nobody knows yet what it carries"
+    await broker.act("datacentre.load_test", SYSTEM, id=first.id, inputs={"day": "2026-11-01", "power": 900.0})
+    assert await share(studies, study) == (1.0, 2.0)
+
+
 def test_a_trench_becomes_a_section_and_a_duct_that_exists_none() -> None:
     study = Study(id="urn:ngsi-ld:Study:abcdef012345", title="Đào 2027", kind="ducts", budget={}, remark="12/QĐ")
     line = {"type": "LineString", "coordinates": [[106.6, 11.0], [106.7, 11.0]]}
@@ -152,6 +262,8 @@ def test_every_kind_that_is_adopted_names_a_register_with_a_plan() -> None:
         fields = describe(one.of).fields
         assert fields["plan"].field.indexed
         assert fields["plan"].field.ref == "Study"
+        assert one.by in fields
         assert all(w.name in fields for w in one.built if isinstance(w, Where))
+        assert one.over is None or ("code",) in describe(one.of).info.unique
         assert not one.size or fields[one.size].unit == one.unit
     assert RadioSite in [a.of for a in adoptions]

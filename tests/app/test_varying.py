@@ -107,3 +107,35 @@ async def test_a_run_over_variants_is_stopped(
     await asyncio.wait_for(work, 60)
     assert ended.is_set()
     assert (await studies.run_of(PLANNER, found)).status == "cancelled"
+
+
+async def test_what_a_stopped_run_has_computed_stays_and_the_next_one_goes_on_from_it(
+    broker: Broker, studies: Studies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = await solved(broker, studies, monkeypatch)
+    monkeypatch.setattr("province.app.studies._LOOK_S", 0.02)
+    asked: list[float] = []
+    third = asyncio.Event()
+
+    async def solve(kind: str, problem: Problem, hear: solving.Hear) -> Outcome:
+        asked.append(problem.number("attenuation"))
+        if len(asked) == 2:
+            third.set()
+            await asyncio.Event().wait()
+        return OUTCOME
+
+    monkeypatch.setattr(solving, "solve", solve)
+    first = await studies.vary(PLANNER, id, "attenuation=±50%")
+    work = asyncio.create_task(carry(broker, studies, first))
+    await third.wait()
+    await broker.act("sensitivity.stop", PLANNER, id=first)
+    await asyncio.wait_for(work, 60)
+    record, spread = await studies.spread(PLANNER, first)
+    assert (record.status, spread.computed, spread.asked) == ("cancelled", 1, 2)
+    assert [v.value for v in spread.variants] == [30.0]
+    second = await studies.vary(PLANNER, id, "attenuation=±50%; budget=2")
+    await carry(broker, studies, second)
+    assert asked == [30.0, 90.0, 90.0, 60.0], "what was computed is not computed again"
+    _, whole = await studies.spread(PLANNER, second)
+    assert (whole.computed, whole.asked) == (3, 3)
+    assert [(p.id, p.kept) for p in whole.picks] == [("s1", 3), ("s2", 3)]

@@ -11,7 +11,7 @@ from province.model.time import now
 from province.vocab.area import civil_day
 from tests.browser.conftest import Open, Tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.beside(2)]
 UNIT = "Phường Thủ Dầu Một"
 LATER = civil_day(now() + timedelta(days=90))
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.conftest import PHONE, SMALL, WALL, Open, Site, Tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.beside(4)]
 
 LINKED = re.compile(r"/(?!language|theme|tour|static|sign-|r/|map|search|console|api)\w")
 TYPES = ("Report", "AirQualityObserved", "Area", "Alert", "Figure", "PlanLine")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from province.compute.network import check, graph, steiner, survivable
+from province.compute.network import check, cuts, graph, steiner, survivable
 from province.errors import InvalidInput
 from tests.effort import examples
 
@@ -125,11 +125,11 @@ def test_one_way_two_ways_and_groups_are_met_at_the_least_cost(seed: int) -> Non
     check.joined(_triples(of), double, plan.edges, plan.cost, plan.bound, twice=True, once=once, groups=groups)
     rough = survivable.sketch(of, np.array(double), once=once, groups=groups)
     check.joined(_triples(of), double, rough.edges, rough.cost, 0.0, twice=True, once=once, groups=groups)
-    wide, survivable._WIDE = survivable._WIDE, 0
+    wide, cuts._WIDE = cuts._WIDE, 0
     try:
         again = survivable.solve(of, np.array(double), once=once, groups=groups, start=rough.edges, seconds=20)
     finally:
-        survivable._WIDE = wide
+        cuts._WIDE = wide
     assert again.proved
     assert again.cost == plan.cost
 

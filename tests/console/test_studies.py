@@ -364,6 +364,20 @@ def spread() -> Spread:
     )  # fmt: skip
 
 
+async def test_a_run_that_was_stopped_shows_what_it_has(browse: Open, planned: tuple[World, Shelf]) -> None:
+    made, shelf = planned
+    shelf.contents = {**shelf.contents, "4" * 64: msgspec.json.encode(msgspec.structs.replace(spread(), asked=6))}
+    record = study("a", "computed", outcome="1" * 64, isChecked=True, problem="5" * 64)
+    run = Sensitivity(id="urn:ngsi-ld:Sensitivity:1", study=record.id, varied=({"name": "attenuation", "share": 20},),
+                      status="cancelled", outcome="4" * 64)  # fmt: skip
+    made.broker.entities |= {record.id: entity_of(record), run.id: entity_of(run)}
+    async with browse(made, language="vi", studies=shelf) as client:
+        answer = await client.get(f"/studies/{record.id}")
+    check(answer.text, "vi")
+    assert "Đã dừng: mới tính 3 trên 6" in answer.text
+    assert answer.text.count('<rect class="') == 2
+
+
 @pytest.mark.parametrize("language", ["vi", "en"])
 async def test_what_a_plan_hangs_on_is_a_chart_a_table_and_a_file(
     browse: Open, planned: tuple[World, Shelf], language: str

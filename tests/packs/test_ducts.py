@@ -229,6 +229,7 @@ def test_the_map_has_lines_points_and_a_close_frame_and_everything_can_be_export
 
 
 @pytest.mark.slow
+@pytest.mark.alone  # how good a plan gets in its time is a matter of the machine
 async def test_a_real_road_graph_is_planned_with_a_proof() -> None:
     path = shared("roads/hcm_2018.osm.pbf")
     columns = next(one for one in KIND.layers if one.name == "roads").columns

@@ -138,7 +138,7 @@ def test_without_candidates_every_place_is_one_and_roads_make_the_way_longer() -
 def test_what_is_missing_or_wrong_is_named() -> None:
     for field, said, one in (
         ("layers.demand", "no demand", problem(layers={"demand": ()})),
-        ("layers.demand", "volume is 'nhiều'", problem(layers={"demand": (place("a", 0, volume="nhiều"),)})),
+        ("layers.demand", "the volume 'nhiều'", problem(layers={"demand": (place("a", 0, volume="nhiều"),)})),
         ("layers.demand", "has a weight", problem(layers={"demand": (place("a", 0, volume=0),)})),
         ("budget", "9 centres", problem(budget=9)),
         ("budget", "1.5 centres", problem(budget=1.5)),

@@ -186,7 +186,7 @@ def test_what_is_missing_or_wrong_is_named() -> None:
     wrong("layers.stops", "within 500 m of a road", problem(layers={"stops": (spot("xa", 0, 3_000),)}))
     wrong("layers.stops", "no time of day", problem(layers={"stops": (spot("a", 0, 0, opens="sáng"),)}))
     wrong("layers.stops", "closes", problem(layers={"stops": (spot("a", 0, 0, opens="9", closes="8"),)}))
-    wrong("layers.stops", "load is '-3'", problem(layers={"stops": (spot("a", 0, 0, load=-3),)}))
+    wrong("layers.stops", "the load '-3'", problem(layers={"stops": (spot("a", 0, 0, load=-3),)}))
     wrong("layers.stops", "no vehicle can serve", problem(layers={"stops": (spot("a", 500, 0, load=9_999),)}))
     wrong("layers.roads", "no road lies", problem(layers={"roads": (road("9", (90_000, 0), (91_000, 0)),)}))
     wrong("layers.roads", "has the speed", problem(layers={"roads": (road("9", (0, 0), (1_000, 0), kmh="nhanh"),)}))

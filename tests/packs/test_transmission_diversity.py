@@ -96,7 +96,7 @@ def test_drawn_lines_find_their_stations_and_more_fibres_in_use_than_there_are_i
         ("layers.nodes", "load 'nhiều'", {"nodes": rows("tram", G2={"load": "nhiều"})}),
         ("layers.nodes", "outside Vietnam", {"nodes": (Feature(id="a", geometry=point(10.98, 106.65)),)}),
         ("layers.routes", "of Cáp 01", {"routes": rows("tuyen", C01={"start": "?"})[:1]}),
-        ("layers.routes", "length -4", {"routes": rows("tuyen", C02={"length": -4})}),
+        ("layers.routes", "length '-4'", {"routes": rows("tuyen", C02={"length": -4})}),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_refused_by_name(field: str, said: str, changed: Mapping[str, Any]) -> None:

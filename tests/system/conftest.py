@@ -9,8 +9,15 @@ import pytest
 from tests.product import Product, running_product
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
-    """`province run` in a temporary home, without example, with the token of an administrator."""
+    """`province run` in a temporary home, without example, with the token of an administrator; one per module."""
     with running_product() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def example() -> Iterator[Product]:
+    """The same with the example, and with the secrets of an account of Zalo."""
+    with running_product("--example", "--no-simulate", zalo_app="7", zalo_secret="secret-of-the-account") as started:
         yield started

@@ -20,10 +20,10 @@ from province.ingest.credentials import Credential
 from province.model.cap import signature, writing
 from province.model.cap.message import Info, Message, Reference, Target
 from province.model.time import now
-from tests.product import Product, running_product
+from tests.product import Product
 from tests.shared import shared
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.beside(7)]
 RING = ((11.0, 106.6), (11.0, 106.7), (11.08, 106.7), (11.08, 106.6), (11.0, 106.6))
 WARD = "urn:ngsi-ld:Area:25747:2025-07-01"
 PREPARED = {
@@ -37,9 +37,8 @@ PREPARED = {
 
 
 @pytest.fixture(scope="module")
-def product() -> Iterator[Product]:
-    with running_product("--example", "--no-simulate") as made:
-        yield made
+def product(example: Product) -> Product:
+    return example
 
 
 @pytest.fixture(scope="module")

@@ -410,8 +410,10 @@ async def test_the_command_line(product: Product, tmp_path: Path) -> None:
         (("act", "report.submit", "--set", "title=[1]"), "title"),
         (("restore", str(tmp_path / "empty"), "--keys", str(tmp_path / "binary")), "PROVINCE_HOME"),
     ]
-    for arguments, field in cases:
-        done = await asyncio.to_thread(product.command, *arguments, token=product.token)
+    ended = await asyncio.gather(
+        *(asyncio.to_thread(product.command, *arguments, token=product.token) for arguments, _ in cases)
+    )
+    for (arguments, field), done in zip(cases, ended, strict=True):
         said = done.stderr.decode()
         assert done.returncode == 1, (arguments, done.returncode, said)
         assert "Traceback" not in said, (arguments, said)

@@ -30,7 +30,7 @@ from tests.product import Product, running_product, until
 from tests.system import callers
 from tests.system.callers import ACTIONS, CANARY, MINE, REFUSED, ROLES, TYPES, UNSIGNED, Matrix, expected
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.beside(3)]
 REFUSALS = tuple(STATUS[kind] for kind in (NotSignedIn, NotAllowed, NotFound))
 UNFIT = {"inputs": {"no such input": 1}}
 """What an action refuses after it has looked at rights, so that nothing happens to whoever holds them."""

@@ -33,6 +33,7 @@ def environment(folder: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.beside(9)
 async def test_create_query_subscribe_and_temporal(tmp_path: Path) -> None:
     python = await asyncio.to_thread(environment, tmp_path / "client")
     with running_product(outbound_allow="127.0.0.1") as product:

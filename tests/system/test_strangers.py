@@ -23,7 +23,7 @@ from province.identity import roles
 from tests.product import Product
 from tests.system.load import TYPE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.beside(6)]
 CANARY = "chim-hoang-yen"
 """Stands in every value that no stranger may see, and nowhere else."""
 SENSOR, HIDDEN = f"urn:ngsi-ld:{TYPE}:walk", "urn:ngsi-ld:Hidden:walk"
@@ -191,3 +191,8 @@ async def test_a_stranger_reads_only_public_fields(product: Product, report: str
         assert hidden_count.headers.get("NGSILD-Results-Count", "0") == "0"
         metrics = await _get(client, "/metrics", headers={"X-Forwarded-For": "203.0.113.5"})
         assert metrics.status_code == 404
+
+
+async def test_the_door_of_zalo_is_shut_unless_it_is_configured(product: Product) -> None:
+    async with product.http() as client:
+        assert (await client.post("/api/zalo", json={"timestamp": "1"})).status_code == 404

@@ -6,23 +6,20 @@ The line carries the route (`/links/{token}`), not the path, so that no secret l
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from province import logs
+from province.api.request import REQUEST_ID, request_id_of
 
 log = logging.getLogger("province.request")
 
 UNMATCHED: Final = "(none)"
 """Route of requests that match none: their paths are anybody's choice and would make endless time series."""
-_GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_HEADER: Final = b"x-request-id"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
@@ -30,14 +27,6 @@ class Measure(Protocol):
     """Takes the measurement of one answered request."""
 
     def __call__(self, method: str, route: str, status: int, seconds: float) -> None: ...
-
-
-def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The caller's `X-Request-ID` when it is 1 to 64 letters, digits, dots, dashes or underscores; else a new one."""
-    for name, given in headers:
-        if name == _HEADER and _GIVEN.fullmatch(given):
-            return given.decode()
-    return secrets.token_hex(16)
 
 
 def route_of(scope: Mapping[str, Any]) -> str:
@@ -74,7 +63,7 @@ class ObserveRequests:
             await self._app(scope, receive, send)
             return
         request = request_id_of(scope["headers"])
-        header = (_HEADER, request.encode())
+        header = (REQUEST_ID, request.encode())
         scope.setdefault("state", {})["request_id"] = request
         began = time.perf_counter()
         status, size, finished = 0, 0, False
@@ -83,7 +72,7 @@ class ObserveRequests:
             nonlocal status, size, finished
             if message["type"] == "http.response.start":
                 status = message["status"]
-                others = [one for one in message.get("headers", ()) if one[0] != _HEADER]
+                others = [one for one in message.get("headers", ()) if one[0] != REQUEST_ID]
                 message = {**message, "headers": [*others, header]}
             elif message["type"] == "http.response.body":
                 size += len(message.get("body", b""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -13,18 +14,26 @@ from starlette.requests import ClientDisconnect, Request
 
 from province.errors import InvalidInput, InvalidRequest, TooLarge, Unavailable
 
-_ID = re.compile(r"[A-Za-z0-9_\-]{8,64}")
+REQUEST_ID: Final = b"x-request-id"
+_GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _POSITION = re.compile(r"\(byte (\d+)\)")
 MAX_QUERY: Final = 16_000
 
 
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The caller's `X-Request-ID` when it is 1 to 64 letters, digits, dots, dashes or underscores; else a new one."""
+    for name, given in headers:
+        if name == REQUEST_ID and _GIVEN.fullmatch(given):
+            return given.decode()
+    return secrets.token_hex(16)
+
+
 def request_id(request: Request) -> str:
-    """The id of a request: given by a proxy or client as X-Request-Id, else made here. Kept for the whole request."""
+    """The id of a request, kept for the whole of it."""
     known = getattr(request.state, "request_id", None)
     if isinstance(known, str):
         return known
-    given = request.headers.get("x-request-id", "")
-    made = given if _ID.fullmatch(given) else secrets.token_hex(16)
+    made = request_id_of(request.scope["headers"])
     request.state.request_id = made
     return made
 

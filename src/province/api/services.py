@@ -15,6 +15,7 @@ from province.adapters.tables.imports import Imports
 from province.api.contexts import Contexts
 from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
+from province.broker.departed import Departed
 from province.broker.door import Acts
 from province.broker.entitymaps import EntityMaps
 from province.broker.erasure import Erasures
@@ -64,6 +65,7 @@ class Door(Acts, Protocol):
         end: Instant | None = None,
         last: int | None = None,
         limit: int = 10_000,
+        of: Departed | None = None,
     ) -> History: ...
     async def aggregates(
         self,
@@ -75,7 +77,9 @@ class Door(Acts, Protocol):
         recorded: Sequence[str] | None,
         time_property: TimeProperty = "observedAt",
         datasets: Collection[str | None] = (),
+        of: Departed | None = None,
     ) -> dict[str, tuple[Kind, Figures]]: ...
+    async def departed(self, id: str, actor: Actor) -> Departed: ...
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
     ) -> Acknowledged: ...

@@ -7,13 +7,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from province.adapters.studies.service import Studies
 from province.app.core import Core
 from province.broker.database import LOST
-from province.errors import InvalidInput, NotFound, ProvinceError, TooLarge, Unavailable
+from province.errors import Conflict, InvalidInput, NotFound, ProvinceError, TooLarge, Unavailable
 from province.model.actor import Actor, system
+from province.model.change import Change
 from province.model.query import Query, Where, pages
-from province.model.record import change, create
+from province.model.record import change, create, to_record
 from province.model.schema import Record, describe
 from province.model.time import format_instant, now
 from province.pack import Adoption
@@ -28,7 +31,7 @@ _PAGE: Final = 1_000
 
 
 class Adopter:
-    """Carries out adoptions. Done again after an interruption, it enters only what is not there yet."""
+    """Carries out adoptions. Done again after an interruption, it writes only what is not there yet."""
 
     def __init__(self, core: Core, studies: Studies) -> None:
         self._core = core
@@ -68,11 +71,14 @@ class Adopter:
         row = next(p.row for p in self._core.declared.packs if p.name == pack)
         lines = await self._lines((study.adoption or {}).get("line") or "", row, actor)
         agency = (await self._core.broker.get(study.id, actor, type="Study", latest=False)).agency
-        await self._enter(entries, kind.adoption.of, study.id, agency, actor)
+        changes, stands = await self._changes(entries, kind.adoption, study.id, agency, actor)
+        await self._write(changes, actor)
         size = kind.adoption.size
-        amount = float(sum(getattr(e, size) for e in entries)) if size else float(len(entries))
+        amount = float(sum(getattr(e, size) or 0.0 for e in stands)) if size else float(len(stands))
         planned = {"value": round(amount, 1), "unitCode": kind.adoption.unit}
-        await self._enter(steps_of(study, lines, planned), Milestone, study.id, agency, actor, by="study")
+        steps = steps_of(study, lines, planned)
+        there = await self._held(Milestone, [Query(ids=tuple(s.id for s in steps))], actor)
+        await self._write([create(s, agency=agency) for s in steps if s.id not in there], actor)
         return {"items": len(entries), "planned": planned, "lines": lines}
 
     async def _lines(self, given: str, row: str, actor: Actor) -> list[str]:
@@ -89,19 +95,60 @@ class Adopter:
             field="line", remedy="Give the code of a line, such as II.2.",
         )  # fmt: skip
 
-    async def _enter(
-        self, records: Sequence[Record], kind: type[Record], study: str, agency: str | None, actor: Actor,
-        by: str = "plan",
-    ) -> None:  # fmt: skip
-        """Create those that are not there yet."""
-        query = Query(types=(describe(kind).name,), where=(Where(by, "==", study),), limit=_PAGE, latest=False)
-        there: set[str] = set()
-        async for page in pages(self._core.broker.query, query, actor):
-            there |= {entity.id for entity in page.items}
-        absent = [r for r in records if r.id not in there]
-        for at in range(0, len(absent), _TOGETHER):
-            some = absent[at : at + _TOGETHER]
-            await self._core.broker.apply([create(r, agency=agency) for r in some], actor)
+    async def _changes(
+        self, entries: Sequence[Record], adoption: Adoption, study: str, agency: str | None, actor: Actor
+    ) -> tuple[list[Change], list[Record]]:
+        """What is to be written, and every entry as it stands then. Raises: Conflict for what another plan holds."""
+        changes: list[Change] = []
+        stands: list[Record] = []
+        for at in range(0, len(entries), _TOGETHER):
+            some = entries[at : at + _TOGETHER]
+            asked = [Query(ids=tuple(e.id for e in some))]
+            if adoption.over is not None:
+                asked.append(Query(where=(Where("code", "in", [_code(e) for e in some]),)))
+            held = await self._held(adoption.of, asked, actor)
+            coded = {_code(one): one for one in held.values()}
+            for entry in some:
+                one = held.get(entry.id) or coded.get(_code(entry))
+                if one is None:
+                    changes.append(create(entry, agency=agency))
+                    stands.append(entry)
+                    continue
+                if (found := getattr(one, "plan", None)) != study:
+                    values = _taken_over(adoption, one, entry, found)
+                    changes.append(change(one, **{**values, "plan": study}))
+                    one = msgspec.structs.replace(one, **values)
+                stands.append(one)
+        return changes, stands
+
+    async def _held(self, of: type[Record], asked: Sequence[Query], actor: Actor) -> dict[str, Record]:
+        """What there is of a type, by id."""
+        found: dict[str, Record] = {}
+        for query in asked:
+            query = msgspec.structs.replace(query, types=(describe(of).name,), limit=_PAGE, latest=False)
+            async for page in pages(self._core.broker.query, query, actor):
+                found |= {entity.id: to_record(of, entity) for entity in page.items}
+        return found
+
+    async def _write(self, changes: Sequence[Change], actor: Actor) -> None:
+        for at in range(0, len(changes), _TOGETHER):
+            await self._core.broker.apply(changes[at : at + _TOGETHER], actor)
+
+
+def _code(entry: Record) -> str:
+    code: str = entry.code  # type: ignore[attr-defined]
+    return code
+
+
+def _taken_over(adoption: Adoption, held: Record, entry: Record, plan: str | None) -> Mapping[str, Any]:
+    """What the plan writes into an entry of the register; its size where nobody knows it. Raises: Conflict."""
+    if plan is not None or adoption.over is None:
+        raise Conflict(
+            f"{_code(held)} belongs to the adopted plan {plan}." if plan else f"{_code(held)} is in the register.",
+            field="plan", remedy="Finish or drop it there first, or plan without it.",
+        )  # fmt: skip
+    size = {} if not adoption.size or getattr(held, adoption.size) is not None else (adoption.size,)
+    return {**{name: getattr(entry, name) for name in size}, **adoption.over(held, entry)}
 
 
 def entries_of(adoption: Adoption, study: Study, features: Sequence[Any]) -> list[Record]:

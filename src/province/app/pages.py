@@ -55,6 +55,7 @@ class Door:
         self.packs = core.broker.packs
         self.act = core.broker.act
         self.get = core.broker.get
+        self.departed = core.broker.departed
         self.query = core.broker.query
         self.ask = core.broker.ask
         self.shown = core.broker.shown

@@ -19,7 +19,7 @@ from province.model.actor import Actor, system
 from province.model.change import Change
 from province.model.label import Label
 from province.model.record import change, move, to_record
-from province.model.study import Outcome, Problem, Progress, Variant
+from province.model.study import Problem, Progress, Spread, Variant
 from province.model.time import now
 from province.vocab.sensitivity import Sensitivity
 
@@ -64,9 +64,12 @@ class Varier:
         content = await self._studies.content(actor.tenant, study.problem, PROBLEM)
         asked = sensitivity.variants(msgspec.json.decode(content, type=Problem), run.varied)
         names = sensitivity.labels(self._studies, study.kind)
+        told = await self._told(run, actor)
         found: list[Variant] = []
-        outcomes: list[Outcome] = []
         for at, (variant, problem) in enumerate(asked):
+            if (before := told.get((variant.name, variant.value))) is not None:
+                found.append(before)
+                continue
             named = names.get(variant.name, Label(variant.name, variant.name))
             hear = self._hear(run.id, actor, at, len(asked), named)
             try:
@@ -76,16 +79,37 @@ class Varier:
             except ProvinceError as error:  # told, and the others are kept
                 found.append(msgspec.structs.replace(variant, failure=str(error), remedy=error.remedy))
                 continue
-            found.append(sensitivity.computed(variant, outcome))
-            outcomes.append(outcome)
-        if not outcomes:
+            found.append(sensitivity.computed(kind, study, base, variant, outcome))
+            if len(found) < len(asked):
+                await self._put_by(run.id, actor, sensitivity.together(kind, study, base, found, len(asked)))
+        if all(v.objective is None for v in found):
             raise InvalidInput(
                 f"none of {len(found)} variants could be computed; the first: {found[0].failure}", field="varied",
                 remedy=found[0].remedy,
             )  # fmt: skip
-        spread = sensitivity.together(kind, study, base, found, outcomes)
-        kept = await self._studies.keep(actor, msgspec.json.encode(spread), "sensitivity.json", SPREAD)
-        return {"outcome": kept, "progress": 100.0, "stage": None}
+        spread = sensitivity.together(kind, study, base, found, len(asked))
+        return {"outcome": await self._kept(actor, spread), "progress": 100.0, "stage": None}
+
+    async def _kept(self, actor: Actor, spread: Spread) -> str:
+        return await self._studies.keep(actor, msgspec.json.encode(spread), "sensitivity.json", SPREAD)
+
+    async def _put_by(self, id: str, actor: Actor, spread: Spread) -> None:
+        """Keep what is known so far: whoever stops the run has it, and so has the process that begins it again."""
+        kept = await self._kept(actor, spread)
+        run = await self._get(id, actor)
+        if run.status != "running":
+            return
+        share = round(100.0 * len(spread.variants) / spread.asked, 1)
+        try:
+            await self._write(change(run, event="sensitivity.progressed", progress=share, outcome=kept), actor)
+        except Conflict:  # stopped meanwhile: what was put by before stays
+            return
+
+    async def _told(self, run: Sensitivity, actor: Actor) -> dict[tuple[str, float | str], Variant]:
+        """What this run, or one over the same study that was stopped, has computed already."""
+        runs = await self._studies.runs(actor, run.study)
+        stopped = [r for r in runs if r.outcome and (r.id == run.id or r.status in ("cancelled", "failed"))]
+        return sensitivity.known([(await self._studies.spread(actor, r.id))[1] for r in stopped])
 
     def _hear(self, id: str, actor: Actor, at: int, of: int, name: Label) -> solving.Hear:
         last = [0.0 if at == 0 else time.monotonic()]

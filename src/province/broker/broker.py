@@ -16,6 +16,7 @@ from province.broker.actions import read_inputs, run
 from province.broker.admission import Bound, admitted
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
+from province.broker.departed import Departed, narrowed, read_departed
 from province.broker.indicators import Indicators, Valued
 from province.broker.plan import words_of
 from province.broker.reads import Reads
@@ -304,6 +305,17 @@ class Broker:
         shown = access.show(entity)
         await self.reads.note(actor, access, [shown], one=True)
         return shown
+
+    async def departed(self, id: str, actor: Actor) -> Departed:
+        """What an entity was that was deleted, or has expired. Raises: NotFound, also without the rights to know."""
+        async with self.pool.acquire() as connection:
+            found = await read_departed(connection, actor.tenant, id, self.types)
+        access = self._rights.to_read(actor, found.entity.type) if found is not None else None
+        if found is None or access is None or not access.reads(found.judged):
+            raise NotFound(f"there is no entity {id}.", field="id", remedy="Check the id and your rights.")
+        made = narrowed(found, access.show(found.judged).attrs)
+        await self.reads.note(actor, access, [made.entity], one=True)
+        return made
 
     async def explain(self, id: str, actor: Actor) -> Explanation:
         """What this actor may do with an entity and see of it, and which grants say so. Raises: NotFound.

@@ -63,6 +63,7 @@ class Figure:
     """counted: of values that may count.  uncounted: of simulated, estimated and forecast ones.
 
     excluded: origin → entities whose values do not count.
+    over: of a share of what is measured: the two figures that were divided.
     """
 
     indicator: Indicator
@@ -71,6 +72,7 @@ class Figure:
     areas: tuple[AreaPart, ...]
     at: Instant
     excluded: Mapping[str, int]
+    over: tuple[Figure, Figure] | None = None
 
 
 async def figure(
@@ -174,10 +176,36 @@ def together(figures: Sequence[Figure]) -> Figure:
     )  # fmt: skip
 
 
+def divided(found: Figure, base: Figure) -> Figure:
+    """The figure as a percentage of another one: it rests on what the other one rests on.
+
+    What counts is divided by what counts, and what does not by what does not.
+    """
+    above = {a.area: a for a in found.areas}
+    none = AreaPart(None, NOTHING, NOTHING)
+    areas = tuple(
+        AreaPart(b.area, _over(a.counted, b.counted), _over(a.uncounted, b.uncounted))
+        for b in base.areas
+        for a in (above.get(b.area, none),)
+    )
+    counted, uncounted = _over(found.counted, base.counted), _over(found.uncounted, base.uncounted)
+    return replace(found, counted=counted, uncounted=uncounted, areas=areas, excluded=base.excluded, over=(found, base))
+
+
+def _over(part: Part, base: Part) -> Part:
+    """None where the base is 0 or not known, or where something is there above whose value nobody knows."""
+    above = 0.0 if part.value is None and not part.total else part.value
+    value = 100.0 * above / base.value if above is not None and base.value else None
+    return Part(
+        value, base.sources, base.total, min((t for t in (part.oldest, base.oldest) if t), default=None),
+        max((t for t in (part.newest, base.newest) if t), default=None),
+    )  # fmt: skip
+
+
 def shared(found: Figure) -> Figure:
-    """The figure as a percentage of what its indicator names."""
+    """The figure as a percentage of the number that its indicator names."""
     per = found.indicator.per
-    if not per:
+    if not per or isinstance(per, Indicator):
         return found
 
     def part(one: Part) -> Part:

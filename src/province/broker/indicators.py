@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from province.broker.access import Access, Rights
 from province.broker.database import Pool
-from province.broker.figures import Figure, Under, figure, from_figure, shared, together
+from province.broker.figures import Figure, Under, divided, figure, from_figure, shared, together
 from province.broker.select import compile_query, place_of
 from province.model.actor import Actor, system
 from province.model.goal import Measured
@@ -41,9 +41,9 @@ class Indicators:
                 found = await self.figure(indicator, actor)
                 if found is not None:
                     value = found.counted.value
-                    if indicator.measure == "count":
+                    if indicator.measure == "count" and indicator.base is None:
                         value = (value or 0.0) + (found.uncounted.value or 0.0)
-                    unreal = found.excluded if indicator.measure == "count" else {}
+                    unreal = found.excluded if indicator.measure == "count" and indicator.base is None else {}
                     result.append((indicator, value, found.at, unreal))
         return result
 
@@ -52,7 +52,7 @@ class Indicators:
 
         day: civil day of the map by whose areas it is told; empty: today.
         """
-        names = types_of(indicator)
+        names = _summed(indicator)
         used = [n for n in (indicator.field, indicator.limit) if n]
         used += [w.name for w in indicator.where]
         access = [a.narrowed(used) for a in self._rights.readable(actor, names)]
@@ -60,15 +60,23 @@ class Indicators:
         if not access:
             return None
         told = replace(indicator, by="") if indicator.by and not all(_tells_areas(a) for a in access) else indicator
-        return await self._figure(told, names, access, actor.tenant, day=day)
+        found = await self._figure(told, names, access, actor.tenant, day=day)
+        if indicator.base is None:
+            return found
+        base = await self.figure(replace(indicator.base, by=told.by), actor, day)
+        return None if base is None else divided(found, base)
 
     async def measured(self, indicator: Indicator, tenant: str) -> Measured:
         """An indicator over everything, as a plan counts it: an entity with a simulated, estimated or forecast value
         is left out whole. For the composition root: whose eyes the number is for, is decided there.
         """
-        names = types_of(indicator)
+        return from_figure(await self._whole(indicator, tenant))
+
+    async def _whole(self, indicator: Indicator, tenant: str) -> Figure:
+        names = _summed(indicator)
         access = self._rights.readable(system(tenant, "plan"), names)
-        return from_figure(await self._figure(indicator, names, access, tenant, whole=True))
+        found = await self._figure(indicator, names, access, tenant, whole=True)
+        return found if indicator.base is None else divided(found, await self._whole(indicator.base, tenant))
 
     async def _figure(
         self,
@@ -120,5 +128,10 @@ def _as_named(named: str | None, stamp: str | None) -> str | None:
 
 
 def types_of(indicator: Indicator) -> tuple[str, ...]:
-    """Names of the types that an indicator is computed from."""
+    """Names of the types that an indicator is computed from, with those of what it is a percentage of."""
+    below = types_of(indicator.base) if indicator.base is not None else ()
+    return tuple(dict.fromkeys((*_summed(indicator), *below)))
+
+
+def _summed(indicator: Indicator) -> tuple[str, ...]:
     return tuple(r.TYPE.name for r in (indicator.of, *indicator.also))  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from province.broker.admission import Bind, Bound, Columns, admitted, open_to
 from province.broker.broker import Broker
 from province.broker.database import Connection
+from province.broker.departed import Departed
 from province.broker.history import History, read_instances, read_values
 from province.broker.select import ENTITIES
 from province.errors import InvalidInput, NotFound, NotSignedIn
@@ -125,12 +126,13 @@ class Measured:
         end: Instant | None = None,
         last: int | None = None,
         limit: int = 10_000,
+        of: Departed | None = None,
     ) -> History:
         """Instances and readings of an entity in [start, end). last: only the newest so many of each attribute.
 
-        Attributes that the caller may not see are left out. Raises: NotFound.
+        Attributes that the caller may not see are left out. of: the entity, if it is no more. Raises: NotFound.
         """
-        entity = await self._broker.get(id, actor, latest=False)
+        entity = of.judged if of is not None else await self._broker.get(id, actor, latest=False)
         entity_type = self._broker.types.get(entity.type)
         visible = self._broker.visible(entity, actor)
         wanted = [a for a in attrs if visible(a)] if attrs else []
@@ -164,14 +166,15 @@ class Measured:
         recorded: Sequence[str] | None,
         time_property: TimeProperty = "observedAt",
         datasets: Collection[str | None] = (),
+        of: Departed | None = None,
     ) -> dict[str, tuple[Kind, Figures]]:
         """What measured and record attributes of an entity came to per period, by name, with their kinds.
 
         recorded: names; empty: every one that is not measured; None: none.  datasets: empty: all, counted together.
         Attributes without a value in the span, and those that the caller may not see, are left out.
-        Raises: NotFound; TooLarge for too many periods.
+        of: the entity, if it is no more. Raises: NotFound; TooLarge for too many periods.
         """
-        entity = await self._broker.get(id, actor, latest=False)
+        entity = of.judged if of is not None else await self._broker.get(id, actor, latest=False)
         entity_type = self._broker.types.get(entity.type)
         visible = self._broker.visible(entity, actor)
         observed = {s.name for s in entity_type.observed} if entity_type else set()

@@ -35,7 +35,13 @@ def refine(entities: list[Entity], query: Query, types: Mapping[str, EntityType]
     for e in entities:
         entity_type = types.get(e.type)
         name = query.geoproperty or (entity_type.info.place if entity_type and entity_type.info.place else "location")
-        found = [a.value for k, a in e.attrs.items() if split_key(k)[0] == name and a.type == "GeoProperty"]
+        instances = [a for k, a in e.attrs.items() if split_key(k)[0] == name and a.type == "GeoProperty"]
+        if query.roaming and any(a.observed_at is not None for a in instances):
+            result.append(e)
+            continue
+        if query.roaming == "only":
+            continue
+        found = [a.value for a in instances]
         if box is not None:
             found = [g for g in found if shapely.intersects(shapely.geometry.shape(g), box)]
         if any(is_placed(g, place) for g in found):

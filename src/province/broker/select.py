@@ -93,7 +93,7 @@ def compile_query(
         conditions.append("(" + " OR ".join(_scopes(b, patterns) for patterns in query.scope) + ")")
     for term in query.where:
         conditions.append(_term(b, term, access, 0))
-    conditions += _place(b, query)
+    conditions += _place(b, query) if not query.roaming else _roaming(b, query, access)
     words = _words(b, query)
     found_by = [*using, *(_searched(access) if words else ()), *(_places(access, query) if _is_placed(query) else ())]
     conditions += [shown] if (shown := open_to(access, found_by, ENTITIES, b.bind)) else []
@@ -391,6 +391,16 @@ def _place(b: _Builder, query: Query) -> list[str]:
         result.append(f"e.bounds && box(point({b.bind(east)}::float8, {b.bind(north)}::float8),"
                       f" point({b.bind(west)}::float8, {b.bind(south)}::float8))")  # fmt: skip
     return result
+
+
+def _roaming(b: _Builder, query: Query, access: Sequence[Access]) -> list[str]:
+    """One instance of the GeoProperty says when it was observed; or as `_place`."""
+    names = b.bind(sorted(set(_places(access, query))))
+    told = (
+        "EXISTS (SELECT FROM jsonb_each(e.attrs) AS a"
+        f" WHERE split_part(a.key, ' ', 1) = ANY({names}::text[]) AND a.value ? 'observedAt')"
+    )
+    return [told] if query.roaming == "only" else [f"(({' AND '.join(_place(b, query))}) OR {told})"]
 
 
 def _around(near: Near) -> Box:

@@ -320,19 +320,22 @@ class _Run:
         except KeyboardInterrupt:
             self._client.post("/api/actions/sensitivity.stop", {"id": run, "inputs": {}})
             self._console.print("Cancelled.")
-            return EXIT_FAILED
-        if record["status"] != "computed":
+            record = self._client.get(f"/api/sensitivities/{run}")
+            if not record.get("spread"):
+                return EXIT_FAILED
+        spread: dict[str, Any] | None = record.get("spread")
+        if spread is None:
             raise InvalidInput(
                 record.get("failure") or f"the run is {record['status']}.", remedy=record.get("remedy") or ""
             )
-        spread: dict[str, Any] = record["spread"]
         if out is not None:
             out.write_bytes(self._client.download(f"/api/sensitivities/{run}/table.csv", {}))
         if self._quiet:
             click.echo(json.dumps({"id": run, **spread}, ensure_ascii=False))
         else:
             _tell_variants(spread)
-        return EXIT_PARTIAL if any(v["failure"] for v in spread["variants"]) else 0
+        stopped = record["status"] != "computed"
+        return EXIT_PARTIAL if stopped or any(v["failure"] for v in spread["variants"]) else 0
 
     def _wait(self, path: str) -> dict[str, Any]:
         columns = (
@@ -401,6 +404,9 @@ def _tell_variants(spread: Mapping[str, Any]) -> None:
         part = f" ({100 * change / spread['objective']:+.1f}%)" if spread["objective"] else ""
         gap = "" if one["gap"] is None else f", gap {100 * one['gap']:.2f}%"
         click.echo(f"  {one['name']:<22} {value:>16}  {_figure(one['objective'], unit)}{part}{gap}")
+    if spread["asked"] > len(spread["variants"]):
+        click.echo(f"STOPPED: {len(spread['variants'])} of {spread['asked']} variants are computed; the same again goes"
+                   " on from them.")  # fmt: skip
     kept = sum(p["kept"] == spread["computed"] for p in spread["picks"])
     click.echo(f"{kept} of {len(spread['picks'])} chosen items stay in all {spread['computed']} variants.")
 

@@ -17,7 +17,7 @@ from province.broker.boards import Indexed
 from province.broker.figures import Figure, Part
 from province.console.display import Shown, entity_href, show, title_of, unit_symbol
 from province.console.maps import day_of, described, texts
-from province.console.overview import formula
+from province.console.overview import listed, parts, rule
 from province.console.services import Boards
 from province.console.visit import Visit
 from province.errors import NotFound
@@ -52,6 +52,7 @@ class Tile:
     href: str
     values: tuple[Value, ...]
     why: tuple[tuple[str, str], ...]
+    parts: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _tile(visit: Visit, figure: Figure, indicator: Indicator) -> Tile:
     words = visit.words
     source = visit.services.broker.types[describe(indicator.of).name]
     rules = [
-        (words("formula"), formula(words, indicator, source)),
+        *rule(words, indicator, source),
         (words("source"), words.label(source.info.label)),
     ]
     if indicator.within_s:
@@ -171,17 +172,18 @@ def _tile(visit: Visit, figure: Figure, indicator: Indicator) -> Tile:
         values.append(_value(visit, indicator, counted, False))
     if uncounted.value is not None and uncounted.total:
         values.append(_value(visit, indicator, uncounted, True))
-    where = [(w.name, str(w.value)) for w in indicator.where if w.op == "=="]
-    href = f"/list/{source.name}" + (f"?{urlencode(where)}" if where else "")
-    return Tile(words.label(indicator.title), unit_symbol(indicator.unit), href, tuple(values), tuple(rules))
+    return Tile(
+        words.label(indicator.title), unit_symbol(indicator.unit), listed(indicator), tuple(values), tuple(rules),
+        parts(visit, indicator, [f.counted.value for f in figure.over or ()]),
+    )  # fmt: skip
 
 
 def _value(visit: Visit, indicator: Indicator, part: Part, simulated: bool) -> Value:
     words = visit.words
     sources = ""
-    if indicator.measure != "count":
+    if indicator.measure != "count" or indicator.base is not None:
         sources = _counted(visit, indicator, words.number(part.sources, 0), words.number(part.total, 0))
-    digits = 0 if indicator.measure in ("count", "silent", "over") else 2
+    digits = 1 if indicator.base is not None else 0 if indicator.measure in ("count", "silent", "over") else 2
     return Value(words.number(part.value or 0.0, digits), simulated, sources, part.newest)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -42,6 +43,7 @@ class Tile:
 
     spark: the last week as the path of a drawing of 100 × 24.  change: against the day before.  Both "" when unknown.
     flags: how many of those that are counted are simulated, estimated or forecast.
+    parts: of a percentage: what was divided, as (term, text, address).
     """
 
     title: str
@@ -52,6 +54,7 @@ class Tile:
     spark: str = ""
     change: str = ""
     flags: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,7 @@ def tile(
     source = visit.services.broker.types[indicator.of.TYPE.name]  # type: ignore[attr-defined]
     pack = next((p for p in visit.services.broker.packs if indicator in p.indicators), None)
     why = (
-        (words("formula"), formula(words, indicator, source)),
+        *rule(words, indicator, source),
         (words("source"), words.label(source.info.label)),
         (words("freshness"), words("computed at") + f" {words.instant(at)}"),
         (words("owner"), f"{words.label(pack.title)} ({indicator.row or pack.row})" if pack else ""),
@@ -213,7 +216,41 @@ def tile(
     href = f"/list/{source.name}" if readable(visit.services, visit.actor, source.name) else ""
     change = _change(words, value, at, trend)
     flags = tuple(f"{words.number(n, 0)} {words.origin(origin)}" for origin, n in (unreal or {}).items())
-    return Tile(words.label(indicator.title), text, symbol, href, why, spark(trend), change, flags)
+    return Tile(
+        words.label(indicator.title), text, symbol, href, why, spark(trend), change, flags, parts(visit, indicator)
+    )
+
+
+def parts(visit: Visit, indicator: Indicator, values: Sequence[float | None] = ()) -> tuple[tuple[str, str, str], ...]:
+    """What was divided, each as (term, text, address of its list); empty for what is no percentage of a measured sum.
+
+    values: of both, where they are known to the caller.
+    """
+    if indicator.base is None:
+        return ()
+    words = visit.words
+    found = []
+    for n, (term, one) in enumerate(((mark("numerator"), indicator), (mark("denominator"), indicator.base))):
+        source = visit.services.broker.types[describe(one.of).name]
+        text = _summed(words, one, source)
+        if values:
+            value = values[n]
+            unit = unit_symbol(unit_of(one))
+            text = f"{words('no data') if value is None else f'{words.number(value, 1)} {unit}'.strip()}: {text}"
+        address = listed(one) if readable(visit.services, visit.actor, source.name) else ""
+        found.append((words(term), text, address))
+    return tuple(found)
+
+
+def unit_of(indicator: Indicator) -> str:
+    """Of what it sums: that of the field, whatever the indicator itself is told in."""
+    return describe(indicator.of).fields[indicator.field].unit if indicator.field else "C62"
+
+
+def listed(indicator: Indicator) -> str:
+    """Address of the list of what an indicator is computed from, as near as its filters come."""
+    where = [(w.name, str(w.value)) for w in indicator.where if w.op == "=="]
+    return f"/list/{describe(indicator.of).name}" + (f"?{urlencode(where)}" if where else "")
 
 
 def spark(trend: Sequence[tuple[Instant, float]]) -> str:
@@ -238,8 +275,19 @@ def _change(words: Words, value: float | None, at: Instant, trend: Sequence[tupl
     return f"{sign}{words.number(abs(difference), 1)}"
 
 
+def rule(words: Words, indicator: Indicator, source: EntityType) -> tuple[tuple[str, str], ...]:
+    """The formula as (term, text); that of a percentage stands in its parts."""
+    return () if indicator.base is not None else ((words("formula"), formula(words, indicator, source)),)
+
+
 def formula(words: Words, indicator: Indicator, source: EntityType) -> str:
     """What an indicator computes, in words: from its declaration, so that it cannot say something else."""
+    told, below = _summed(words, indicator, source), indicator.base
+    return told if below is None else f"{told} / {formula(words, below, describe(below.of))}"
+
+
+def _summed(words: Words, indicator: Indicator, source: EntityType) -> str:
+    """The same, of a percentage only what is above the line."""
     what = ", ".join(words.label(describe(r).info.label) for r in (indicator.of, *indicator.also))
     if indicator.field and indicator.field in source.fields:
         what = f"{words.label(source.fields[indicator.field].field.label)} ({what})"

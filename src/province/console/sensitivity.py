@@ -49,7 +49,7 @@ class Band:
 async def card(visit: Visit, service: Studies, found: Study, kind: StudyKind, base: Outcome) -> dict[str, Any]:
     """Everything that the page of a study says of its sensitivity."""
     runs = await service.runs(visit.actor, found.id)
-    latest = next((r for r in runs if r.status == "computed"), None)
+    latest = next((r for r in runs if r.outcome and r.status in ("computed", "cancelled", "failed")), None)
     active = next((r for r in runs if r.status in ("queued", "running")), None)
     failed = runs[0] if runs and runs[0].status == "failed" else None
     names = sensitivity.labels(service, found.kind)
@@ -133,6 +133,7 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
                      for v in spread.variants if v.failure],
         "computed": spread.computed,
         "variants": len(spread.variants),
+        "asked": max(spread.asked, len(spread.variants)),
         "kept": len(kept),
         "picks": [(p.name, p.kept) for p in sorted(spread.picks, key=lambda p: (-p.kept, p.name))[:_SHOWN]],
         "every": len(spread.picks),

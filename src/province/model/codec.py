@@ -33,7 +33,7 @@ from province.model.jsonld import CORE, Context, is_iri
 from province.model.jsonvalue import check_json
 from province.model.schema import EntityType
 from province.model.text import nfc
-from province.model.time import Instant, parse_instant
+from province.model.time import Instant, parse_utc
 from province.model.unit import convert
 
 MAX_ATTRIBUTES: Final = 1_000
@@ -182,7 +182,7 @@ def read_scope(value: Json) -> tuple[str, ...]:
 def read_expiry(value: Json) -> Attribute:
     """Until when an entity exists, as it is kept. Raises: InvalidInput."""
     given = value["@value"] if isinstance(value, dict) and "@value" in value else value
-    at = parse_instant(given, field=EXPIRY).astimezone(UTC)
+    at = parse_utc(given, field=EXPIRY).astimezone(UTC)
     return Attribute(value=f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}Z")
 
 
@@ -427,7 +427,7 @@ def _read_instant(value: Mapping[str, Any], member: str, field: str) -> Instant 
         return None
     if isinstance(given, dict) and "@value" in given:  # the expanded form of a DateTime
         given = given["@value"]
-    return parse_instant(given, field=f"{field}.{member}")
+    return parse_utc(given, field=f"{field}.{member}")
 
 
 def _read_dataset(value: Mapping[str, Any], field: str) -> str | None:

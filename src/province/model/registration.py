@@ -19,7 +19,7 @@ from province.model.geometry import validate
 from province.model.jsonld import Context, external, is_iri
 from province.model.representation import encode_attribute
 from province.model.subscription import Selector, read_kept_selector, read_pairs, read_selector, show_selector
-from province.model.time import Instant, parse_instant
+from province.model.time import Instant, parse_instant, parse_utc
 
 MODES: Final = ("inclusive", "exclusive", "redirect", "auxiliary")
 GROUPS: Final = ("federationOps", "updateOps", "retrieveOps", "redirectionOps")
@@ -141,7 +141,7 @@ def _read(name: str, value: Json, context: Context) -> Json:
     elif name == "contextSourceInfo":
         read_pairs(value, name)
     elif name == "expiresAt":
-        parse_instant(value, field=name)
+        parse_utc(value, field=name)
     elif name == "localOnly":
         if not isinstance(value, bool):
             raise InvalidInput("expected true or false.", field=name)
@@ -201,8 +201,8 @@ def _read_information(value: Json, context: Context) -> list[dict[str, Json]]:
 def _read_interval(value: Json, field: str) -> Json:
     if not isinstance(value, dict) or "startAt" not in value:
         raise InvalidInput("an interval has startAt.", field=f"{field}.startAt", remedy="Add it.")
-    start = parse_instant(value["startAt"], field=f"{field}.startAt")
-    if "endAt" in value and parse_instant(value["endAt"], field=f"{field}.endAt") < start:
+    start = parse_utc(value["startAt"], field=f"{field}.startAt")
+    if "endAt" in value and parse_utc(value["endAt"], field=f"{field}.endAt") < start:
         raise InvalidInput("the interval ends before it starts.", field=f"{field}.endAt")
     return {k: value[k] for k in ("startAt", "endAt") if k in value}
 

@@ -8,7 +8,7 @@ Geometries are GeoJSON in WGS 84. Every number that a person reads has a unit (U
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -50,6 +50,24 @@ def require_in_vietnam(feature: Feature, layer: str) -> None:
             remedy="Name the coordinate system of the file, such as VN-2000 TM-3 105°45' or EPSG:4326,"
             " and check which column is the longitude.",
         )
+
+
+def read_amount(feature: Feature, column: str, layer: str, *, below: float = 1e15) -> float | None:
+    """A number ≥ 0 of a feature; None: not given. Raises: InvalidInput naming the feature and the column."""
+    given = feature.properties.get(column)
+    if given is None or given == "":
+        return None
+    try:
+        found = float(given)
+    except (TypeError, ValueError):
+        found = -1.0
+    if not 0 <= found < below:
+        raise InvalidInput(
+            f"{feature.name} has the {column} {str(given)[:40]!r}.",
+            field=f"layers.{layer}",
+            remedy=f"Give a number ≥ 0 in the column `{column}`, or leave it empty.",
+        )
+    return found
 
 
 class Assumed(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +133,20 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     title: Label
     columns: tuple[Column, ...]
     rows: tuple[tuple[str | float | None, ...], ...]
+
+
+PRICE: Final = Column(name="price", label=Label("Đơn giá", "Price"), unit="VND")
+AMOUNT: Final = Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND")
+_ITEMS: Final = (
+    Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
+    Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
+)
+_MATERIALS: Final = Label("Khối lượng", "Bill of materials")
+
+
+def bill(*columns: Column, rows: Iterable[tuple[str | float | None, ...]], title: Label = _MATERIALS) -> Table:
+    """The bill of materials of a plan. A row: the item in Vietnamese and in English, then what `columns` name."""
+    return Table(name="materials", title=title, columns=(*_ITEMS, *columns), rows=tuple(rows))
 
 
 Mark = Literal["point", "area", "line"]
@@ -191,6 +223,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """A study computed with one value changed. name: of the assumption, or `budget`.  base: what it was.
 
     objective: None: it could not be computed, and failure says why.
+    kept: which items of the plan it chooses too, by their places among the picks of the spread.
     """
 
     name: str
@@ -203,6 +236,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
     failure: str = ""
     remedy: str = ""
+    kept: tuple[int, ...] = ()
 
 
 class Pick(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,7 +248,10 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """What variants of a study tell together. computed: so many of them have a plan."""
+    """What variants of a study tell together. computed: so many of them have a plan.
+
+    asked: so many variants were asked for; more than there are when the run was stopped.
+    """
 
     objective: float
     objective_unit: str
@@ -226,6 +263,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[Variant, ...]
     computed: int
     picks: tuple[Pick, ...]
+    asked: int = 0
 
     def swing(self, name: str) -> float:
         """How far the objective moves between the variants of an assumption and the plan as it is."""

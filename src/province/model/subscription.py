@@ -19,7 +19,7 @@ from province.model.entity import Json
 from province.model.jsonld import CORE, Context, external, is_iri
 from province.model.qlanguage import Place, Term, format_q, parse_place, parse_q, parse_scope_q
 from province.model.representation import Form
-from province.model.time import Instant, parse_instant
+from province.model.time import Instant, parse_instant, parse_utc
 from province.model.typeselection import TypeChoice, parse_types
 
 TRIGGERS: Final = (
@@ -257,7 +257,7 @@ def _positive(value: Json, field: str, _: Context) -> float:
 
 
 def _instant(value: Json, field: str, _: Context) -> str:
-    parse_instant(value, field=field)
+    parse_utc(value, field=field)
     return str(value)
 
 
@@ -297,8 +297,8 @@ def _temporal(value: Json, field: str, _: Context) -> dict[str, Json]:
         raise InvalidInput("expected an object.", field=field)
     if value.get("timerel") not in ("before", "after", "between"):
         raise InvalidInput("timerel is before, after or between.", field=f"{field}.timerel")
-    start = parse_instant(value.get("timeAt"), field=f"{field}.timeAt")
-    if value["timerel"] == "between" and parse_instant(value.get("endTimeAt"), field=f"{field}.endTimeAt") <= start:
+    start = parse_utc(value.get("timeAt"), field=f"{field}.timeAt")
+    if value["timerel"] == "between" and parse_utc(value.get("endTimeAt"), field=f"{field}.endTimeAt") <= start:
         raise InvalidInput("the period ends before it starts.", field=f"{field}.endTimeAt")
     if value.get("timeproperty", "observedAt") not in ("observedAt", "createdAt", "modifiedAt", "deletedAt"):
         raise InvalidInput("timeproperty is not one of the temporal properties.", field=f"{field}.timeproperty")

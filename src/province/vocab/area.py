@@ -17,7 +17,7 @@ from province.errors import InvalidInput
 from province.model.geometry import Geometry, contains
 from province.model.label import Label
 from province.model.schema import Field, Record, TypeInfo
-from province.model.time import CIVIL_ZONE, Instant
+from province.model.time import Instant, civil_date
 from province.model.unit import Unit
 
 KINDS: Final[tuple[str, ...]] = ("country", "province", "city", "district", "town", "ward", "commune", "township")
@@ -95,7 +95,7 @@ def parse_day(text: str, *, field: str | None = None) -> str:
 
 def civil_day(at: Instant) -> str:
     """The civil day of Vietnam in which an instant lies."""
-    return at.astimezone(CIVIL_ZONE).date().isoformat()
+    return civil_date(at).isoformat()
 
 
 def in_force(valid_from: str, valid_to: str | None, day: str) -> bool:

@@ -17,8 +17,9 @@ writes the step and names who is told:
     over    = STOPPED                                        # whenever the case ends
     reached = take_step(case, calendar, at, steps)           # None: paused, over, or moved meanwhile
 
-Calendars come as a `Read("years", every_year, WorkingYear)` and `calendar_of(years)`; terms and steps come from
-`params.yaml` by `term_of` and `steps_of`. `packs/reports` is the example to look at. Pure.
+Calendars come as a `Read("years", every_year, WorkingYear)` and `calendar_of(years)`, the level above by
+`Read("agencies", the_agency, Agency)`; terms and steps come from `params.yaml` by `term_of` and `steps_of`, or all at
+once by `clock_from` and `step_from`. `packs/reports` is the example to look at. Pure.
 """
 
 # ruff: noqa: N815 - NGSI-LD attribute names are camelCase
@@ -33,13 +34,16 @@ from typing import Annotated, Any, ClassVar, Final
 from province.errors import Conflict, InvalidInput, NotFound
 from province.model.calendar import Calendar, Term, TermUnit, due, resumed, shifted
 from province.model.change import Change
+from province.model.entity import Entity
 from province.model.label import Label
+from province.model.query import Query
 from province.model.record import change
 from province.model.schema import Field, Record, TypeInfo
 from province.model.time import CIVIL_ZONE, Instant, format_instant
 from province.model.unit import Unit
 from province.model.workflow import Edge, Workflow
 from province.vocab.agency import Agency
+from province.vocab.calendar import WorkingYear, calendar_of
 
 CHANNELS: Final[tuple[tuple[str, Label], ...]] = (
     ("call", Label("Tổng đài 1022", "Call to 1022")),
@@ -157,6 +161,46 @@ def steps_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
         if not one.to or set(one.to) - set(_RECIPIENTS):
             raise InvalidInput(f"the step {one.name!r} tells {one.to}.", remedy=f"Of: {', '.join(_RECIPIENTS)}.")
     return tuple(sorted(steps, key=lambda s: s.days))
+
+
+def the_agency(case: Entity) -> Query:
+    """The agency that has the case."""
+    owner = case.value("assignedTo")
+    return Query(types=("Agency",), ids=(str(owner) if owner else "urn:none",), limit=1)
+
+
+def require_state(status: str, *states: str) -> None:
+    """Refuse what cannot be done in this state. Raises: Conflict."""
+    if status not in states:
+        raise Conflict(f"it is {status}.", field="status", remedy=f"This can be done while: {', '.join(states)}.")
+
+
+def require_text(text: str, field: str, remedy: str) -> None:
+    """Refuse an empty text. Raises: InvalidInput."""
+    if not text.strip():
+        raise InvalidInput("nothing is said.", field=field, remedy=remedy)
+
+
+def clock_from(
+    constants: Mapping[str, Any], years: Iterable[WorkingYear], at: Instant, *, term: str, steps: str = "escalation"
+) -> dict[str, Any]:
+    """The fields of a clock that begins, by the dated constants of these names. steps: ``: none."""
+    rows = constants[steps] if steps else ()
+    return start_clock(calendar_of(years), at, term_of(constants[term]), steps_of(rows))
+
+
+def step_from(
+    case: Case,
+    constants: Mapping[str, Any],
+    years: Iterable[WorkingYear],
+    at: Instant,
+    *,
+    agencies: Iterable[Agency],
+    label: str,
+    steps: str = "escalation",
+) -> Reached | None:
+    """As `take_step`, by the dated constant of this name."""
+    return take_step(case, calendar_of(years), at, steps_of(constants[steps]), agencies=agencies, label=label)
 
 
 def start_clock(calendar: Calendar, received: Instant, term: Term, steps: Sequence[Step]) -> dict[str, Any]:

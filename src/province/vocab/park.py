@@ -40,6 +40,14 @@ class IndustrialPark(Record, frozen=True, kw_only=True):
     landSize: Annotated[
         float | None, Field(Label("Diện tích đất", "Land"), indexed=True, public=True, minimum=0), Unit("HAR")
     ] = None
+    leasableSize: Annotated[
+        float | None,
+        Field(Label("Đất công nghiệp cho thuê", "Land for lease"), indexed=True, public=True, minimum=0),
+        Unit("HAR"),
+    ] = None
+    leasedSize: Annotated[
+        float | None, Field(Label("Đất đã cho thuê", "Land leased"), indexed=True, public=True, minimum=0), Unit("HAR")
+    ] = None
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, public=True, ref="Area")] = None
     location: Annotated[Geometry | None, Field(Label("Vị trí", "Place"), public=True)] = None
     approximate: Annotated[bool, Field(Label("Vị trí gần đúng", "Approximate place"), indexed=True, public=True)] = (

@@ -37,27 +37,31 @@ def variants(problem: Problem, varied: Sequence[Mapping[str, Any]]) -> list[tupl
     return found
 
 
-def computed(variant: Variant, outcome: Outcome) -> Variant:
-    """The variant with what came of it."""
+def computed(kind: StudyKind, study: Study, base: Outcome, variant: Variant, outcome: Outcome) -> Variant:
+    """The variant with what came of it. base: the plan as it is."""
+    there = {_place(f) for f in _picked(kind, study, outcome)}
     return msgspec.structs.replace(
         variant, objective=outcome.certificate.objective, gap=outcome.certificate.gap, figures=outcome.figures,
         partial=outcome.partial is not None,
+        kept=tuple(i for i, f in enumerate(_picked(kind, study, base)) if _place(f) in there),
     )  # fmt: skip
 
 
-def together(
-    kind: StudyKind, study: Study, base: Outcome, found: Sequence[Variant], outcomes: Sequence[Outcome]
-) -> Spread:
-    """What the variants tell. outcomes: of those that could be computed."""
-    counts: Counter[str] = Counter()
-    for one in outcomes:
-        counts.update({_place(f) for f in _picked(kind, study, one)})
+def known(spreads: Sequence[Spread]) -> dict[tuple[str, float | str], Variant]:
+    """What stopped runs over the same plan have computed, by what they varied."""
+    return {(v.name, v.value): v for s in spreads for v in s.variants if v.objective is not None}
+
+
+def together(kind: StudyKind, study: Study, base: Outcome, found: Sequence[Variant], asked: int) -> Spread:
+    """What the variants tell. asked: how many there are in all, computed or not."""
+    counts = Counter(i for one in found for i in one.kept)
     return Spread(
         objective=base.certificate.objective, objective_unit=base.certificate.objective_unit,
         objective_label=base.certificate.objective_label, sense=base.certificate.sense, gap=base.certificate.gap,
-        figures=base.figures, seed=base.certificate.seed, variants=tuple(found), computed=len(outcomes),
+        figures=base.figures, seed=base.certificate.seed, variants=tuple(found),
+        computed=sum(v.objective is not None for v in found), asked=asked,
         picks=tuple(
-            Pick(id=f.id, name=f.name, kept=counts[_place(f)]) for f in _picked(kind, study, base)
+            Pick(id=f.id, name=f.name, kept=counts[i]) for i, f in enumerate(_picked(kind, study, base))
         ),
     )  # fmt: skip
 

@@ -1,8 +1,9 @@
-"""Which entities answer a question about the past (clause 5.7.4.4): `q` and `scopeQ` are asked of the period.
+"""Which entities answer a question about the past (clause 5.7.4.4): `q`, `scopeQ` and places are asked of the period.
 
 An attribute meets a term of `q` when one of its instances in the period does. An attribute none of whose instances has
-the time that the period is about is no series: what it says now holds for the whole period. A scope holds from the time
-that it was set until another takes its place (4.18); one that came with the entity and names no time held before too.
+the time that the period is about is no series: what it says now holds for the whole period. So does where an entity
+is, unless that tells when it was observed. A scope holds from the time that it was set until another takes its place
+(4.18); one that came with the entity and names no time held before too.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from province.broker.conditions import in_scope, meets, names_of
+from province.broker.conditions import in_scope, is_placed, lies, meets, names_of
 from province.broker.history import Instance
 from province.model.entity import SCOPE, Attribute, Entity, attribute_key, split_key
 from province.model.evolution import TimeProperty, time_of
-from province.model.qlanguage import Term
+from province.model.qlanguage import Place, Term
 from province.model.time import Instant
 
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
@@ -53,6 +54,23 @@ def series_in(entity: Entity, every: Instances, time_property: TimeProperty) -> 
     """The attributes of which an instance, past or present, has that time."""
     found = {n for n, several in every.items() if any(time_of(a, time_property) is not None for a in several)}
     return found | {split_key(k)[0] for k, a in entity.attrs.items() if time_of(a, time_property) is not None}
+
+
+def roams(entity: Entity, geoproperty: str, time_property: TimeProperty) -> bool:
+    """Whether where an entity was is a series. Of the times that we set ourselves everything has one."""
+    if time_property != "observedAt":
+        return True
+    return any(a.observed_at is not None for k, a in entity.attrs.items() if split_key(k)[0] == geoproperty)
+
+
+def lies_then(entity: Entity, place: Place, geoproperty: str, within: Instances, time_property: TimeProperty) -> bool:
+    """Whether an instance of the GeoProperty in the period lies as a geo-query asks. within: the instances of it."""
+    if not roams(entity, geoproperty, time_property):
+        return lies(entity, place, geoproperty)
+    return any(
+        a.type == "GeoProperty" and isinstance(a.value, Mapping) and is_placed(a.value, place)
+        for a in within.get(geoproperty, ())
+    )
 
 
 def spans(scopes: Sequence[Instance], born: Instant | None) -> list[Span]:

@@ -12,7 +12,7 @@ from province.api.route import Call, path_id
 from province.errors import InvalidInput, NotFound
 from province.model.instance import read_reading_id
 from province.model.jsonld import Context
-from province.model.time import EARLIEST, FUTURE_TOLERANCE, now, parse_instant
+from province.model.time import EARLIEST, FUTURE_TOLERANCE, now, parse_utc
 from province.model.unit import convert
 
 
@@ -20,7 +20,7 @@ async def change(call: Call, body: Any, context: Context) -> Response:
     """Correct the value of one reading; the measured one is kept with the correction."""
     id, attr, at, dataset = _reading(call, context)
     given = _instance(body, path_id(call, "attr"))
-    if "observedAt" in given and parse_instant(given["observedAt"], field="observedAt") != at:
+    if "observedAt" in given and parse_utc(given["observedAt"], field="observedAt") != at:
         raise InvalidInput(
             "a reading keeps its instant.", field="observedAt", remedy="Delete this reading and send another."
         )

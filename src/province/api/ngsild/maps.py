@@ -20,7 +20,7 @@ from province.errors import InvalidInput, NotFound, TooLarge
 from province.model.entity import Entity, Json
 from province.model.jsonld import is_iri
 from province.model.query import Query, pages
-from province.model.time import format_instant, parse_instant
+from province.model.time import format_instant, parse_utc
 
 HEADER: Final = "NGSILD-EntityMap"
 _PATH: Final = "/ngsi-ld/v1/entityMaps"
@@ -207,7 +207,7 @@ async def update(call: Call) -> Response:
     if not isinstance(body, dict):
         raise InvalidInput("the body is no EntityMap.", field="body", remedy='Send {"expiresAt": …}.')
     if "expiresAt" in body:
-        ends = parse_instant(body["expiresAt"], field="expiresAt")
+        ends = parse_utc(body["expiresAt"], field="expiresAt")
         await call.services.entity_maps.keep_until(id, ends, call.actor)
     else:  # every other member is for reading only and without effect (5.14.2.4)
         await call.services.entity_maps.get(id, call.actor)

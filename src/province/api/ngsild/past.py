@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from province.api.ngsild import instances
 from province.api.ngsild.entities import BASE, entity_id
-from province.api.ngsild.temporal import instance_id
+from province.api.ngsild.series import instance_id
 from province.api.ngsild.view import read_context, read_ld
 from province.api.ngsild.writing import Reading as Row
 from province.api.ngsild.writing import observe_all, split
@@ -36,7 +36,7 @@ from province.model.entity import EXPIRY, SCOPE, Attribute, Entity, Json, attrib
 from province.model.fragment import is_empty
 from province.model.jsonld import Context, is_iri
 from province.model.jsonvalue import check_json
-from province.model.time import Instant, parse_instant
+from province.model.time import Instant, parse_utc
 
 _OWN = ("createdAt", "modifiedAt", "deletedAt")
 
@@ -76,13 +76,27 @@ async def append(call: Call) -> Response:
 async def delete(call: Call) -> Response:
     """Remove an entity with its history. Of one that is measured, what was measured is erased and the record stays."""
     id = entity_id(call)
-    entity = await call.services.broker.get(id, call.actor, latest=False)
+    try:
+        entity = await call.services.broker.get(id, call.actor, latest=False)
+    except NotFound:
+        return await _delete_departed(call, id)
     declared = call.services.broker.types.get(entity.type)
     if declared is not None and declared.observed:
         return await instances.erase(call)
     records = await _instances(call, entity, ())
     await call.services.broker.apply((Change(op="delete", id=id, type=""),), call.actor)
     await call.services.broker.withdraw(id, records, call.actor)
+    return Response(status_code=204)
+
+
+async def _delete_departed(call: Call, id: str) -> Response:
+    """Withdraw the history of an entity that was deleted before. Raises: NotFound, also of one that was measured."""
+    departed = await call.services.broker.departed(id, call.actor)
+    declared = call.services.broker.types.get(departed.entity.type)
+    if departed.deleted_at is None or (declared is not None and declared.observed):
+        raise NotFound(f"there is no entity {id}.", field="id", remedy="What was measured is erased by its instances.")
+    await call.services.broker.require_change(departed.judged, call.actor)
+    await call.services.broker.withdraw(id, await _instances(call, departed.entity, ()), call.actor)
     return Response(status_code=204)
 
 
@@ -219,7 +233,7 @@ def _removal(given: Mapping[str, Any], member: str) -> Attribute:
     return Attribute(
         type=KIND_OF[own],
         value=given[own],
-        observed_at=parse_instant(given["observedAt"], field=f"{member}.observedAt"),
+        observed_at=parse_utc(given["observedAt"], field=f"{member}.observedAt"),
         dataset_id=given["datasetId"] if is_iri(given.get("datasetId")) else None,
     )
 
@@ -243,7 +257,7 @@ def _scopes(value: Json) -> list[Attribute]:
     found = [
         Attribute(
             value=list(read_scope(one["value"])),
-            observed_at=parse_instant(one["observedAt"], field="scope.observedAt") if "observedAt" in one else None,
+            observed_at=parse_utc(one["observedAt"], field="scope.observedAt") if "observedAt" in one else None,
         )
         for one in several
     ]

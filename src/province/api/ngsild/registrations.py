@@ -8,9 +8,9 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from province.api.ngsild.pages import page_links, read_page
+from province.api.ngsild.period import TEMPORAL_PARAMS, read_period
 from province.api.ngsild.question import QUERY_PARAMS, read_geo, read_ids, read_pattern
 from province.api.ngsild.subscriptions import BASE, subscription_id
-from province.api.ngsild.temporal import TEMPORAL_PARAMS, read_period
 from province.api.ngsild.view import View, read_accept, read_context, read_ld, read_members
 from province.api.route import Call, Param
 from province.broker.conditions import in_scope, lies, meets, names_of
@@ -112,11 +112,7 @@ def _temporal(call: Call) -> dict[str, Json] | None:
     if "timerel" not in call.params:
         return None
     read_period(call)
-    return {
-        k: call.params[k].replace(" ", "+")
-        for k in ("timerel", "timeAt", "endTimeAt", "timeproperty")
-        if k in call.params
-    }
+    return {k: call.params[k] for k in ("timerel", "timeAt", "endTimeAt", "timeproperty") if k in call.params}
 
 
 async def _view(call: Call) -> View:

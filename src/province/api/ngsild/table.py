@@ -18,9 +18,9 @@ from province.api.ngsild import (
     types,
 )
 from province.api.ngsild.pages import LIST_PARAMS
+from province.api.ngsild.period import TEMPORAL_PARAMS
 from province.api.ngsild.question import PAGE_PARAMS, QUERY_PARAMS
 from province.api.ngsild.registrations import SOURCE_PARAMS
-from province.api.ngsild.temporal import TEMPORAL_PARAMS
 from province.api.ngsild.view import JSON, LD, MERGE, VIEW_PARAMS
 from province.api.route import Handler, Method, Param, Route, Schema
 from province.errors import AlreadyExists, Conflict, NotFound, ProvinceError, TooLarge, Unavailable, Unsupported

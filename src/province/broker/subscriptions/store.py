@@ -3,8 +3,9 @@ the order of what happened to the entities."""
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import asyncpg
 import msgspec
 
 from province.broker.database import Connection, Pool
+from province.broker.subscriptions.told import PAUSES_S, newest_uncounted
 from province.errors import AlreadyExists, Conflict, NotFound
 from province.identity import audit, policy
 from province.model.actor import Actor, ActorKind, Grant
@@ -71,11 +73,13 @@ class Store:
     """Subscriptions of entities, or (kind `registration`) of registrations of context sources.
 
     Whoever holds `subscription.<verb>` everywhere sees and changes all of the tenant; others their own.
+    pause: waits so many seconds before another look at what is not counted yet.
     """
 
-    def __init__(self, pool: Pool, kind: Kind) -> None:
+    def __init__(self, pool: Pool, kind: Kind, pause: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         self._pool = pool
         self._kind: Kind = kind
+        self._pause = pause
 
     async def create(self, document: Mapping[str, Json], actor: Actor) -> str:
         """Store a checked document. Returns its id, made here when it has none. Raises: AlreadyExists, NotAllowed."""
@@ -108,10 +112,21 @@ class Store:
         async with self._pool.acquire() as connection:
             return await self._find(connection, id, actor, verb)
 
+    async def read(self, id: str, actor: Actor) -> Kept:
+        """One subscription, with what its endpoint was told counted. Raises: NotFound."""
+
+        async def one(connection: Connection) -> Sequence[Kept]:
+            return [await self._find(connection, id, actor, "read")]
+
+        return (await self._counted(one))[0]
+
     async def list(self, actor: Actor, *, offset: int, limit: int) -> tuple[list[Kept], int]:
-        """A page in the order of creation, and how many there are in all."""
+        """A page in the order of creation, with what their endpoints were told counted; and how many there are."""
         mine = None if policy.scope(actor, "subscription.read").all else actor.id
-        async with self._pool.acquire() as connection:
+        total = 0
+
+        async def page(connection: Connection) -> Sequence[Kept]:
+            nonlocal total
             rows = await connection.fetch(
                 f"SELECT {_COLUMNS} FROM subscription WHERE tenant = $1 AND kind = $2"  # noqa: S608 - constants
                 " AND ($3::text IS NULL OR owner ->> 'id' = $3) ORDER BY created_at, id OFFSET $4 LIMIT $5",
@@ -128,7 +143,24 @@ class Store:
                 self._kind,
                 mine,
             )
-        return [kept_of(row) for row in rows], int(total)
+            return [kept_of(row) for row in rows]
+
+        return [*await self._counted(page)], total
+
+    async def _counted(self, read: Callable[[Connection], Awaitable[Sequence[Kept]]]) -> Sequence[Kept]:
+        """What is read, again until what was told when it was first read is counted, or the pauses are over."""
+        until: int | None = None
+        for pause_s in (*PAUSES_S, None):
+            async with (
+                self._pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                found = await read(connection)
+                until = await newest_uncounted(connection, found, until)
+            if until is None or pause_s is None:
+                break
+            await self._pause(pause_s)
+        return found
 
     async def replace(self, document: Mapping[str, Json], actor: Actor, *, expect: Instant) -> None:
         """Store a changed document. expect: when the one it was made from was modified. Raises: NotFound, Conflict."""

@@ -4,6 +4,7 @@
     steiner     terminals joined at the least cost (trenches, ducts)
     collecting  the most demand joined to what exists within a budget (which trenches this year)
     survivable  terminals that stay joined when any one edge fails (rings of transmission)
+                its local search is in `thinning`, its conditions in `cuts`
     capacity    what to add to links so that demand is carried, whichever fails
     diversity   what one failure cuts off, and two ways that share nothing
     check       recomputes cost and connectivity of any plan from the edges alone, with code of its own

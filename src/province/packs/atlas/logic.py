@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 from province.errors import InvalidInput
@@ -10,7 +9,7 @@ from province.model.change import Change
 from province.model.label import Label
 from province.model.record import change
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE
+from province.model.time import read_day, read_past_day
 from province.pack import Context
 from province.packs.atlas.types import Figure
 
@@ -37,25 +36,14 @@ def confirm(
         raise InvalidInput("the figure has no value.", field="id", remedy="Write the value first, then confirm it.")
     if not source.strip():
         raise InvalidInput("the source is empty.", field="source", remedy="Name the document with its number.")
-    today = context.now.astimezone(CIVIL_ZONE).date()
+    dated = read_past_day(source_date, context.now, field="source_date", of="of the document")
     return [
         change(
             figure,
             event="figure.confirmed",
             confidence="confirmed",
             source=source.strip(),
-            sourceDate=_day(source_date, "source_date", today),
-            **({"asOf": _day(as_of, "as_of", None)} if as_of else {}),
+            sourceDate=dated.isoformat(),
+            **({"asOf": read_day(as_of, field="as_of").isoformat()} if as_of else {}),
         )
     ]
-
-
-def _day(text: str, field: str, latest: date | None) -> str:
-    """A civil day, at most `latest`. Raises: InvalidInput."""
-    try:
-        day = date.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidInput(f"{text[:40]!r} is not a day.", field=field, remedy="Give yyyy-mm-dd.") from None
-    if latest is not None and day > latest:
-        raise InvalidInput(f"{day} has not come yet.", field=field, remedy="Give the day of the document.")
-    return day.isoformat()

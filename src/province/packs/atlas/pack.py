@@ -9,6 +9,9 @@ from province.packs.atlas import logic
 from province.packs.atlas.types import Figure
 from province.vocab import Agency, Area, IndustrialPark, Road, Waterway
 
+_OCCUPIED = (Where("leasableSize", "exists"), Where("leasedSize", "exists"))
+"""Parks of which both are known: a share of others would be too small."""
+
 PACK = Pack(
     name="atlas",
     title=Label("Nền dữ liệu chung", "Shared ground"),
@@ -26,6 +29,25 @@ PACK = Pack(
             field="landSize",
             row="III.6",
             public=True,
+        ),
+        Indicator(
+            "industrial_land_occupancy",
+            "sum",
+            of=IndustrialPark,
+            title=Label("Tỷ lệ lấp đầy khu, cụm công nghiệp", "Industrial land that is leased"),
+            unit="P1",
+            where=_OCCUPIED,
+            field="leasedSize",
+            public=True,
+            per=Indicator(
+                "industrial_land_leasable",
+                "sum",
+                of=IndustrialPark,
+                title=Label("Đất công nghiệp cho thuê", "Industrial land for lease"),
+                unit="HAR",
+                where=_OCCUPIED,
+                field="leasableSize",
+            ),
         ),
     ),
     checks=(

@@ -15,10 +15,10 @@ from province.model.label import Label
 from province.model.record import attributes, change, move
 from province.model.schema import Field, describe
 from province.model.unit import Unit
-from province.pack import Context, Effect, Notice
+from province.pack import Context, Effect, Notice, step_effects
 from province.vocab.agency import Agency
 from province.vocab.calendar import WorkingYear, calendar_of, year_id
-from province.vocab.case import STOPPED, Task, steps_of, take_step, with_files
+from province.vocab.case import STOPPED, Task, step_from, with_files
 
 _REASON: Final = Label("Lý do", "Reason")
 _DAYS: Final = Label("Ngày, cách nhau bằng dấu cách; khoảng ngày viết a..b", "Days apart by blanks; a span is a..b")
@@ -43,17 +43,10 @@ def tell(task: Task, *, context: Context) -> list[Effect]:
 
 def escalate(task: Task, *, context: Context, years: Sequence[WorkingYear], agencies: Sequence[Agency]) -> list[Effect]:
     """Take the step that a task has come to: remind, say that it is overdue, tell the level above."""
-    steps = steps_of(context.params["task_escalation"])
-    reached = take_step(task, calendar_of(years), context.now, steps, agencies=agencies, label=task.title)
-    if reached is None:
-        return []
-    return [
-        reached.change,
-        *(
-            Notice(to=to, subject=reached.subject, body=reached.body, about=task.id, channels=reached.step.channels)
-            for to in reached.recipients
-        ),
-    ]
+    reached = step_from(
+        task, context.params, years, context.now, agencies=agencies, label=task.title, steps="task_escalation"
+    )
+    return step_effects(reached)
 
 
 def start(task: Task, *, context: Context) -> list[Effect]:

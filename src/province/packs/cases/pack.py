@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from province.model.entity import Entity
 from province.model.label import Label
-from province.model.query import Query, Where
+from province.model.query import Where
 from province.pack import Action, Indicator, Pack, Read, Rule, Table, Timer
 from province.packs.cases import logic
 from province.vocab.agency import Agency
 from province.vocab.calendar import WorkingYear, every_year
-from province.vocab.case import Task
+from province.vocab.case import Task, the_agency
 
 _UNDONE = Where("status", "in", ["open", "in_progress"])
-
-
-def the_agency(task: Entity) -> Query:
-    """The agency that has the task."""
-    owner = task.value("assignedTo")
-    return Query(types=("Agency",), ids=(str(owner),) if owner else ("urn:none",))
-
 
 PACK = Pack(
     name="cases",

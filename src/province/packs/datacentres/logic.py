@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Final
 
 from province.errors import Conflict, InvalidInput
@@ -13,7 +13,7 @@ from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.record import change, create
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE, Instant
+from province.model.time import CIVIL_ZONE, read_day, read_past_day
 from province.model.unit import Unit
 from province.pack import Context, Effect, Notice, Parameters, Read
 from province.packs.datacentres.types import MARKETS, RESULTS, Colocation, DataCentre, RecoveryTest
@@ -59,7 +59,7 @@ def sell(
         raise InvalidInput("a contract needs its number and its customer.", field="contract", remedy="Give both.")
     if power <= 0:
         raise InvalidInput(f"{power:g} kW are no sale.", field="power", remedy="Give a power above 0.")
-    found = _day(day, "day")
+    found = read_day(day, field="day")
     sold, places = _sold(contracts)
     if centre.capacity is None:
         raise InvalidInput("nobody knows what the centre can carry.", field="power",
@@ -95,7 +95,7 @@ def end(
     """End a contract; what it held can be sold again. Raises: Conflict, InvalidInput."""
     if one.status != "active":
         raise Conflict("the contract has ended already.", field="status", remedy="Nothing is left to end.")
-    found = _day(day, "day")
+    found = read_day(day, field="day")
     if found.isoformat() < one.begunOn:
         raise InvalidInput(f"{found} lies before {one.begunOn}.", field="day", remedy="It began on that day.")
     sold, racks = _sold([c for c in contracts if c.id != one.id])
@@ -115,7 +115,7 @@ def load_test(
 
     When that is less than is sold already, the event says so. Raises: InvalidInput.
     """
-    found = _past(day, context.now)
+    found = read_past_day(day, context.now, of="of the test")
     if power <= 0:
         raise InvalidInput(f"{power:g} kW.", field="power", remedy="Give the power that was carried.")
     sold, _ = _sold(contracts)
@@ -145,7 +145,7 @@ def recovery_test(
     remark: Annotated[str, Field(Label("Ghi chú", "Remark"))] = "",
 ) -> list[Change]:
     """Record a test of disaster recovery, and when the next one is due. Raises: InvalidInput."""
-    found = _past(day, context.now)
+    found = read_past_day(day, context.now, of="of the test")
     if not tested.strip():
         raise InvalidInput("nobody says what was tested.", field="tested", remedy="Name services and scenario.")
     if result == "passed" and recovery is None:
@@ -202,17 +202,3 @@ def _sold(contracts: Sequence[Colocation]) -> tuple[float, int]:
                            remedy="Divide its register into several centres.")  # fmt: skip
     active = [c for c in contracts if c.status == "active"]
     return sum(c.power for c in active), sum(c.racks for c in active)
-
-
-def _day(text: str, field: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidInput(f"{text[:40]!r} is not a day.", field=field, remedy="Write it as 2026-11-25.") from None
-
-
-def _past(text: str, now: Instant) -> date:
-    found = _day(text, "day")
-    if found > now.astimezone(CIVIL_ZONE).date():
-        raise InvalidInput(f"{found} has not come yet.", field="day", remedy="Give the day of the test.")
-    return found

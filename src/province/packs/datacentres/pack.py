@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from province.model.label import Label
 from province.model.query import Where
 from province.pack import (
@@ -25,7 +27,7 @@ from province.pack import (
     Threshold,
     Timer,
 )
-from province.packs.datacentres import feeds, logic, plan, telling
+from province.packs.datacentres import adopting, feeds, logic, plan, telling
 from province.packs.datacentres.types import Colocation, DataCentre, DataCentrePlace, RecoveryTest
 from province.vocab import IndustrialPark
 
@@ -51,6 +53,11 @@ UNTESTED = Indicator(
     "data_centre_recovery_untested", "count", of=DataCentre,
     title=Label("Trung tâm chưa thử phục hồi đạt", "Centres without a recovery test that passed"), unit="C62",
     where=(*_OPERATING, Where("testResult", "!=", "passed")),
+)  # fmt: skip
+_RATED = (*_OPERATING, Where("installedPower", "exists"), Where("soldPower", "exists"))
+SOLD_SHARE = Indicator(
+    "data_centre_sold_share", "sum", of=DataCentre, title=Label("Tỷ lệ công suất IT đã bán", "Share of IT power sold"),
+    unit="P1", field="soldPower", where=_RATED, per=replace(INSTALLED, name="data_centre_power_rated", where=_RATED),
 )  # fmt: skip
 FULL = Indicator(
     "data_centre_full", "over", of=DataCentre, title=Label("Trung tâm đã bán hết", "Centres that are sold out"),
@@ -135,7 +142,7 @@ PACK = Pack(
             mean=Mean(hours=24, least=18),
         ),
     ),
-    indicators=(INSTALLED, SOLD, LOAD, WORST_PUE, UNTESTED, FULL, LOCALITIES),
+    indicators=(INSTALLED, SOLD, SOLD_SHARE, LOAD, WORST_PUE, UNTESTED, FULL, LOCALITIES),
     checks=(
         Check(
             "III.7",
@@ -152,7 +159,7 @@ PACK = Pack(
             Label("Trung tâm dữ liệu", "Data centres"),
             of=DataCentre,
             field="itPower",
-            tiles=(INSTALLED, SOLD, LOAD, WORST_PUE, UNTESTED, FULL),
+            tiles=(INSTALLED, SOLD, SOLD_SHARE, LOAD, WORST_PUE, UNTESTED, FULL),
             types=(DataCentre,),
             within_s=DAY_S,
             index=PUE,
@@ -247,6 +254,7 @@ PACK = Pack(
             ),
             focus="front",
             compared="delay",
+            adoption=adopting.ADOPTION,
         ),
     ),
     roles={

@@ -45,7 +45,8 @@ class DataCentre(Record, frozen=True, kw_only=True):
     """A data centre. installedPower: for IT, as equipped.  measuredPower: for IT, as a load test showed it to carry.
 
     soldPower, soldRacks: by the contracts in force; actions keep them.  testDueOn: when recovery is to be tested next;
-    testReminderAt: when somebody is told, emptied once it was.  pue: facilityPower / itPower of the same instant.
+    testReminderAt: when somebody is told, emptied once it was.
+    plan: the study that chose its place.  pue: facilityPower / itPower of the same instant.
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -81,6 +82,7 @@ class DataCentre(Record, frozen=True, kw_only=True):
     soldRacks: Annotated[
         int | None, Field(Label("Số tủ đã bán", "Racks sold"), indexed=True, minimum=0), Unit("C62")
     ] = None
+    plan: Annotated[str | None, Field(Label("Theo phương án", "By the study"), indexed=True, ref="Study")] = None
     owner: Annotated[str | None, Field(Label("Chủ sở hữu", "Owner"), indexed=True, search=True)] = None
     manager: Annotated[str | None, Field(Label("Cơ quan theo dõi", "Followed by"), indexed=True, ref="Agency")] = None
     testedOn: Annotated[

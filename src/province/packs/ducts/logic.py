@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
-from province.errors import Conflict, InvalidInput
+from province.errors import Conflict
 from province.model.change import Change
 from province.model.label import Label
 from province.model.record import change
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE
+from province.model.time import read_past_day
 from province.model.unit import Unit
 from province.pack import Context
 from province.packs.ducts.types import DuctSection
@@ -34,12 +33,7 @@ def lay(
 ) -> list[Change]:
     """Record that the ducts lie in the ground. Raises: Conflict, InvalidInput."""
     _require_planned(section)
-    try:
-        found = date.fromisoformat(day.strip())
-    except ValueError:
-        raise InvalidInput(f"{day[:40]!r} is not a day.", field="day", remedy="Write it as 2026-11-25.") from None
-    if found > context.now.astimezone(CIVIL_ZONE).date():
-        raise InvalidInput(f"{found} has not come yet.", field="day", remedy="Give the day on which it was laid.")
+    found = read_past_day(day, context.now, of="on which it was laid")
     return [
         change(
             section, event="ductsection.buried", status="laid", laidOn=found.isoformat(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Final
 
 import msgspec
@@ -15,12 +15,12 @@ from province.model.label import Label
 from province.model.query import Near, Query, Where
 from province.model.record import change, create, move
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE
-from province.pack import Context, Effect, Notice, Parameters, Read
+from province.model.time import civil_date, read_day, read_past_day
+from province.pack import Context, Effect, Notice, Parameters, Read, step_effects
 from province.packs.ducts.types import PURPOSES, DuctSection, RoadOpening
 from province.vocab.agency import Agency
-from province.vocab.calendar import WorkingYear, calendar_of, every_year
-from province.vocab.case import STOPPED, start_clock, steps_of, take_step, term_of, with_files
+from province.vocab.calendar import WorkingYear, every_year
+from province.vocab.case import STOPPED, clock_from, require_state, require_text, step_from, the_agency, with_files
 
 _DAY: Final = Label("Dạng 2026-11-25", "As 2026-11-25")
 _REASON: Final = Label("Lý do", "Reason")
@@ -52,9 +52,7 @@ def as_near(query: Query, parameters: Parameters) -> Query:
 
 
 YEARS: Final = Read("years", every_year, WorkingYear)
-AGENCIES: Final = Read(
-    "agencies", lambda e: Query(types=("Agency",), ids=(e.value("assignedTo") or "urn:none",), limit=1), Agency
-)
+AGENCIES: Final = Read("agencies", the_agency, Agency)
 PLANNED: Final = Read("planned", planned_near, DuctSection, narrow=as_near)
 BEFORE: Final = Read("before", opened_near, RoadOpening, narrow=as_near)
 
@@ -71,8 +69,8 @@ def apply_opening(
 ) -> list[Effect]:
     """Apply to open a road. Raises: InvalidInput naming what is missing."""
     for name, text in (("title", title), ("applicant", applicant)):
-        _require_text(text, name, "An application needs it.")
-    first, last = _day(begins, "begins"), _day(ends, "ends")
+        require_text(text, name, "An application needs it.")
+    first, last = read_day(begins, field="begins"), read_day(ends, field="ends")
     _require_span(first, last, context)
     made = RoadOpening(
         id=f"urn:ngsi-ld:RoadOpening:{context.nonce[:24]}", title=title.strip(), applicant=applicant.strip(),
@@ -104,9 +102,8 @@ def examine(
     agency: Annotated[str, Field(Label("Cơ quan", "Agency"), ref="Agency")],
 ) -> list[Effect]:
     """Give the application to the agency that decides, within its time limit. Raises: Conflict."""
-    _require(opening, "applied")
-    steps = steps_of(context.params["opening_escalation"])
-    clock = start_clock(calendar_of(years), context.now, term_of(context.params["opening_term"]), steps)
+    require_state(opening.status, "applied")
+    clock = clock_from(context.params, years, context.now, term="opening_term", steps="opening_escalation")
     subject = Label(f"Xin đào đường: {opening.title}"[:200], f"To open a road: {opening.title}"[:200])
     body = Label("Đơn chờ xét.", "The application waits for a decision.")
     told = Notice(to=agency, about=opening.id, subject=subject, body=body)
@@ -117,8 +114,8 @@ def share(
     opening: RoadOpening, *, context: Context, who: Annotated[str, Field(Label("Đơn vị cùng đặt", "Who joins in"))]
 ) -> list[Effect]:
     """Whoever lays cables or pipes in the same trench. Raises: Conflict, InvalidInput."""
-    _require(opening, "applied", "permitted")
-    _require_text(who, "who", "Name the organisation.")
+    require_state(opening.status, "applied", "permitted")
+    require_text(who, "who", "Name the organisation.")
     if who.strip() in opening.sharers:
         raise Conflict(f"{who.strip()} joins in already.", field="who", remedy="Nothing is left to do.")
     return [change(opening, event="roadopening.shared", sharers=(*opening.sharers, who.strip()))]
@@ -149,8 +146,8 @@ def permit(
 
     Raises: Conflict, InvalidInput naming the field.
     """
-    _require_text(number, "number", "Give the number of the permit.")
-    first, last = _day(begins, "begins"), _day(ends, "ends")
+    require_text(number, "number", "Give the number of the permit.")
+    first, last = read_day(begins, field="begins"), read_day(ends, field="ends")
     _require_span(first, last, context)
     since = _mended_since(before, context)
     if since is not None and not reason.strip():
@@ -174,7 +171,7 @@ def permit(
 
 def refuse(opening: RoadOpening, *, context: Context, reason: Annotated[str, Field(_REASON)]) -> list[Effect]:
     """Refuse the application, and say why. Raises: Conflict, InvalidInput."""
-    _require_text(reason, "reason", "Say why.")
+    require_text(reason, "reason", "Say why.")
     return [move(opening, "refused", at=context.now, note=reason.strip(), remark=reason.strip(), **STOPPED)]
 
 
@@ -185,7 +182,7 @@ def begin(
     day: Annotated[str, Field(Label("Bắt đầu đào ngày", "Begun on"), hint=_DAY)],
 ) -> list[Effect]:
     """The road is open, within the days of the permit. Raises: Conflict, InvalidInput."""
-    found = _past(day, context)
+    found = read_past_day(day, context.now)
     if not opening.begins <= found.isoformat() <= opening.ends:
         raise InvalidInput(f"{found} lies outside {opening.begins} to {opening.ends}.", field="day",
                            remedy="The permit holds between these days.")  # fmt: skip
@@ -199,7 +196,7 @@ def mend(
     day: Annotated[str, Field(Label("Hoàn trả mặt đường ngày", "Mended on"), hint=_DAY)],
 ) -> list[Effect]:
     """The road is closed and mended. Raises: Conflict, InvalidInput."""
-    found = _past(day, context)
+    found = read_past_day(day, context.now)
     if opening.openedOn is not None and found.isoformat() < opening.openedOn:
         raise InvalidInput(f"{found} lies before {opening.openedOn}.", field="day", remedy="It was opened on that day.")
     evidence = with_files(opening, context.files)
@@ -208,7 +205,7 @@ def mend(
 
 def withdraw(opening: RoadOpening, *, context: Context, reason: Annotated[str, Field(_REASON)]) -> list[Effect]:
     """The road is not opened after all. Raises: Conflict, InvalidInput."""
-    _require_text(reason, "reason", "Say why.")
+    require_text(reason, "reason", "Say why.")
     return [move(opening, "withdrawn", at=context.now, note=reason.strip(), remark=reason.strip(), **STOPPED)]
 
 
@@ -216,37 +213,18 @@ def escalate(
     opening: RoadOpening, *, context: Context, years: Sequence[WorkingYear], agencies: Sequence[Agency]
 ) -> list[Effect]:
     """Take the step that an application has come to: remind, say that it is overdue, tell the level above."""
-    steps = steps_of(context.params["opening_escalation"])
-    reached = take_step(
-        opening, calendar_of(years), context.now, steps, agencies=agencies, label=opening.title
-    )  # fmt: skip
-    if reached is None:
-        return []
-    notices = (
-        Notice(to=to, subject=reached.subject, body=reached.body, about=opening.id, channels=reached.step.channels)
-        for to in reached.recipients
+    reached = step_from(
+        opening, context.params, years, context.now, agencies=agencies, label=opening.title, steps="opening_escalation"
     )
-    return [reached.change, *notices]
+    return step_effects(reached)
 
 
 def _mended_since(before: Sequence[RoadOpening], context: Context) -> RoadOpening | None:
     """The latest opening there that was mended within the pause of the road."""
-    today = context.now.astimezone(CIVIL_ZONE).date()
+    today = civil_date(context.now)
     since = (today - timedelta(days=float(context.params["opening_pause"]))).isoformat()
     late = [one for one in before if one.mendedOn is not None and one.mendedOn > since]
     return max(late, key=lambda one: str(one.mendedOn), default=None)
-
-
-def _require(opening: RoadOpening, *states: str) -> None:
-    if opening.status not in states:
-        raise Conflict(
-            f"it is {opening.status}.", field="status", remedy=f"This can be done while: {', '.join(states)}."
-        )
-
-
-def _require_text(text: str, field: str, remedy: str) -> None:
-    if not text.strip():
-        raise InvalidInput("nothing is said.", field=field, remedy=remedy)
 
 
 def _require_span(first: date, last: date, context: Context) -> None:
@@ -255,19 +233,5 @@ def _require_span(first: date, last: date, context: Context) -> None:
         raise InvalidInput(
             f"from {first} until {last}.", field="ends", remedy=f"1 to {most} days, the first day first."
         )
-    if last < context.now.astimezone(CIVIL_ZONE).date():
+    if last < civil_date(context.now):
         raise InvalidInput(f"{last} is over.", field="ends", remedy="Give days to come.")
-
-
-def _day(text: str, field: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidInput(f"{text[:40]!r} is not a day.", field=field, remedy="Write it as 2026-11-25.") from None
-
-
-def _past(text: str, context: Context) -> date:
-    found = _day(text, "day")
-    if datetime.combine(found, time(), CIVIL_ZONE) > context.now:
-        raise InvalidInput(f"{found} has not come yet.", field="day", remedy="Give the day on which it was done.")
-    return found

@@ -15,6 +15,8 @@ from province.vocab.road import Road
 
 _DESK = ("roadopening.create", "roadopening.handle")
 
+_COUNTED = (Where("status", "==", "laid"), Where("pipes", "exists"), Where("pipesUsed", "exists"))
+
 
 def _opening(
     do: Callable[..., Any], vi: str, en: str, *states: str, reads: tuple[Read, ...] = (), needs: str = "handle",
@@ -82,6 +84,43 @@ PACK = Pack(
             unit="MTR",
             field="length",
             where=(Where("status", "==", "planned"),),
+        ),
+        Indicator(
+            "ducts_laid_share",
+            "sum",
+            of=DuctSection,
+            title=Label("Tỷ lệ đã ngầm hoá, theo chiều dài phải làm", "Ducts laid, of all that are to be"),
+            unit="P1",
+            field="length",
+            where=(Where("status", "==", "laid"),),
+            per=Indicator(
+                "ducts_wanted_m",
+                "sum",
+                of=DuctSection,
+                title=Label("Chiều dài đã và phải ngầm hoá", "Length laid and planned"),
+                unit="MTR",
+                field="length",
+                where=(Where("status", "in", ["laid", "planned"]),),
+            ),
+            public=True,
+        ),
+        Indicator(
+            "duct_occupancy",
+            "sum",
+            of=DuctSection,
+            title=Label("Tỷ lệ ống ngầm đã có cáp", "Pipes of the ducts that hold cables"),
+            unit="P1",
+            field="pipesUsed",
+            where=_COUNTED,
+            per=Indicator(
+                "duct_pipes",
+                "sum",
+                of=DuctSection,
+                title=Label("Số ống của đoạn đã kiểm đếm", "Pipes of counted sections"),
+                unit="C62",
+                field="pipes",
+                where=_COUNTED,
+            ),
         ),
         Indicator(
             "roads_open",

@@ -16,7 +16,7 @@ from province.compute.roads import lines as road_lines
 from province.compute.roads.lines import Network
 from province.errors import InvalidInput, TooLarge
 from province.model.label import Label
-from province.model.study import Feature, Problem, require_in_vietnam, some
+from province.model.study import Feature, Problem, read_amount, require_in_vietnam, some
 from province.model.text import fold
 
 Floats = npt.NDArray[np.float64]
@@ -238,17 +238,8 @@ def _roots(network: Network, ducted: npt.NDArray[np.bool_], starts: Sequence[tup
 
 
 def _weight(feature: Feature) -> float:
-    given = feature.properties.get("weight")
-    if given is None:
-        return 1.0
-    try:
-        found = float(given)
-    except (TypeError, ValueError):
-        found = -1.0
-    if not 0 <= found < 1e12:
-        raise InvalidInput(f"{feature.name} has the weight {str(given)[:40]!r}.", field="layers.demand",
-                           remedy="Give a number ≥ 0, such as households, in the column `weight`.")  # fmt: skip
-    return found
+    found = read_amount(feature, "weight", "demand")
+    return 1.0 if found is None else found
 
 
 def _left(found: Sequence[Demand], vi: str, en: str) -> Label:

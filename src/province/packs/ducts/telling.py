@@ -14,6 +14,7 @@ import shapely
 from province.model.geometry import Geometry
 from province.model.label import Label
 from province.model.study import (
+    AMOUNT,
     Certificate,
     Column,
     Feature,
@@ -22,6 +23,7 @@ from province.model.study import (
     Problem,
     Quantity,
     Table,
+    bill,
     cost_label,
     some,
 )
@@ -183,14 +185,9 @@ def _bill(problem: Problem, ground: Ground, edges: Integers, cost: Floats) -> Ta
                 ))  # fmt: skip
     whole = sum(metres for metres, _ in found.values())
     rows.append(("Cộng", "Total", round(whole, 1), None, round(float(cost[edges].sum()), 1) if money else None))
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
-        Column(name="metres", label=Label("Chiều dài", "Length"), unit="MTR"),
-        Column(name="price", label=Label("Đơn giá một mét", "Price of a metre"), unit="VND"),
-        Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
-    )
-    return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=tuple(rows))
+    length = Column(name="metres", label=Label("Chiều dài", "Length"), unit="MTR")
+    price = Column(name="price", label=Label("Đơn giá một mét", "Price of a metre"), unit="VND")
+    return bill(length, price, AMOUNT, rows=rows)
 
 
 def _years(problem: Problem, ground: Ground, edges: Integers, total: float, phased: Phases) -> tuple[Table, ...]:

@@ -57,7 +57,7 @@ OPENING: Final = Workflow(
 class DuctSection(Record, frozen=True, kw_only=True):
     """A stretch of road along which cables lie in ducts, or shall. length: as planned, or as measured once laid.
 
-    plan: id of the study that chose it.  holders: who has cables in it.
+    plan: id of the study that chose it.  holders: who has cables in it.  pipes, pipesUsed: ducts side by side in it.
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -77,6 +77,10 @@ class DuctSection(Record, frozen=True, kw_only=True):
     length: Annotated[float, Field(Label("Chiều dài", "Length"), indexed=True, minimum=0), Unit("MTR")]
     owner: Annotated[str | None, Field(Label("Chủ sở hữu", "Owner"), indexed=True)] = None
     holders: Annotated[tuple[str, ...], Field(Label("Đơn vị dùng chung", "Shared by"))] = ()
+    pipes: Annotated[int | None, Field(Label("Số ống", "Pipes"), indexed=True, minimum=0), Unit("C62")] = None
+    pipesUsed: Annotated[
+        int | None, Field(Label("Số ống đã có cáp", "Pipes with cables"), indexed=True, minimum=0), Unit("C62")
+    ] = None
     laidOn: Annotated[str | None, Field(Label("Ngày đặt ống", "Laid on"), indexed=True)] = None
     decision: Annotated[str | None, Field(Label("Số giấy phép đào đường", "Road-opening permit"))] = None
     plan: Annotated[str | None, Field(Label("Theo phương án", "By the study"), indexed=True, ref="Study")] = None

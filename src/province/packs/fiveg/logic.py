@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Final
 
 from province.errors import Conflict, InvalidInput
@@ -10,7 +9,7 @@ from province.model.change import Change
 from province.model.label import Label
 from province.model.record import change
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE
+from province.model.time import read_past_day
 from province.pack import Context
 from province.packs.fiveg.types import FIFTH, RadioSite
 from province.vocab.area import parse_day
@@ -30,7 +29,7 @@ def permit(
     """Record the building permit of a planned site. Raises: Conflict, InvalidInput."""
     if site.status != "planned":
         raise Conflict(f"the site is {site.status}.", field="status", remedy="Only a planned site gets a permit.")
-    given = _past(day, context)
+    given = read_past_day(day, context.now).isoformat()
     ends = parse_day(until, field="until") if until else None
     if ends is not None and ends <= given:
         raise InvalidInput(f"{ends} is not after {given}.", field="until", remedy="Give the day on which it ends.")
@@ -54,7 +53,7 @@ def switch_on(
         raise Conflict("the site was removed.", field="status", remedy="Register a new one.")
     values: dict[str, Any] = {
         "technologies": tuple(dict.fromkeys((*site.technologies, technology))),
-        "onAirSince": site.onAirSince or _past(day, context),
+        "onAirSince": site.onAirSince or read_past_day(day, context.now).isoformat(),
         "inspection": inspection or site.inspection,
     }
     return [change(site, event="radiosite.switched_on", status="on_air", **values)]
@@ -67,13 +66,3 @@ def remove(
     if site.status == "removed":
         raise Conflict("the site was removed before.", field="status")
     return [change(site, event="radiosite.removed", status="removed", source=reason or site.source)]
-
-
-def _past(text: str, context: Context) -> str:
-    try:
-        found = date.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidInput(f"{text[:40]!r} is not a day.", field="day", remedy="Write it as 2026-11-25.") from None
-    if found > context.now.astimezone(CIVIL_ZONE).date():
-        raise InvalidInput(f"{found} has not come yet.", field="day", remedy="Give the day on which it happened.")
-    return found.isoformat()

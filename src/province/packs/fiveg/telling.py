@@ -14,6 +14,8 @@ from province.compute.plane import Plane
 from province.model.geometry import Geometry, point
 from province.model.label import Label
 from province.model.study import (
+    AMOUNT,
+    PRICE,
     Certificate,
     Column,
     Feature,
@@ -22,6 +24,7 @@ from province.model.study import (
     Problem,
     Quantity,
     Table,
+    bill,
     cost_label,
 )
 from province.packs.fiveg.demand import Demand
@@ -170,14 +173,8 @@ def _bill(problem: Problem, picked: Sequence[Place], active: Floats) -> Table:
     amounts = [r[4] for r in rows if r[2]]
     whole = None if any(a is None for a in amounts) else float(sum(a for a in amounts if isinstance(a, float)))
     rows.append(("Cộng", "Total", None, None, whole))
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
-        Column(name="count", label=Label("Số lượng", "Count"), unit="C62"),
-        Column(name="price", label=Label("Đơn giá", "Price"), unit="VND"),
-        Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
-    )
-    return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=tuple(rows))
+    number = Column(name="count", label=Label("Số lượng", "Count"), unit="C62")
+    return bill(number, PRICE, AMOUNT, rows=rows)
 
 
 def _site_layer(plane: Plane, picked: Sequence[Place], active: Floats, cost: Floats) -> Layer:

@@ -13,7 +13,7 @@ from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.record import create, move
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE, Instant, format_instant
+from province.model.time import CIVIL_ZONE, Instant, civil_date, format_instant
 from province.model.unit import Unit
 from province.pack import Context, Effect
 from province.packs.incidents.entries import entry
@@ -73,7 +73,7 @@ def roster(
 def _roster(centre: str, start: Instant, days: int, context: Context) -> list[Effect]:
     """Shifts of the template, from the one that runs at `start` on."""
     effects: list[Effect] = []
-    first = start.astimezone(CIVIL_ZONE).date() - timedelta(days=1)
+    first = civil_date(start) - timedelta(days=1)
     for day in range(days + 2):
         for row in context.params["shifts"]:
             begins = datetime.combine(first + timedelta(days=day), time.fromisoformat(row["from"]), CIVIL_ZONE)

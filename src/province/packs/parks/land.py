@@ -119,7 +119,10 @@ def _open(given: Sequence[Feature], out: list[tuple[Feature, Label]]) -> list[Fe
     """The parcels that may be chosen."""
     found = []
     for feature in given:
-        if str(feature.properties.get("status") or "free") != "free":
+        status = str(feature.properties.get("status") or "free")
+        if status == "planned":
+            out.append((feature, Label("đã thuộc một phương án", "it belongs to an adopted plan")))
+        elif status != "free":
             out.append((feature, Label("đã giữ chỗ hoặc cho thuê", "it is reserved or leased")))
         elif feature.geometry is None:
             out.append((feature, Label("chưa có ranh giới", "its boundary is not known")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Any, Final
 
 from province.errors import Conflict, InvalidInput
@@ -12,13 +11,13 @@ from province.model.label import Label
 from province.model.query import Query, Where
 from province.model.record import change, create, move
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE
+from province.model.time import civil_date, read_day, read_past_day
 from province.model.unit import Unit
-from province.pack import Context, Effect, Notice, Read
+from province.pack import Context, Effect, Notice, Read, step_effects
 from province.packs.parks.types import RESULTS, SECTORS, InvestorCase, LandParcel, ParkTenant, SandboxTrial
 from province.vocab.agency import Agency
-from province.vocab.calendar import WorkingYear, calendar_of, every_year
-from province.vocab.case import STOPPED, Case, start_clock, steps_of, take_step, term_of, with_files
+from province.vocab.calendar import WorkingYear, every_year
+from province.vocab.case import STOPPED, clock_from, require_state, require_text, step_from, the_agency, with_files
 
 _REASON: Final = Label("Lý do", "Reason")
 _DAY: Final = Label("Dạng 2026-11-25", "As 2026-11-25")
@@ -27,9 +26,7 @@ YEARS: Final = Read("years", every_year, WorkingYear)
 HELD: Final = Read(
     "parcels", lambda e: Query(types=("LandParcel",), where=(Where("investor", "==", e.id),), limit=_MOST), LandParcel
 )
-AGENCIES: Final = Read(
-    "agencies", lambda e: Query(types=("Agency",), ids=(e.value("assignedTo") or "urn:none",), limit=1), Agency
-)
+AGENCIES: Final = Read("agencies", the_agency, Agency)
 
 
 def open_lead(
@@ -60,8 +57,11 @@ def take_on(
     agency: Annotated[str, Field(Label("Cơ quan", "Agency"), ref="Agency")],
 ) -> list[Effect]:
     """Give the case to an agency; the time limit of its present step begins. Raises: Conflict when it is over."""
-    _require_open(case, ("lead", "survey", "memorandum", "decision"))
-    values = {"assignedTo": agency, **_clock(context, years, f"investor_{case.status}_term")}
+    require_state(case.status, "lead", "survey", "memorandum", "decision")
+    values = {
+        "assignedTo": agency,
+        **clock_from(context.params, years, context.now, term=f"investor_{case.status}_term"),
+    }
     subject = Label(f"Nhà đầu tư: {case.name}"[:200], f"Investor: {case.name}"[:200])
     body = Label("Hồ sơ đã giao cho cơ quan.", "The case was given to the agency.")
     told = Notice(to=agency, about=case.id, subject=subject, body=body)
@@ -84,7 +84,7 @@ def sign_memorandum(
     number: Annotated[str, Field(Label("Số bản ghi nhớ", "Memorandum"))],
 ) -> list[Effect]:
     """A memorandum was signed; parcels may be reserved from now on. Raises: Conflict, InvalidInput."""
-    _require_text(number, "number", "Give the number of the memorandum.")
+    require_text(number, "number", "Give the number of the memorandum.")
     return [_onward(case, "memorandum", context, years, number, decision=number.strip())]
 
 
@@ -105,8 +105,8 @@ def lease(
 
     Without a reserved parcel it rents rooms, and its land is not known. Raises: Conflict, InvalidInput.
     """
-    _require_text(contract, "contract", "Give the number of the decision or contract.")
-    found = _past(day, context)
+    require_text(contract, "contract", "Give the number of the decision or contract.")
+    found = read_past_day(day, context.now, of="of the contract")
     held = [p for p in parcels if p.status == "reserved"]
     sizes = [p.landSize for p in held]
     tenant = ParkTenant(
@@ -132,7 +132,7 @@ def decline(
     reason: Annotated[str, Field(_REASON)],
 ) -> list[Effect]:  # fmt: skip
     """Say that it goes no further, and why; what it had reserved is free again. Raises: Conflict, InvalidInput."""
-    _require_text(reason, "reason", "Say why.")
+    require_text(reason, "reason", "Say why.")
     freed = (p for p in parcels if p.status == "reserved")
     return [
         move(case, "declined", at=context.now, note=reason.strip(), remark=reason.strip(), **STOPPED),
@@ -154,7 +154,7 @@ def free(parcel: LandParcel, *, context: Context, reason: Annotated[str, Field(_
     """Take a reservation back. Raises: Conflict for a parcel that is not reserved, InvalidInput without a reason."""
     if parcel.status != "reserved":
         raise Conflict(f"the parcel is {parcel.status}.", field="status", remedy="Only a reservation is taken back.")
-    _require_text(reason, "reason", "Say why.")
+    require_text(reason, "reason", "Say why.")
     return [change(parcel, event="landparcel.freed", status="free", investor=None)]
 
 
@@ -176,7 +176,7 @@ def apply_sandbox(
         "safeguards": safeguards,
     }
     for name, text in told.items():
-        _require_text(text, name, "An application needs it.")
+        require_text(text, name, "An application needs it.")
     made = SandboxTrial(
         id=f"urn:ngsi-ld:SandboxTrial:{context.nonce[:24]}", title=title.strip(), applicant=applicant.strip(),
         technology=technology.strip(), limits=limits.strip(), safeguards=safeguards.strip(), appliedAt=context.now,
@@ -192,8 +192,8 @@ def examine(
     agency: Annotated[str, Field(Label("Cơ quan", "Agency"), ref="Agency")],
 ) -> list[Effect]:
     """Give the application to the agency that decides, within its time limit. Raises: Conflict."""
-    _require_open(trial, ("applied",))
-    values = {"assignedTo": agency, **_clock(context, years, "sandbox_decision_term")}
+    require_state(trial.status, "applied")
+    values = {"assignedTo": agency, **clock_from(context.params, years, context.now, term="sandbox_decision_term")}
     subject = Label(f"Thử nghiệm: {trial.title}"[:200], f"Trial: {trial.title}"[:200])
     body = Label("Đơn đề nghị chờ xét.", "The application waits for a decision.")
     told = Notice(to=agency, about=trial.id, subject=subject, body=body)
@@ -208,8 +208,8 @@ def admit(
     ends: Annotated[str, Field(Label("Phải kết thúc trước ngày", "To end by"), hint=_DAY)],
 ) -> list[Effect]:
     """Admit the trial until a day. Raises: Conflict, InvalidInput for a day that is too far away or past."""
-    _require_text(decision, "decision", "Give the number of the decision.")
-    last, today = _day(ends, "ends"), context.now.astimezone(CIVIL_ZONE).date()
+    require_text(decision, "decision", "Give the number of the decision.")
+    last, today = read_day(ends, field="ends"), civil_date(context.now)
     most = int(context.params["sandbox_longest"])
     if not 0 < (last - today).days <= most:
         raise InvalidInput(f"a trial until {last}.", field="ends", remedy=f"A day of the next {most} days.")
@@ -221,7 +221,7 @@ def admit(
 
 def refuse(trial: SandboxTrial, *, context: Context, reason: Annotated[str, Field(_REASON)]) -> list[Effect]:
     """Refuse the application, and say why. Raises: Conflict, InvalidInput."""
-    _require_text(reason, "reason", "Say why.")
+    require_text(reason, "reason", "Say why.")
     return [move(trial, "refused", at=context.now, note=reason.strip(), remark=reason.strip(), **STOPPED)]
 
 
@@ -229,8 +229,8 @@ def monitor(
     trial: SandboxTrial, *, context: Context, finding: Annotated[str, Field(Label("Kết quả giám sát", "Finding"))]
 ) -> list[Effect]:
     """Write down what monitoring found; the history keeps every finding. Raises: Conflict, InvalidInput."""
-    _require_open(trial, ("running",))
-    _require_text(finding, "finding", "Say what was found.")
+    require_state(trial.status, "running")
+    require_text(finding, "finding", "Say what was found.")
     evidence = with_files(trial, context.files)
     return [change(trial, event="sandboxtrial.monitored", monitored=trial.monitored + 1, finding=finding.strip(),
                    evidence=evidence)]  # fmt: skip
@@ -246,7 +246,7 @@ def report(
     ],
 ) -> list[Effect]:
     """End the trial with its exit report; it must have been monitored. Raises: Conflict, InvalidInput."""
-    _require_text(text, "text", "A trial ends with a report.")
+    require_text(text, "text", "A trial ends with a report.")
     if trial.monitored == 0:
         raise Conflict("the trial was never monitored.", field="monitored", remedy="Record a finding first.")
     return [
@@ -257,7 +257,7 @@ def report(
 
 def stop(trial: SandboxTrial, *, context: Context, reason: Annotated[str, Field(_REASON)]) -> list[Effect]:
     """End a running trial early, and say why. Raises: Conflict, InvalidInput."""
-    _require_text(reason, "reason", "Say why.")
+    require_text(reason, "reason", "Say why.")
     return [move(trial, "ended", at=context.now, note=reason.strip(), remark=reason.strip())]
 
 
@@ -265,62 +265,25 @@ def escalate_investor(
     case: InvestorCase, *, context: Context, years: Sequence[WorkingYear], agencies: Sequence[Agency]
 ) -> list[Effect]:
     """Take the step that an investor's case has come to: remind, say that it is overdue, tell the level above."""
-    return _escalated(case, case.name, context, years, agencies)
+    return step_effects(step_from(case, context.params, years, context.now, agencies=agencies, label=case.name))
 
 
 def escalate_trial(
     trial: SandboxTrial, *, context: Context, years: Sequence[WorkingYear], agencies: Sequence[Agency]
 ) -> list[Effect]:
     """The same for an application that waits for a decision."""
-    return _escalated(trial, trial.title, context, years, agencies)
-
-
-def _escalated(
-    case: Case, label: str, context: Context, years: Sequence[WorkingYear], agencies: Sequence[Agency]
-) -> list[Effect]:
-    steps = steps_of(context.params["escalation"])
-    reached = take_step(case, calendar_of(years), context.now, steps, agencies=agencies, label=label)
-    if reached is None:
-        return []
-    notices = (Notice(to=to, subject=reached.subject, body=reached.body, about=case.id, channels=reached.step.channels)
-               for to in reached.recipients)  # fmt: skip
-    return [reached.change, *notices]
-
-
-def _clock(context: Context, years: Sequence[WorkingYear], term: str) -> dict[str, Any]:
-    steps = steps_of(context.params["escalation"])
-    return start_clock(calendar_of(years), context.now, term_of(context.params[term]), steps)
+    return step_effects(step_from(trial, context.params, years, context.now, agencies=agencies, label=trial.title))
 
 
 def _onward(
     case: InvestorCase, to: str, context: Context, years: Sequence[WorkingYear], note: str, **values: Any
 ) -> Change:
     """The next step, with its own time limit where an agency has the case."""
-    clock = _clock(context, years, f"investor_{to}_term") if case.assignedTo is not None else dict(STOPPED)
+    clock = (
+        clock_from(context.params, years, context.now, term=f"investor_{to}_term")
+        if case.assignedTo is not None
+        else dict(STOPPED)
+    )
     return move(
         case, to, at=context.now, note=note.strip(), evidence=with_files(case, context.files), **values, **clock
     )
-
-
-def _require_open(case: InvestorCase | SandboxTrial, states: Sequence[str]) -> None:
-    if case.status not in states:
-        raise Conflict(f"it is {case.status}.", field="status", remedy=f"This can be done while: {', '.join(states)}.")
-
-
-def _require_text(text: str, field: str, remedy: str) -> None:
-    if not text.strip():
-        raise InvalidInput("nothing is said.", field=field, remedy=remedy)
-
-
-def _day(text: str, field: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidInput(f"{text[:40]!r} is not a day.", field=field, remedy="Write it as 2026-11-25.") from None
-
-
-def _past(text: str, context: Context) -> date:
-    found = _day(text, "day")
-    if found > context.now.astimezone(CIVIL_ZONE).date():
-        raise InvalidInput(f"{found} has not come yet.", field="day", remedy="Give the day of the contract.")
-    return found

@@ -9,7 +9,7 @@ from province.model.label import Label
 from province.model.query import Where
 from province.model.schema import Record
 from province.pack import Action, Indicator, Map, Pack, Read, Rule, StudyKind, StudyLayer, StudyMark, Table, Timer
-from province.packs.parks import logic, plan, telling
+from province.packs.parks import acquiring, adopting, logic, plan, telling
 from province.packs.parks.types import INVESTOR, InnovationPlace, InvestorCase, LandParcel, ParkTenant, SandboxTrial
 
 
@@ -29,8 +29,12 @@ def _trial(
                   reads=reads, creates=creates, files=files)  # fmt: skip
 
 
-def _land(name: str, vi: str, en: str, status: str = "") -> Indicator:
-    where = (Where("status", "==", status),) if status else ()
+def _acquire(do: Callable[..., Any], vi: str, en: str) -> Action:
+    return Action(do, record=LandParcel, needs="landparcel.acquire", title=Label(vi, en))
+
+
+def _land(name: str, vi: str, en: str, *states: str) -> Indicator:
+    where = (Where("status", "in", list(states)),)
     return Indicator(name, "sum", of=LandParcel, title=Label(vi, en), unit="HAR", field="landSize", where=where)
 
 
@@ -38,9 +42,11 @@ def _count(of: type[Record], name: str, label: Label, *where: Where) -> Indicato
     return Indicator(name, "count", of=of, title=label, unit="C62", where=where)
 
 
+_HELD = ("free", "reserved", "leased")
 _OPEN = tuple(state for state in INVESTOR.states if state not in INVESTOR.final)
 _DESK = (
-    "investorcase.create", "investorcase.handle", "landparcel.reserve", "sandboxtrial.create", "sandboxtrial.handle",
+    "investorcase.create", "investorcase.handle", "landparcel.reserve", "landparcel.acquire",
+    "sandboxtrial.create", "sandboxtrial.handle",
 )  # fmt: skip
 _CLOCKED = (logic.YEARS, logic.AGENCIES)
 
@@ -69,6 +75,9 @@ PACK = Pack(
         _investor(logic.decline, "Không tiếp tục", "Decline", *_OPEN, reads=(logic.HELD,)),
         Action(logic.reserve, record=LandParcel, needs="landparcel.reserve", title=Label("Giữ chỗ", "Reserve")),
         Action(logic.free, record=LandParcel, needs="landparcel.reserve", title=Label("Bỏ giữ chỗ", "Take it back")),
+        _acquire(acquiring.compensate, "Ghi đã bồi thường xong", "Compensated"),
+        _acquire(acquiring.hand_over, "Ghi đã bàn giao đất", "Handed over"),
+        _acquire(acquiring.drop_parcel, "Không lấy thửa này nữa", "Drop"),
         _trial(logic.apply_sandbox, "Đề nghị thử nghiệm", "Apply for a trial", needs="create", creates=True),
         _trial(logic.examine, "Giao cơ quan xét", "Give to an agency", "applied", reads=(logic.YEARS,)),
         _trial(logic.admit, "Cho phép thử nghiệm", "Admit", "applied", needs="decide"),
@@ -78,10 +87,17 @@ PACK = Pack(
         _trial(logic.stop, "Dừng trước hạn", "End early", "running", needs="decide"),
     ),
     indicators=(
-        _land("it_parcels_land", "Diện tích thửa đất khu CNTT", "Land of the parcels of IT parks"),
+        _land("it_parcels_land", "Diện tích thửa đất khu CNTT", "Land of the parcels of IT parks", *_HELD),
+        _land("it_parcels_planned", "Diện tích chờ thu hồi, bàn giao", "Land to be acquired", "planned"),
         _land("it_parcels_leased", "Diện tích đã cho thuê", "Land leased", "leased"),
         _land("it_parcels_reserved", "Diện tích đã giữ chỗ", "Land reserved", "reserved"),
         _land("it_parcels_free", "Diện tích còn trống", "Land free", "free"),
+        Indicator(
+            "it_parcels_occupancy", "sum", of=LandParcel, unit="P1", field="landSize", public=True,
+            title=Label("Tỷ lệ lấp đầy đất khu CNTT", "Land of IT parks that is leased"),
+            where=(Where("status", "==", "leased"), Where("landSize", "exists")),
+            per=_land("it_parcels_known", "Diện tích đã biết", "Land whose size is known", *_HELD),
+        ),
         *(
             _count(
                 InvestorCase, f"investors_{state}",
@@ -104,7 +120,10 @@ PACK = Pack(
         Map(InnovationPlace, Label("Khu khoa học, đổi mới sáng tạo", "Science and innovation"), colour_by="kind"),
         Table(
             LandParcel, Label("Thửa đất khu CNTT", "Parcels"),
-            columns=("code", "name", "park", "landSize", "landUse", "price", "owner", "investor"), group="status",
+            columns=(
+                "code", "name", "park", "site", "landSize", "landUse", "price", "owner", "investor", "handedOverOn",
+            ),
+            group="status",
         ),
         Table(
             InvestorCase, Label("Nhà đầu tư", "Investors"),
@@ -158,7 +177,7 @@ PACK = Pack(
             ),
             focus="parks",
             compared="area",
-            picks="chosen",
+            adoption=adopting.ADOPTION,
         ),
     ),
     roles={

@@ -11,7 +11,19 @@ import shapely
 
 from province.model.geometry import Geometry
 from province.model.label import Label, vietnamese
-from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table, some
+from province.model.study import (
+    AMOUNT,
+    Certificate,
+    Column,
+    Feature,
+    Layer,
+    Outcome,
+    Problem,
+    Quantity,
+    Table,
+    bill,
+    some,
+)
 from province.packs.parks.land import CRITERIA, MONEY, Ground
 
 Cell = str | float | None
@@ -139,13 +151,8 @@ def _bill(ground: Ground, pieces: Sequence[Sequence[int]]) -> Table:
         for use, of in sorted(uses.items(), key=lambda item: -float(ground.area[item[1]].sum()))
     ]  # fmt: skip
     rows.append(("Cộng", "Total", round(float(ground.area[taken].sum()), 2), _sum(ground, taken)))
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
-        Column(name="area", label=Label("Diện tích", "Land"), unit="HAR"),
-        Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
-    )
-    return Table(name="materials", title=Label("Quỹ đất", "Land, by use"), columns=columns, rows=tuple(rows))
+    land = Column(name="area", label=Label("Diện tích", "Land"), unit="HAR")
+    return bill(land, AMOUNT, rows=rows, title=Label("Quỹ đất", "Land, by use"))
 
 
 def _overlaps(ground: Ground) -> tuple[Table, ...]:

@@ -15,9 +15,11 @@ from province.model.workflow import Edge, Workflow
 from province.vocab.case import Case
 
 PARCELS: Final = (
+    ("planned", Label("Chờ thu hồi, bàn giao", "To be acquired")),
     ("free", Label("Còn trống", "Free")),
     ("reserved", Label("Đã giữ chỗ", "Reserved")),
     ("leased", Label("Đã cho thuê", "Leased")),
+    ("dropped", Label("Không lấy nữa", "Dropped")),
 )
 SECTORS: Final = (
     ("chips", Label("Sản xuất chíp bán dẫn", "Semiconductor chips")),
@@ -97,6 +99,8 @@ class LandParcel(Record, frozen=True, kw_only=True):
 
     slope: mean.  flood: depth of the flood to be reckoned with.  road, power: distance to the next road that carries
     lorries, to the next medium-voltage line.  price: of the whole parcel.  investor: the case that holds it.
+    plan, site: the study that chose it, and the park of that plan to which it belongs.
+    compensatedOn, handedOverOn: days on which its users were compensated, and it was handed over for building.
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -125,6 +129,12 @@ class LandParcel(Record, frozen=True, kw_only=True):
     investor: Annotated[
         str | None, Field(Label("Hồ sơ nhà đầu tư", "Investor case"), indexed=True, ref="InvestorCase")
     ] = None
+    plan: Annotated[str | None, Field(Label("Theo phương án", "By the study"), indexed=True, ref="Study")] = None
+    site: Annotated[str | None, Field(Label("Thuộc khu của phương án", "Park of the plan"), indexed=True)] = None
+    compensatedOn: Annotated[str | None, Field(Label("Ngày bồi thường xong", "Compensated on"), indexed=True)] = None
+    handedOverOn: Annotated[str | None, Field(Label("Ngày bàn giao đất", "Handed over on"), indexed=True)] = None
+    decision: Annotated[str | None, Field(Label("Số quyết định thu hồi, giao đất", "Decision"))] = None
+    remark: Annotated[str | None, Field(Label("Ghi chú", "Remark"))] = None
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, ref="Area")] = None
     location: Annotated[Geometry | None, Field(Label("Ranh giới", "Boundary"))] = None
     source: Annotated[str, Field(Label("Nguồn", "Source"))] = ""

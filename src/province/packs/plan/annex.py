@@ -279,13 +279,21 @@ def formula(indicator: Indicator) -> Label:
     field = f" `{indicator.field}`" if indicator.field else ""
     terms = " và ".join(_term(w) for w in indicator.where)
     terms_en = " and ".join(_term(w) for w in indicator.where)
-    per = f"{indicator.per:,.0f}"
-    share = Label(f", trên {per.replace(',', '.')}", f", per {per}") if indicator.per else Label("", "")
+    share = _per(indicator)
     return Label(
         f"{measure.vi}{field}: {', '.join(t.vi for t in types)}{share.vi}" + (f"; điều kiện {terms}" if terms else ""),
         f"{measure.en}{field}: {', '.join(t.en for t in types)}{share.en}"
         + (f"; where {terms_en}" if terms_en else ""),
     )
+
+
+def _per(indicator: Indicator) -> Label:
+    """Of what it is a percentage, in words."""
+    if isinstance(indicator.per, Indicator):
+        below = formula(indicator.per)
+        return Label(f", phần trăm của ({below.vi})", f", per cent of ({below.en})")
+    per = f"{indicator.per:,.0f}"
+    return Label(f", trên {per.replace(',', '.')}", f", per {per}") if indicator.per else Label("", "")
 
 
 def _term(where: Any) -> str:

@@ -15,7 +15,17 @@ import shapely.geometry
 from province.compute.plane import Plane, middle
 from province.errors import InvalidInput, TooLarge
 from province.model.label import Label
-from province.model.study import Certificate, Feature, Outcome, Problem, Progress, Tell, require_in_vietnam, some
+from province.model.study import (
+    Certificate,
+    Feature,
+    Outcome,
+    Problem,
+    Progress,
+    Tell,
+    read_amount,
+    require_in_vietnam,
+    some,
+)
 from province.packs.post import siting
 from province.vocab.area import LOCAL
 
@@ -249,7 +259,7 @@ def _metres(problem: Problem, plane: Plane, places: Floats, demand: int, remarks
 def _weights(demand: Sequence[Feature], remarks: list[Label]) -> tuple[Floats, str]:
     """By volume; where no point has one by population; else each counts the same."""
     for name, unit in (("volume", "TNE"), ("population", "C62")):
-        found = [_number(f, name, "demand") for f in demand]
+        found = [read_amount(f, name, "demand") for f in demand]
         if any(v is not None for v in found):
             absent = [f.name for f, v in zip(demand, found, strict=True) if v is None]
             if name == "population":
@@ -268,9 +278,9 @@ def _site(feature: Feature) -> Site:
     given = feature.properties
     exists = given.get("exists") in (True, 1, 1.0, "1", "true", "yes", "có", "x")
     exists = exists or (given.get("kind") == "hub" and given.get("status") in _EXISTS)
-    capacity = _number(feature, "capacity", "candidates")
-    capacity = _number(feature, "massPerDay", "candidates") if capacity is None else capacity
-    return Site(feature, exists, capacity, _number(feature, "cost", "candidates"))
+    capacity = read_amount(feature, "capacity", "candidates")
+    capacity = read_amount(feature, "massPerDay", "candidates") if capacity is None else capacity
+    return Site(feature, exists, capacity, read_amount(feature, "cost", "candidates"))
 
 
 def _placed(problem: Problem, layer: str, remarks: list[Label]) -> list[Feature]:
@@ -294,17 +304,3 @@ def _in_force(feature: Feature) -> bool:
 def _place(feature: Feature) -> tuple[float, float]:
     point = shapely.geometry.shape(feature.geometry).representative_point()
     return float(point.x), float(point.y)
-
-
-def _number(feature: Feature, name: str, layer: str) -> float | None:
-    given = feature.properties.get(name)
-    if given is None or given == "":
-        return None
-    try:
-        found = float(given)
-    except (TypeError, ValueError):
-        found = -1.0
-    if not 0 <= found < 1e15:
-        raise InvalidInput(f"{feature.name}: {name} is {str(given)[:40]!r}.", field=f"layers.{layer}",
-                           remedy=f"Give a number ≥ 0 in the column `{name}`.")  # fmt: skip
-    return found

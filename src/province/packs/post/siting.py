@@ -12,7 +12,7 @@ import shapely
 
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.study import Column, Feature, Layer, Outcome, Problem, Quantity, Table, some
+from province.model.study import AMOUNT, Column, Feature, Layer, Outcome, Problem, Quantity, Table, bill, some
 
 if TYPE_CHECKING:
     from province.packs.post.hubs import Choice, Ground
@@ -142,13 +142,7 @@ def _bill(problem: Problem, ground: Ground, choice: Choice) -> Table:
         rows.append((f"Xây dựng {site.feature.name}", f"Building {site.feature.name}", 1.0, cost))
     total = sum(c for *_, c in rows if isinstance(c, float)) if rows and all(r[3] is not None for r in rows) else None
     rows.append(("Cộng", "Total", float(len(new)), total if new else 0.0))
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
-        Column(name="count", label=Label("Số lượng", "Number"), unit="C62"),
-        Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
-    )
-    return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=tuple(rows))
+    return bill(Column(name="count", label=Label("Số lượng", "Number"), unit="C62"), AMOUNT, rows=rows)
 
 
 def _points(

@@ -14,11 +14,12 @@ import shapely.geometry
 
 from province.errors import InvalidInput, TooLarge
 from province.model.label import Label
-from province.model.study import Feature, Problem, require_in_vietnam, some
+from province.model.study import Feature, Problem, read_amount, require_in_vietnam, some
 
 MOST_STOPS: Final = 1_000
 MOST_DEPOTS: Final = 50
 _DAY_S: Final = 86_400.0
+_LARGEST: Final = 1e9
 _CLOCK: Final = re.compile(r"(\d{1,2})(?:\s*(?:[:.]|h|giờ)\s*(\d{2})?(?::\d{2})?)?", re.IGNORECASE)
 _HUBS: Final = ("hub", "sorting")
 """Kinds of facilities of the register from which vehicles leave."""
@@ -124,8 +125,9 @@ def told(seconds: float) -> str:
 
 def _stop(problem: Problem, feature: Feature) -> Stop:
     given = feature.properties
-    load = _number(feature, "load", "stops", given.get("load", given.get("dailyMass")), 0.0)
-    service = _number(feature, "service", "stops", given.get("service"), problem.number("service")) * 60.0
+    load = read_amount(feature, "load" if "load" in given else "dailyMass", "stops", below=_LARGEST) or 0.0
+    service = read_amount(feature, "service", "stops", below=_LARGEST)
+    service = (problem.number("service") if service is None else service) * 60.0
     opens = clock(given["opens"], "layers.stops") if given.get("opens") not in (None, "") else 0.0
     closes = clock(given["closes"], "layers.stops") if given.get("closes") not in (None, "") else _DAY_S
     if closes < opens:
@@ -135,9 +137,8 @@ def _stop(problem: Problem, feature: Feature) -> Stop:
 
 
 def _depot(feature: Feature) -> Depot:
-    given = feature.properties.get("vehicles")
-    vehicles = None if given is None else int(_number(feature, "vehicles", "depots", given, 0.0))
-    return Depot(feature, _place(feature), vehicles)
+    vehicles = read_amount(feature, "vehicles", "depots", below=_LARGEST)
+    return Depot(feature, _place(feature), None if vehicles is None else int(vehicles))
 
 
 def _is_hub(feature: Feature) -> bool:
@@ -160,16 +161,3 @@ def _placed(problem: Problem, layer: str, remarks: list[Label]) -> list[Feature]
 def _place(feature: Feature) -> tuple[float, float]:
     middle = shapely.geometry.shape(feature.geometry).centroid
     return float(middle.x), float(middle.y)
-
-
-def _number(feature: Feature, name: str, layer: str, given: Any, default: float) -> float:
-    if given is None or given == "":
-        return default
-    try:
-        found = float(given)
-    except (TypeError, ValueError):
-        found = -1.0
-    if not 0 <= found < 1e9:
-        raise InvalidInput(f"{feature.name}: {name} is {str(given)[:40]!r}.", field=f"layers.{layer}",
-                           remedy=f"Give a number ≥ 0 in the column `{name}`.")  # fmt: skip
-    return found

@@ -14,7 +14,7 @@ import shapely
 
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table, some
+from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Quantity, Table, bill, some
 from province.packs.post.stops import Visits, told
 
 if TYPE_CHECKING:
@@ -243,14 +243,12 @@ def _bill(runs: Sequence[_Run], metres: float, wheel: float, load: float) -> Tab
         ("Giờ công của người giao", "Working hours of the crews", round(crew, 2), "giờ", "h"),
         ("Khối lượng", "Load", _weighed(load), "kg", "kg"),
     )
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
+    return bill(
         Column(name="amount", label=Label("Số lượng", "Amount"), unit="C62"),
         Column(name="unit", label=Label("Đơn vị", "Unit (Vietnamese)")),
         Column(name="unit_en", label=Label("Đơn vị (tiếng Anh)", "Unit")),
+        rows=rows,
     )
-    return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=rows)
 
 
 def _line(run: _Run, driven: Driven, legs: Mapping[tuple[int, int], tuple[float, Floats]], metres: float) -> Feature:

@@ -14,7 +14,7 @@ from province.model.geometry import Geometry, box_around, distance_m
 from province.model.query import Near, Query, Where
 from province.model.record import change, move
 from province.model.time import Instant, format_instant, parse_instant
-from province.pack import Context, Effect, Notice, Parameters
+from province.pack import Context, Effect, Parameters, step_effects
 from province.packs.reports import urgency
 from province.packs.reports.marks import missing_number
 from province.packs.reports.telling import tell_agency, tell_author, tell_desk
@@ -28,10 +28,10 @@ from province.vocab.area import LOCAL, Area, civil_day, in_force, local_area
 from province.vocab.calendar import WorkingYear, calendar_of
 from province.vocab.case import (
     STOPPED,
+    clock_from,
     restart_clock,
-    start_clock,
+    step_from,
     steps_of,
-    take_step,
     term_of,
 )
 from province.vocab.mandate import Mandate, in_charge
@@ -218,23 +218,8 @@ def step(report: Report, *, context: Context, years: Sequence[WorkingYear], agen
         return [move(report, "closed", at=context.now, note="Hết thời gian ý kiến lại", **STOPPED)]
     if report.status not in OPEN or report.status == "linked":
         return []
-    reached = take_step(
-        report,
-        calendar_of(years),
-        context.now,
-        steps_of(context.params["escalation"]),
-        agencies=agencies,
-        label=f"{report.code or ''} {report.title}".strip(),
-    )
-    if reached is None:
-        return []
-    return [
-        reached.change,
-        *(
-            Notice(to=to, subject=reached.subject, body=reached.body, about=report.id, channels=reached.step.channels)
-            for to in reached.recipients
-        ),
-    ]
+    label = f"{report.code or ''} {report.title}".strip()
+    return step_effects(step_from(report, context.params, years, context.now, agencies=agencies, label=label))
 
 
 def without_clock(_: Entity) -> Query:
@@ -256,12 +241,6 @@ def start_waiting_clocks(
     return effects
 
 
-def the_agency(report: Entity) -> Query:
-    """The agency that has the report."""
-    owner = report.value("assignedTo")
-    return Query(types=("Agency",), ids=(str(owner) if owner else "urn:none",))
-
-
 def assign_to(
     report: Report,
     agency: str,
@@ -281,7 +260,7 @@ def assign_to(
 def clock_of(report: Report, context: Context, years: Sequence[WorkingYear], *, since: Instant) -> dict[str, Any]:
     """A clock that begins anew."""
     kind = "emergency_term" if report.matter == "emergency" else "resolution_term"
-    return start_clock(calendar_of(years), since, term_of(context.params[kind]), steps_of(context.params["escalation"]))
+    return clock_from(context.params, years, since, term=kind)
 
 
 def answered(context: Context) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from province.packs.reports.types import OPEN, DeskMessage, ProtectedIdentity, R
 from province.vocab.agency import Agency
 from province.vocab.area import Area
 from province.vocab.calendar import WorkingYear, every_year
+from province.vocab.case import the_agency
 from province.vocab.mandate import Mandate
 
 _OPEN = Where("status", "in", list(OPEN))
@@ -61,7 +62,7 @@ PACK = Pack(
             on="report.step_reached",
             do=logic.step,
             record=Report,
-            reads=(_YEARS, Read("agencies", logic.the_agency, Agency)),
+            reads=(_YEARS, Read("agencies", the_agency, Agency)),
         ),
         *(
             Rule(on=event, do=logic.follow, record=Report, reads=(Read("together", logic.linked_to, Report),))

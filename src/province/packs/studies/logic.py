@@ -16,8 +16,8 @@ from province.model.time import format_instant
 from province.model.unit import Unit, lookup
 from province.pack import Context, Effect, Job, Notice
 from province.vocab.area import civil_day, parse_day
-from province.vocab.calendar import WorkingYear, calendar_of
-from province.vocab.case import STOPPED, Task, start_clock, task_id, term_of
+from province.vocab.calendar import WorkingYear
+from province.vocab.case import STOPPED, Task, clock_from, task_id
 from province.vocab.study import ADOPT, BUDGET_UNITS, RUN, Study, study_id
 
 _TITLE: Final = Label("Tên phương án", "Title")
@@ -176,7 +176,7 @@ def submit(
     """
     if not study.isChecked:
         raise Conflict("the plan was not confirmed by the checker.", field="isChecked", remedy="Let it compute again.")
-    clock = start_clock(calendar_of(years), context.now, term_of(context.params["approval_term"]), ())
+    clock = clock_from(context.params, years, context.now, term="approval_term", steps="")
     task = Task(
         id=task_id(study.id, context.nonce[:12]),
         title=f"Phê duyệt phương án: {study.title}"[:200],

@@ -46,7 +46,7 @@ def vary(
 
 
 def stop(run: Sensitivity, *, context: Context) -> list[Effect]:
-    """Stop the computation; what it has found so far is thrown away."""
+    """Stop the computation. The variants that are computed stay, and another run over them goes on from there."""
     return [move(run, "cancelled", at=context.now, finishedAt=context.now)]
 
 

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from province.compute import growth
 from province.model.label import Label, vietnamese
 from province.model.study import (
+    AMOUNT,
+    PRICE,
     Certificate,
     Column,
     Feature,
@@ -20,6 +22,7 @@ from province.model.study import (
     Problem,
     Quantity,
     Table,
+    bill,
     cost_label,
     some,
 )
@@ -203,23 +206,20 @@ def _bill(problem: Problem, told: Told, added: npt.NDArray[np.int64]) -> Table:
             round(count * price, 1) if money else None,
         ))  # fmt: skip
     rows.append(("Cộng", "Total", float(added.sum()), None, round(told.cost(added), 1) if money else None))
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
-        Column(name="quantity", label=Label("Số lượng", "Quantity"), unit="C62"),
-        Column(name="price", label=Label("Đơn giá", "Price"), unit="VND"),
-        Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
-    )
-    return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=tuple(rows))
+    quantity = Column(name="quantity", label=Label("Số lượng", "Quantity"), unit="C62")
+    return bill(quantity, PRICE, AMOUNT, rows=rows)
 
 
 def _lines(told: Told, added: npt.NDArray[np.int64], size: npt.NDArray[np.float64], states: Sequence[str]) -> Layer:
+    within = np.sum([lit for lit, paid in zip(told.lit, told.paid, strict=True) if paid] or [0 * added], axis=0)
     features = tuple(
         Feature(
             id=one.code,
             geometry=network.straight(told.given.stations[one.tail].feature, told.given.stations[one.head].feature),
             properties={"name": one.name, "state": states[i], "capacity": one.capacity,
-                        "after": round(one.capacity + float(added[i] @ size), 1), "year": _first(told, i)},
+                        "after": round(one.capacity + float(added[i] @ size), 1), "year": _first(told, i),
+                        "paid": round(one.capacity + float(within[i] @ size), 1),
+                        "start": told.given.stations[one.tail].code, "finish": told.given.stations[one.head].code},
         )
         for i, one in enumerate(told.given.systems)
     )  # fmt: skip

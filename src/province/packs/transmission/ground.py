@@ -18,7 +18,7 @@ from province.compute.roads import chains, lines
 from province.errors import InvalidInput, TooLarge
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.study import Feature, Problem, require_in_vietnam, some
+from province.model.study import Feature, Problem, read_amount, require_in_vietnam, some
 from province.packs.transmission import network
 from province.packs.transmission.network import Inventory
 
@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 MOST: Final = 20_000
 _DIGITS: Final = 6
+_REGISTER: Final = "urn:ngsi-ld:FibreRoute:"
 _OPEN: Final = ("", "planned", "du kien", "quy hoach")
 _LINES: Final = ("LineString", "MultiLineString")
 
@@ -35,6 +36,7 @@ class Way:
     """An edge: a cable that exists, or a way of a new one. cable: place in the inventory, −1: it is new.
 
     ends: how many of its ends are at a station, where a new cable needs equipment.
+    entry: id of the entry of the register that plans it already; empty: there is none.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Way:
     ends: int
     shares: tuple[str, ...]
     shape: Geometry
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def _need(problem: Problem, inventory: Inventory) -> tuple[int, ...]:
     usual = problem.number("ways")
     found = []
     for station in inventory.stations:
-        given = network.number(station.feature, "ways", "nodes")
+        given = read_amount(station.feature, "ways", "nodes")
         asked = usual if given is None else given
         if asked not in (0, 1, 2):
             field = "assumptions.ways" if given is None else "layers.nodes"
@@ -122,11 +125,12 @@ def _candidates(problem: Problem, seen: network.Places, remarks: list[Label]) ->
             continue
         a, b = seen.stations[tail], seen.stations[head]
         shape = line or network.straight(a.feature, b.feature)
-        metres = network.number(feature, "length", "candidates")
+        metres = read_amount(feature, "length", "candidates")
         shares = network.listed(feature.properties.get("shares"))
         name = str(feature.properties.get("name") or f"{a.name} – {b.name}")
+        entry = feature.id if feature.id.startswith(_REGISTER) else ""
         found.append(Way(name, tail, head, network.length_m(shape, seen.plane) if metres is None else metres, -1, 2,
-                         shares, shape))  # fmt: skip
+                         shares, shape, entry))  # fmt: skip
     if lost:
         remarks.append(Label(
             f"{len(lost)} tuyến đề xuất không nối hai trạm, không xét: {some(lost)}.",

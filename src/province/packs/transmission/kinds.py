@@ -7,7 +7,7 @@ from typing import Final
 
 from province.model.label import Label
 from province.pack import StudyKind, StudyLayer, StudyMark
-from province.packs.transmission import capacity, capacity_told, diversity, rings, rings_told
+from province.packs.transmission import adopting, capacity, capacity_told, diversity, rings, rings_told
 from province.packs.transmission.types import FibreRoute, TransmissionLink, TransmissionNode
 
 _NAME: Final = Label("Tên", "Name")
@@ -134,6 +134,8 @@ RINGS: Final = StudyKind(
     ),
     focus="stations",
     compared="after",
+    adoption=adopting.CABLES,
+    picks="cables",
 )
 CAPACITY: Final = StudyKind(
     name="capacity",
@@ -202,6 +204,7 @@ CAPACITY: Final = StudyKind(
     ),
     focus="systems",
     compared="after",
+    adoption=adopting.UPGRADES,
 )
 
 STUDIES: Final = (DIVERSITY, RINGS, CAPACITY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Final
 
 from province.errors import Conflict, InvalidInput
@@ -10,7 +9,7 @@ from province.model.change import Change
 from province.model.label import Label
 from province.model.record import change
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE
+from province.model.time import civil_date, read_past_day
 from province.model.unit import Unit
 from province.pack import Context
 from province.packs.transmission.types import FibreRoute, TransmissionLink
@@ -39,12 +38,7 @@ def commission(
     """Record that a planned cable is in service. Raises: Conflict, InvalidInput."""
     if route.status != "planned":
         raise Conflict(f"the cable is {route.status}.", field="status", remedy="Only a planned one comes into service.")
-    try:
-        found = date.fromisoformat(day.strip())
-    except ValueError:
-        raise InvalidInput(f"{day[:40]!r} is not a day.", field="day", remedy="Write it as 2026-11-25.") from None
-    if found > context.now.astimezone(CIVIL_ZONE).date():
-        raise InvalidInput(f"{found} has not come yet.", field="day", remedy="Give the day on which it happened.")
+    found = read_past_day(day, context.now)
     return [
         change(
             route, event="fibreroute.commissioned", status="in_service", year=found.year,
@@ -111,7 +105,7 @@ def decide(
     if to <= link.capacity:
         raise InvalidInput(f"{to:g} Gbit/s is no more than the {link.capacity:g} that are lit.", field="to",
                            remedy="Give the capacity after the upgrade.")  # fmt: skip
-    if year < context.now.astimezone(CIVIL_ZONE).year:
+    if year < civil_date(context.now).year:
         raise InvalidInput(f"{year} is over.", field="year", remedy="Give this year or a later one.")
     return [
         change(link, event="transmissionlink.upgrade_decided", upgradeTo=to, upgradeYear=year,
@@ -125,7 +119,7 @@ def upgrade(link: TransmissionLink, *, context: Context) -> list[Change]:
         raise Conflict("no upgrade is decided.", field="upgradeTo", remedy="Record the project first.")
     return [
         change(link, event="transmissionlink.upgraded", status="in_service", capacity=link.upgradeTo, upgradeTo=None,
-               upgradeYear=None)
+               upgradeYear=None, plan=None, plansDone=link.plansDone + ((link.plan,) if link.plan else ()))
     ]  # fmt: skip
 
 
@@ -133,7 +127,10 @@ def abandon(link: TransmissionLink, *, context: Context, reason: Annotated[str, 
     """Record that a decided upgrade is not done. Raises: Conflict."""
     if link.upgradeTo is None:
         raise Conflict("no upgrade is decided.", field="upgradeTo")
-    return [change(link, event="transmissionlink.upgrade_abandoned", upgradeTo=None, upgradeYear=None, decision=reason)]
+    return [
+        change(link, event="transmissionlink.upgrade_abandoned", upgradeTo=None, upgradeYear=None, plan=None,
+               decision=reason)
+    ]  # fmt: skip
 
 
 def record_peak(
@@ -144,6 +141,6 @@ def record_peak(
     load: Annotated[float, Field(Label("Lưu lượng đỉnh", "Peak load"), minimum=0), Unit("B80")],
 ) -> list[Change]:
     """Record the load of the busiest hour of a year: forecasts stand on it. Raises: InvalidInput."""
-    if year > context.now.astimezone(CIVIL_ZONE).year:
+    if year > civil_date(context.now).year:
         raise InvalidInput(f"{year} has not come yet.", field="year", remedy="Give this year or an earlier one.")
     return [change(link, event="transmissionlink.peaked", peaks={**(link.peaks or {}), str(year): load})]

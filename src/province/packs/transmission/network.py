@@ -16,7 +16,7 @@ from province.compute.plane import Plane, middle
 from province.errors import InvalidInput, TooLarge
 from province.model.geometry import Geometry
 from province.model.label import Label
-from province.model.study import Feature, Layer, Problem, require_in_vietnam, some
+from province.model.study import Feature, Layer, Problem, read_amount, require_in_vietnam, some
 from province.model.text import fold
 from province.packs.transmission.types import KINDS
 
@@ -128,7 +128,7 @@ def stations(problem: Problem, remarks: list[Label], *, cores: bool = True) -> t
         require_in_vietnam(feature, "nodes")
         word = " ".join(fold(str(feature.properties.get("kind") or "")).split())
         code = str(feature.properties.get("code") or called(feature))
-        load = number(feature, "load", "nodes")
+        load = read_amount(feature, "load", "nodes")
         found.append(
             Station(feature, code, called(feature), _KINDS.get(word, "access"), np.nan if load is None else load)
         )
@@ -197,11 +197,11 @@ def _cables(problem: Problem, seen: Places, remarks: list[Label]) -> tuple[list[
         if tail == head:
             loops += 1
             continue
-        metres = number(feature, "length", "routes")
+        metres = read_amount(feature, "length", "routes")
         if metres is None:
             metres = length_m(line, seen.plane) if line else float(np.hypot(*(seen.metres[tail] - seen.metres[head])))
             guessed += line is None
-        fibres, used = number(feature, "fibres", "routes"), number(feature, "fibresUsed", "routes")
+        fibres, used = read_amount(feature, "fibres", "routes"), read_amount(feature, "fibresUsed", "routes")
         if fibres is not None and used is not None and used > fibres:
             overfull.append(f"{called(feature)} ({used:g}/{fibres:g})")
             used = None
@@ -272,21 +272,6 @@ def listed(value: Any) -> tuple[str, ...]:
     """Names of a list, or of a text with ; | or , between them."""
     parts = value if isinstance(value, list | tuple) else _SEPARATORS.split(str(value or ""))
     return tuple(dict.fromkeys(name for part in parts if (name := " ".join(str(part).split()))))
-
-
-def number(feature: Feature, column: str, layer: str) -> float | None:
-    """A number ≥ 0 of a feature. Raises: InvalidInput naming the feature."""
-    given = feature.properties.get(column)
-    if given is None or given == "":
-        return None
-    try:
-        found = float(given)
-    except (TypeError, ValueError):
-        found = -1.0
-    if not 0 <= found < 1e12:
-        raise InvalidInput(f"{called(feature)} has {column} {given!r:.40}.", field=f"layers.{layer}",
-                           remedy="Give a number ≥ 0.")  # fmt: skip
-    return found
 
 
 def straight(a: Feature, b: Feature) -> Geometry:

@@ -13,6 +13,8 @@ _WORK = (
     "transmissionlink.decide", "transmissionlink.upgrade", "transmissionlink.abandon", "transmissionlink.record_peak",
 )  # fmt: skip
 _IN_SERVICE = (Where("status", "==", "in_service"),)
+_COUNTED = (*_IN_SERVICE, Where("fibres", "exists"), Where("fibresUsed", "exists"))
+"""Cables of which both numbers are known: a share of others would be too small."""
 
 PACK = Pack(
     name="transmission",
@@ -44,6 +46,16 @@ PACK = Pack(
                   title=Label("Số sợi quang đang khai thác", "Fibres in service")),
         Indicator("fibre_used", "sum", of=FibreRoute, unit="C62", field="fibresUsed", where=_IN_SERVICE,
                   title=Label("Số sợi quang đã dùng", "Fibres in use")),
+        Indicator("fibre_use", "sum", of=FibreRoute, unit="P1", field="fibresUsed", where=_COUNTED,
+                  title=Label("Tỷ lệ sợi quang đã dùng", "Fibres in use, of all counted"),
+                  per=Indicator("fibre_counted", "sum", of=FibreRoute, unit="C62", field="fibres", where=_COUNTED,
+                                title=Label("Số sợi của tuyến đã kiểm đếm", "Fibres of counted cables"))),
+        Indicator("fibre_underground", "sum", of=FibreRoute, unit="P1", field="length",
+                  where=(*_IN_SERVICE, Where("laying", "in", ["duct", "buried"])),
+                  title=Label("Tỷ lệ cáp quang đi ngầm theo chiều dài", "Fibre cables under the ground, by length"),
+                  per=Indicator("fibre_laying_known", "sum", of=FibreRoute, unit="MTR", field="length",
+                                where=(*_IN_SERVICE, Where("laying", "exists")),
+                                title=Label("Chiều dài cáp đã biết cách đặt", "Length whose laying is known"))),
         Indicator("fibre_full", "over", of=FibreRoute, unit="C62", field="fibresUsed", limit="fibres",
                   where=_IN_SERVICE, title=Label("Tuyến cáp đã hết sợi", "Cables without a free fibre")),
         Indicator("fibre_interrupted", "count", of=FibreRoute, unit="C62",

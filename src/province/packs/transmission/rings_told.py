@@ -12,6 +12,8 @@ import numpy.typing as npt
 from province.compute.network import diversity
 from province.model.label import Label, vietnamese
 from province.model.study import (
+    AMOUNT,
+    PRICE,
     Certificate,
     Column,
     Feature,
@@ -20,10 +22,11 @@ from province.model.study import (
     Problem,
     Quantity,
     Table,
+    bill,
     cost_label,
     some,
 )
-from province.packs.transmission import network
+from province.packs.transmission import network, sections
 from province.packs.transmission.ground import Ground, Way
 
 Cell = str | float | None
@@ -95,7 +98,13 @@ def outcome(problem: Problem, told: Told, certificate: Certificate) -> Outcome:
     return Outcome(
         figures=figures,
         tables=(_stations(told, states, before, after), _cables(problem, told), _bill(problem, told)),
-        layers=(_existing(told), _new(told), _nodes(told, states), network.cores(told.ground.inventory)),
+        layers=(
+            _existing(told),
+            _new(told),
+            _nodes(told, states),
+            network.cores(told.ground.inventory),
+            sections.layer(told.ground, told.new),
+        ),
         certificate=certificate,
         remarks=(*told.ground.remarks, *_standing(problem, told)),
         partial=_partial(problem, told),
@@ -183,16 +192,14 @@ def _bill(problem: Problem, told: Told) -> Table:
         rows.append((label.vi, label.en, unit or "đầu", unit or "ends", round(amount, 1), price,
                      None if paid is None else round(paid, 1)))  # fmt: skip
     rows.append(("Cộng", "Total", "–", "–", None, None, round(total, 1) if money else None))
-    columns = (
-        Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
-        Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
+    return bill(
         Column(name="of", label=Label("Đơn vị", "Unit (Vietnamese)")),
         Column(name="of_en", label=Label("Đơn vị (tiếng Anh)", "Unit")),
         Column(name="quantity", label=Label("Khối lượng", "Quantity"), unit="C62"),
-        Column(name="price", label=Label("Đơn giá", "Price"), unit="VND"),
-        Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
+        PRICE,
+        AMOUNT,
+        rows=rows,
     )
-    return Table(name="materials", title=Label("Khối lượng", "Bill of materials"), columns=columns, rows=tuple(rows))
 
 
 def _line(e: int, way: Way, kind: str, cost: float) -> Feature:

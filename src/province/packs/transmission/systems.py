@@ -13,7 +13,7 @@ import numpy as np
 from province.compute.plane import middle
 from province.errors import InvalidInput, TooLarge
 from province.model.label import Label
-from province.model.study import Feature, Problem, some
+from province.model.study import Feature, Problem, read_amount, some
 from province.packs.transmission import network
 from province.packs.transmission.network import Places, Station
 
@@ -92,7 +92,7 @@ def _systems(
         if tail is None or head is None or tail == head:
             lost.append(network.called(feature))
             continue
-        capacity = network.number(feature, "capacity", "links")
+        capacity = read_amount(feature, "capacity", "links")
         if capacity is None:
             unlit.append(network.called(feature))
         for name in (*network.listed(feature.properties.get("routes")),
@@ -101,7 +101,7 @@ def _systems(
         found.append(System(
             str(feature.properties.get("code") or network.called(feature)), network.called(feature), tail, head,
             capacity or 0.0,
-            network.number(feature, "possible", "links"), _peaks(feature),
+            read_amount(feature, "possible", "links"), _peaks(feature),
         ))  # fmt: skip
     if unlit:
         remarks.append(Label(

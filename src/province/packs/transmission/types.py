@@ -109,7 +109,8 @@ class TransmissionLink(Record, frozen=True, kw_only=True):
     """A system lit between two stations. capacity: lit.  possible: what the equipment carries on one fibre pair.
 
     routes: codes of the cables it runs over, in order.  peaks: year → load of its busiest hour in Gbit/s, as reported.
-    load: as measured.  upgradeTo, upgradeYear: of the project that is decided, until it is done.
+    load: as measured.  upgradeTo, upgradeYear, plan: of the project that is decided, until it is done.
+    plansDone: studies whose upgrade is lit.
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -142,6 +143,10 @@ class TransmissionLink(Record, frozen=True, kw_only=True):
     upgradeYear: Annotated[
         int | None, Field(Label("Năm nâng cấp", "Year of the upgrade"), indexed=True), Unit("C62")
     ] = None
+    plan: Annotated[str | None, Field(Label("Theo phương án", "By the study"), indexed=True, ref="Study")] = None
+    plansDone: Annotated[
+        tuple[str, ...], Field(Label("Phương án đã thực hiện", "Studies carried out"), ref="Study")
+    ] = ()
     owner: Annotated[str | None, Field(Label("Chủ sở hữu", "Owner"), indexed=True)] = None
     area: Annotated[str | None, Field(Label("Địa bàn", "Area"), indexed=True, ref="Area")] = None
     decision: Annotated[str | None, Field(Label("Số quyết định", "Decision"))] = None
