@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from province.broker.boards import Indexed
-from province.broker.figures import AreaPart, Figure, Part
+from province.broker.figures import AreaPart, Figure, Part, divided
 from province.console.services import Boards, Constant, Reading
 from province.model.entity import Attribute, Entity
 from province.model.label import Label
+from province.model.query import Where
 from province.model.record import attributes
 from province.model.time import format_instant, now
 from province.pack import Band, Board, Index, Indicator, Pack
@@ -179,3 +180,26 @@ async def test_a_drill_is_called_one(browse: Open, small: World) -> None:
         page = (await client.get(f"/alerts/{alert}")).text
     assert "They are a drill." in listed
     assert "It is a drill: nothing happened." in page
+
+
+async def test_a_percentage_leads_to_both_of_its_sums(browse: Open, small: World) -> None:
+    tall = Where("height", ">=", 3)
+    share = Indicator("s", "count", Station, Label("Cao", "Tall"), "P1", where=(tall,),
+                      per=Indicator("n", "count", Station, Label("Tất cả", "All"), "C62"))  # fmt: skip
+    unknown = dataclasses.replace(share, name="u", title=Label("Chưa biết", "Unknown"))
+    board = dataclasses.replace(BOARD, tiles=(share, unknown))
+
+    async def figures(indicator: Indicator, _actor: object) -> Figure:
+        assert indicator.base is not None
+        top, base = Part(3.0, 3, 3), Part(4.0, 4, 4) if indicator is share else Part(0.0, 0, 0)
+        return divided(figure(indicator, top, NOTHING), figure(indicator.base, base, NOTHING))
+
+    async with browse(small, language="vi", boards=desk(small, all={"air": board}, figure=figures)) as client:
+        page = (await client.get("/boards/air")).text
+    check(page, "vi")
+    first, second = page.split("Chưa biết")[:2]
+    assert ">75 <" in first
+    assert "4 trên 4" in first
+    assert re.search(r"<dt>tử số</dt><dd><a href=\"/list/Station\">3[ :]", first)
+    assert re.search(r"<dt>mẫu số</dt><dd><a href=\"/list/Station\">4[ :]", first)
+    assert "không có dữ liệu" in second

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,13 +19,16 @@ from province.broker.feeds import Feeds, Taken
 from province.broker.rounds import Rounds
 from province.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn
 from province.model.actor import Actor, Grant, anonymous, system
+from province.model.change import Change
+from province.model.entity import Attribute, Entity
 from province.model.record import create, to_record
-from province.model.time import CIVIL_ZONE, now
+from province.model.schema import Record
+from province.model.time import CIVIL_ZONE, format_instant, now
 from province.pack import Context
-from province.packs.post import codes, epcis, following
+from province.packs.post import codes, epcis, following, withdrawing
 from province.packs.post.board import BOARD, INDICATORS
 from province.packs.post.pack import PACK
-from province.packs.post.types import Parcel, PostalDay, PostalEvent, PostalFacility
+from province.packs.post.types import HAPPENINGS, Parcel, PostalDay, PostalEvent, PostalFacility
 from province.vocab.area import civil_day
 from tests.conformance.conftest import parameters_at
 from tests.effort import examples
@@ -35,6 +39,8 @@ SENDER = Actor(tenant=TENANT, id="scanner", kind="person", grants=(Grant("role",
 CLERK = Actor(tenant=TENANT, id="clerk", kind="person", grants=(Grant("role", frozenset({"parcel.read"})),))
 ROOT = system(TENANT, "test")
 CONTEXT = Context(now=datetime(2026, 11, 24, 3, tzinfo=UTC), params=parameters_at("post", now()), actor="test")
+ROUNDS = {r.name: r for r in PACK.rounds}
+R = TypeVar("R", bound=Record)
 ITEM, OTHER = "RR473124829GB", "RR123456785VN"
 
 
@@ -154,7 +160,7 @@ def test_a_retracted_event_says_so_and_moves_nothing() -> None:
     first, second = [c for c in epcis.decode(path.read_bytes(), context=CONTEXT).changes if c.type == "PostalEvent"]
     assert (first.style, second.style) == ("set", "fill")
     assert first.attrs["retracted"].value is True  # type: ignore[union-attr]
-    assert "counted" not in first.attrs
+    assert not {"counted", "applied"} & first.attrs.keys(), "it is taken back by its own round"
     event = PostalEvent(
         id="e", units=(ITEM,), kind="delivered", told="x", happenedAt=CONTEXT.now, channel="scan", retracted=True
     )
@@ -173,12 +179,119 @@ def test_what_comes_late_counts_for_its_day_and_does_not_move_a_parcel_back() ->
         id="e", version=1, units=(ITEM,), kind="sorted", told="EDD", happenedAt=earlier, place="A", channel="scan"
     )
     (group,) = following.follow(context=CONTEXT, events=[event], parcels=[parcel], facilities=[place], days=[])
-    day, counted = group
+    moved, day, counted = group
+    assert {n for n, a in moved.attrs.items() if a is not None} == {"events", "movedAt"}
+    assert moved.attrs["movedAt"].value == format_instant(CONTEXT.now)  # type: ignore[union-attr]
     assert day.type == "PostalDay"
     assert {n: a.value for n, a in day.attrs.items() if a is not None and n in ("day", "sorted", "load")} == {
         "day": "2026-11-21", "sorted": 1, "load": 25.0,
     }  # fmt: skip
     assert counted.id == "e"
+
+
+class Ledger:
+    """Records as rounds of changes make them."""
+
+    def __init__(self, *records: Any) -> None:
+        self.attrs: dict[str, dict[str, Attribute]] = {}
+        self.write([create(r) for r in records])
+
+    def write(self, changes: Sequence[Change]) -> None:
+        for one in changes:
+            mine = self.attrs.setdefault(one.id, {})
+            mine |= {n: a for n, a in one.attrs.items() if a is not None}
+            for gone in (n for n, a in one.attrs.items() if a is None):
+                mine.pop(gone, None)
+
+    def all(self, kind: type[R]) -> list[R]:
+        name = kind.TYPE.name  # type: ignore[attr-defined]
+        return [to_record(kind, Entity(tenant=TENANT, id=id, types=(name,), attrs=attrs))
+                for id, attrs in sorted(self.attrs.items()) if id.split(":")[2] == name]  # fmt: skip
+
+    def follow(self) -> None:
+        waits = sorted((e for e in self.all(PostalEvent) if not e.counted), key=lambda e: (e.happenedAt, e.id))
+        for group in following.follow(
+            context=CONTEXT, events=waits, parcels=self.all(Parcel), facilities=self.all(PostalFacility),
+            days=self.all(PostalDay),
+        ):  # fmt: skip
+            self.write(group)
+
+    def take_back(self) -> None:
+        events = self.all(PostalEvent)
+        back = [e for e in events if e.retracted and e.applied]
+        for group in withdrawing.take_back(
+            context=CONTEXT, events=back, parcels=self.all(Parcel), history=events, facilities=self.all(PostalFacility),
+            days=self.all(PostalDay),
+        ):  # fmt: skip
+            self.write(group)
+
+    def retract(self, id: str) -> None:
+        self.attrs[id]["retracted"] = Attribute(value=True)
+
+    def stands(self) -> tuple[Any, ...]:
+        days = {(d.facility, d.day, d.sorted, d.mass, d.accepted, d.delivered, d.late) for d in self.all(PostalDay)}
+        parcels = [msgspec.structs.replace(p, events=()) for p in self.all(Parcel)]
+        return parcels, {d for d in days if any(d[2:])}, [(f.id, f.backlog or 0) for f in self.all(PostalFacility)]
+
+
+SCANS = st.lists(
+    st.tuples(
+        st.sampled_from([(ITEM,), (OTHER,), (ITEM, OTHER)]), st.sampled_from([k for k, _ in HAPPENINGS]),
+        st.integers(0, 12), st.sampled_from(["A", "B", None]), st.sampled_from([None, 2.0]),
+    ),
+    min_size=1, max_size=7, unique_by=lambda s: s[2],
+)  # fmt: skip
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(SCANS, st.data())
+def test_an_event_taken_back_leaves_nothing_whenever_its_sender_says_so(scans: list[Any], data: st.DataObject) -> None:
+    begun = CONTEXT.now - timedelta(days=14)
+    events = [
+        PostalEvent(id=f"urn:ngsi-ld:PostalEvent:{n}", units=units, kind=kind, told="x", place=place, mass=mass,
+                    happenedAt=begun + timedelta(days=day), channel="epcis", origin="A", destination="B", cod=mass)
+        for n, (units, kind, day, place, mass) in enumerate(scans)
+    ]  # fmt: skip
+    wrong = {e.id for e in data.draw(st.lists(st.sampled_from(events), min_size=1, max_size=2))}
+    places = [PostalFacility(id=f"urn:ngsi-ld:PostalFacility:{c}", code=c, name=c, kind="hub", region=r)
+              for c, r in (("A", "11"), ("B", "1"))]  # fmt: skip
+    items = [
+        Parcel(id=f"urn:ngsi-ld:Parcel:{code}", code=code, scheme="s10",
+               movedAt=min([e.happenedAt for e in events if code in e.units], default=begun))
+        for code in (ITEM, OTHER)
+    ]  # fmt: skip
+    never = Ledger(*places, *items, *(e for e in events if e.id not in wrong))
+    never.follow()
+    before = Ledger(*places, *items, *events)
+    for id in wrong:
+        before.retract(id)
+    before.follow()
+    before.take_back()
+    after = Ledger(*places, *items, *events)
+    after.follow()
+    for id in sorted(wrong):
+        after.retract(id)
+        after.take_back()
+    assert before.stands() == never.stands()
+    assert after.stands()[1:] == never.stands()[1:]
+    rest = [c for c in (ITEM, OTHER) if any(c in e.units for e in events if e.id not in wrong)]
+    for one, other in zip(after.stands()[0], never.stands()[0], strict=True):
+        assert one == (other if one.code in rest else msgspec.structs.replace(other, movedAt=one.movedAt))
+    assert not any(e.applied for e in after.all(PostalEvent) if e.id in wrong)
+
+
+def test_what_somebody_did_with_a_parcel_stays_when_an_event_is_taken_back() -> None:
+    event = PostalEvent(id="urn:ngsi-ld:PostalEvent:1", units=(ITEM,), kind="delivered", told="x", cod=5.0,
+                        happenedAt=CONTEXT.now, channel="epcis")  # fmt: skip
+    parcel = Parcel(id=f"urn:ngsi-ld:Parcel:{ITEM}", code=ITEM, scheme="s10", movedAt=CONTEXT.now)
+    found = Ledger(parcel, event)
+    found.follow()
+    assert found.all(Parcel)[0].paid == "collected"
+    found.attrs[parcel.id]["paid"] = Attribute(value="handed_over")
+    found.retract(event.id)
+    found.take_back()
+    (one,) = found.all(Parcel)
+    assert (one.status, one.deliveredAt, one.cod, one.paid) == ("accepted", None, None, "handed_over")
 
 
 def test_a_round_takes_as_many_events_as_one_transaction_holds() -> None:
@@ -199,7 +312,10 @@ async def test_a_day_that_is_over_is_closed_and_one_long_ago_is_not_known(broker
     old = PostalFacility(id=f"{place}-old", code="OLD", name="x", kind="hub", lastDay="2020-01-01", lastSorted=3)
     ended = PostalFacility(id=place, code="ENDED", name="x", kind="hub", day=yesterday, sorted=7)
     await broker.apply([create(day), create(old), create(ended)], ROOT)
-    rounds, one = Rounds(broker, [PACK], parameters_at), PACK.rounds[1]
+    rounds, one = (
+        Rounds(broker, [PACK], parameters_at),
+        ROUNDS["closing of postal days"],
+    )
     assert await rounds.round(TENANT, PACK, one) == 2
     assert await rounds.round(TENANT, PACK, one) == 0
     known = to_record(PostalFacility, await broker.get(place, ROOT))
@@ -275,3 +391,44 @@ async def test_a_parcel_is_followed_from_its_acceptance_to_the_cash(broker: Brok
         ("BD", 1)
     ]
     assert await boards.ranked(BOARD, anonymous(TENANT)) == []
+
+
+async def test_an_error_declaration_takes_the_counts_back(broker: Broker) -> None:
+    place = PostalFacility(id="urn:ngsi-ld:PostalFacility:ERR", code="ERR", name="ERR", kind="hub", sortPerDay=10)
+    await broker.apply([create(place)], ROOT)
+    feeds = Feeds(broker, None, (PACK,), parameters_at)  # type: ignore[arg-type]  # they bring no readings
+    rounds = Rounds(broker, [PACK], parameters_at)
+    unit = "106141412345678915"
+    at = now().astimezone(CIVIL_ZONE).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+    async def send_event(id: str, step: str, minutes: int, **more: Any) -> None:
+        event = {
+            "type": "ObjectEvent", "eventID": f"urn:uuid:{id}", "eventTimeZoneOffset": "+07:00", "action": "OBSERVE",
+            "eventTime": format_instant(at - timedelta(minutes=minutes)), "epcList": [unit], "bizStep": step,
+            "bizLocation": {"id": "ERR"}, **more,
+        }  # fmt: skip
+        taken = await feeds.take("epcis", json.dumps(event).encode(), "application/json", SENDER)
+        assert not taken.refused
+
+    async def stands() -> tuple[Any, ...]:
+        await rounds.round(TENANT, PACK, ROUNDS["following"])
+        await rounds.round(TENANT, PACK, ROUNDS["events taken back"])
+        parcel = to_record(Parcel, await broker.get(f"urn:ngsi-ld:Parcel:{unit}", ROOT))
+        hub = to_record(PostalFacility, await broker.get(place.id, ROOT))
+        day = to_record(PostalDay, await broker.get(following.day_id(place.id, following.civil(at)), ROOT))
+        return parcel.status, parcel.place, len(parcel.events), hub.backlog, day.sorted, day.load
+
+    steps = CONTEXT.params["epcis_steps"]
+    word = next(w for w, kind in steps.items() if kind == "sorted")
+    left = next(w for w, kind in steps.items() if kind == "departed")
+    await send_event("1", word, 9)
+    await send_event("2", word, 8)
+    await send_event("3", left, 7)
+    assert await stands() == ("in_transit", None, 3, None, 2, 20.0)
+    error = {"errorDeclaration": {"declarationTime": format_instant(at)}}
+    await send_event("3", left, 7, **error)
+    assert await stands() == ("in_transit", "ERR", 2, 1, 2, 20.0), "it never left"
+    await send_event("1", word, 9, **error)
+    assert await stands() == ("in_transit", "ERR", 1, 1, 1, 10.0)
+    await send_event("1", word, 9)
+    assert await stands() == ("in_transit", "ERR", 1, 1, 1, 10.0), "what was taken back does not come again"

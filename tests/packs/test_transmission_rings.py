@@ -11,7 +11,7 @@ from province.adapters.studies import drawing
 from province.compute.network import check
 from province.errors import ProvinceError
 from province.model.study import Feature, Outcome, Problem
-from province.packs.transmission import ground, kinds, rings
+from province.packs.transmission import ground, kinds, rings, sections
 from tests.packs.studying import figure, solved
 from tests.packs.transmission import column, problem, rows, without
 
@@ -62,6 +62,9 @@ def test_the_cheapest_second_ways_are_chosen_and_trenches_are_respected() -> Non
     assert figure(found, "before") == pytest.approx(100 * 2 / 9, abs=0.05)
     assert set(column(found, "stations", "after").values()) == {2.0}
     assert figure(found, "new") == pytest.approx(found.certificate.objective)
+    layer = found.layer("sections")
+    assert layer is not None
+    assert sum(f.properties["metres"] for f in layer.features) == pytest.approx(found.certificate.objective)
 
 
 def test_money_counts_metres_and_equipment_and_the_bill_adds_up() -> None:
@@ -130,6 +133,39 @@ def test_new_cables_follow_roads() -> None:
     drawn = drawing.draw(found, kinds.RINGS)
     assert drawn is not None
     assert {s.tone for s in drawn.lines} == {"existing", "new"}
+
+
+def test_new_cables_enter_the_register_from_station_to_station_or_until_they_branch() -> None:
+    inventory = ground.read(task()).inventory
+    n = len(inventory.stations)
+    a, b, c = (s.code for s in inventory.stations[:3])
+    cross, fork, bend = n, n + 1, n + 2
+
+    def way(
+        tail: int, head: int, name: str, *corners: list[float], entry: str = "", shares: tuple[str, ...] = ()
+    ) -> ground.Way:
+        line = {"type": "LineString", "coordinates": list(corners)}
+        return ground.Way(name, tail, head, 100.0, -1, 1, shares, line, entry)
+
+    held = "urn:ngsi-ld:FibreRoute:9"
+    ways = (
+        way(0, cross, "p", [106.0, 11.0], [106.1, 11.0], shares=("Rãnh",)),
+        way(fork, cross, "q", [106.2, 11.0], [106.1, 11.0]),
+        way(fork, 1, "r", [106.2, 11.0], [106.3, 11.0]),
+        way(fork, bend, "s", [106.2, 11.0], [106.2, 11.1]),
+        way(bend, 2, "s", [106.2, 11.1], [106.2, 11.2]),
+        way(0, 1, "held", [106.0, 11.0], [106.3, 11.0], entry=held),
+    )
+    found = sections.layer(ground.Ground(inventory, n + 3, ways, (), {}, ()), range(len(ways))).features
+    told = {f.name: (f.properties["start"], f.properties["finish"], f.properties["metres"]) for f in found}
+    assert told == {
+        "p – q": (a, "11.00000,106.20000", 200.0), "held": (a, b, 100.0), "r": ("11.00000,106.20000", b, 100.0),
+        "s": (c, "11.00000,106.20000", 200.0),
+    }  # fmt: skip
+    assert [f.id for f in found if f.id.startswith("urn:")] == [held]
+    assert next(f for f in found if f.name == "p – q").geometry == {
+        "type": "LineString", "coordinates": [[106.0, 11.0], [106.1, 11.0], [106.2, 11.0]],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ def refine(entities: list[Entity], query: Query, types: Mapping[str, EntityType]
         if query.roaming and any(a.observed_at is not None for a in instances):
             result.append(e)
             continue
+        if query.roaming == "only":
+            continue
         found = [a.value for a in instances]
         if box is not None:
             found = [g for g in found if shapely.intersects(shapely.geometry.shape(g), box)]

@@ -394,13 +394,13 @@ def _place(b: _Builder, query: Query) -> list[str]:
 
 
 def _roaming(b: _Builder, query: Query, access: Sequence[Access]) -> list[str]:
-    """As `_place`, or one instance of the GeoProperty says when it was observed."""
+    """One instance of the GeoProperty says when it was observed; or as `_place`."""
     names = b.bind(sorted(set(_places(access, query))))
     told = (
         "EXISTS (SELECT FROM jsonb_each(e.attrs) AS a"
         f" WHERE split_part(a.key, ' ', 1) = ANY({names}::text[]) AND a.value ? 'observedAt')"
     )
-    return [f"(({' AND '.join(_place(b, query))}) OR {told})"]
+    return [told] if query.roaming == "only" else [f"(({' AND '.join(_place(b, query))}) OR {told})"]
 
 
 def _around(near: Near) -> Box:

@@ -17,7 +17,7 @@ from province.broker.boards import Indexed
 from province.broker.figures import Figure, Part
 from province.console.display import Shown, entity_href, show, title_of, unit_symbol
 from province.console.maps import day_of, described, texts
-from province.console.overview import formula, listed, parts
+from province.console.overview import listed, parts, rule
 from province.console.services import Boards
 from province.console.visit import Visit
 from province.errors import NotFound
@@ -159,7 +159,7 @@ def _tile(visit: Visit, figure: Figure, indicator: Indicator) -> Tile:
     words = visit.words
     source = visit.services.broker.types[describe(indicator.of).name]
     rules = [
-        (words("formula"), formula(words, indicator, source)),
+        *rule(words, indicator, source),
         (words("source"), words.label(source.info.label)),
     ]
     if indicator.within_s:

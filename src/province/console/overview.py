@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -206,7 +206,7 @@ def tile(
     source = visit.services.broker.types[indicator.of.TYPE.name]  # type: ignore[attr-defined]
     pack = next((p for p in visit.services.broker.packs if indicator in p.indicators), None)
     why = (
-        (words("formula"), formula(words, indicator, source)),
+        *rule(words, indicator, source),
         (words("source"), words.label(source.info.label)),
         (words("freshness"), words("computed at") + f" {words.instant(at)}"),
         (words("owner"), f"{words.label(pack.title)} ({indicator.row or pack.row})" if pack else ""),
@@ -232,7 +232,7 @@ def parts(visit: Visit, indicator: Indicator, values: Sequence[float | None] = (
     found = []
     for n, (term, one) in enumerate(((mark("numerator"), indicator), (mark("denominator"), indicator.base))):
         source = visit.services.broker.types[describe(one.of).name]
-        text = formula(words, replace(one, per=0.0), source)
+        text = _summed(words, one, source)
         if values:
             value = values[n]
             unit = unit_symbol(unit_of(one))
@@ -275,16 +275,25 @@ def _change(words: Words, value: float | None, at: Instant, trend: Sequence[tupl
     return f"{sign}{words.number(abs(difference), 1)}"
 
 
+def rule(words: Words, indicator: Indicator, source: EntityType) -> tuple[tuple[str, str], ...]:
+    """The formula as (term, text); that of a percentage stands in its parts."""
+    return () if indicator.base is not None else ((words("formula"), formula(words, indicator, source)),)
+
+
 def formula(words: Words, indicator: Indicator, source: EntityType) -> str:
     """What an indicator computes, in words: from its declaration, so that it cannot say something else."""
+    told, below = _summed(words, indicator, source), indicator.base
+    return told if below is None else f"{told} / {formula(words, below, describe(below.of))}"
+
+
+def _summed(words: Words, indicator: Indicator, source: EntityType) -> str:
+    """The same, of a percentage only what is above the line."""
     what = ", ".join(words.label(describe(r).info.label) for r in (indicator.of, *indicator.also))
     if indicator.field and indicator.field in source.fields:
         what = f"{words.label(source.fields[indicator.field].field.label)} ({what})"
     terms = [_term(words, w, source) for w in indicator.where]
     told = f"{words(MEASURES[indicator.measure])} {what}"
-    told = f"{told}; " + words("where") + f" {', '.join(terms)}" if terms else told
-    below = indicator.base
-    return told if below is None else f"{told} / {formula(words, below, describe(below.of))}"
+    return f"{told}; " + words("where") + f" {', '.join(terms)}" if terms else told
 
 
 def _term(words: Words, term: Where, source: EntityType) -> str:

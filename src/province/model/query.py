@@ -113,8 +113,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     near: Near | None = None
     geoproperty: str = ""
     """The GeoProperty that box, inside and near are about; empty: the declared place of the type, or `location`."""
-    roaming: bool = False
-    """Also whose GeoProperty says when it was observed, wherever it is now; such a query is not counted."""
+    roaming: Literal["", "also", "only"] = ""
+    """Also, or only, whose GeoProperty says when it was observed, wherever it is now; such a query is not counted."""
     order: str = "id"
     each: int = 0
     after: str = ""

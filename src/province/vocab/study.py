@@ -111,6 +111,11 @@ class Study(Case, frozen=True, kw_only=True):
         ),
     ] = None
 
+    @property
+    def cited(self) -> str:
+        """The study with its decision, as the source of what its plan enters into a register."""
+        return f"{self.title}. {self.remark or ''}".strip()
+
 
 RUN: Final = "study.run"
 """Name of the job that computes a study."""

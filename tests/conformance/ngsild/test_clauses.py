@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from province.model.time import format_instant, now
-from tests.api.conftest import CONTEXTS, Client
+from tests.api.conftest import CONTEXTS, Client, FullBroker
 
 V1 = "/ngsi-ld/v1"
 LD = {"Content-Type": "application/ld+json"}
@@ -172,6 +172,27 @@ async def test_5_8_subscriptions(http: Client) -> None:
     assert (await http.as_("elsewhere").get(one)).status_code == 404
     assert (await http.delete(one)).status_code == 204
     assert (await http.get(one)).status_code == 404
+
+
+async def test_5_2_14_2_what_became_of_notifications_is_shown_when_there_were_some(
+    http: Client, broker: FullBroker
+) -> None:
+    assert (await http.post(f"{V1}/subscriptions", json=SUBSCRIPTION)).status_code == 201
+    ours = ("timesSent", "timesFailed", "status")
+
+    async def told(**counted: int) -> dict[str, Any]:
+        await broker.pool.execute(
+            "UPDATE subscription SET times_sent = $1, times_failed = $2::bigint, last_notification = now(),"
+            " last_failure = CASE WHEN $2::bigint > 0 THEN now() END",
+            counted["sent"],
+            counted["failed"],
+        )
+        shown = (await http.get(f"{V1}/subscriptions/urn:x:sub")).json()["notification"]
+        return {name: shown[name] for name in ours if name in shown}
+
+    assert await told(sent=0, failed=0) == {}
+    assert await told(sent=2, failed=0) == {"timesSent": 2, "status": "ok"}
+    assert await told(sent=3, failed=1) == {"timesSent": 3, "timesFailed": 1, "status": "failed"}
 
 
 @pytest.mark.parametrize(

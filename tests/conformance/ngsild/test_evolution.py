@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
+from province.api.ngsild import candidates
 from tests.api.conftest import Client
 
 V1 = "/ngsi-ld/v1"
@@ -78,6 +81,19 @@ async def test_5_7_4_4_a_place_is_asked_of_the_instances_of_the_period(http: Cli
     following = re.search(r'<([^>]*)>; *rel="next"', first.headers["Link"])
     assert following is not None, first.headers["Link"]
     assert [e["id"] for e in (await http.get(following[1])).json()] == ["urn:x:still"]
+
+
+async def test_5_7_4_4_what_stays_where_it_is_is_found_without_its_history(
+    http: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "MAX_SEEN", 2)
+    for n in range(3):
+        await past(http, f"still{n}", speed=[at(n, "03-01T12:05")], location=lies(106.6, 11.0))
+    params = {**DAY, **near(106.6, 11.0), "count": "true"}
+    answer = await http.get(f"{V1}/temporal/entities", params=params)
+    assert (answer.headers["NGSILD-Results-Count"], len(answer.json())) == ("3", 3)
+    await past(http, "came", speed=[at(1, "03-01T12:05")], location=[lies(106.6, 11.0, "03-01T12:00")])
+    assert (await http.get(f"{V1}/temporal/entities", params=params)).status_code == 403
 
 
 async def test_5_7_4_4_a_place_is_asked_by_the_time_property(http: Client) -> None:

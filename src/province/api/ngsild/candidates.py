@@ -37,7 +37,7 @@ async def find(call: Call, question: Question, period: Period, fixed: Fixed) -> 
     What is asked of a period is found by reading histories, candidate by candidate, until the page is full.
     """
     candidates = _as_candidates(question, period)
-    if candidates is None:
+    if candidates is None or await _stays(call, question, candidates):
         return await fixed.find(call, question), {}
     limit = question.query.limit
     page: list[Entity] = []
@@ -76,10 +76,18 @@ def _as_candidates(question: Question, period: Period) -> Question | None:
     where = tuple(t for t in question.query.where if t not in question.terms)
     query = msgspec.structs.replace(question.query, where=where, scope=(), count=False)
     if question.place is not None and period.property == "observedAt":
-        query = msgspec.structs.replace(query, roaming=True)
+        query = msgspec.structs.replace(query, roaming="also")
     elif question.place is not None:
         query = Place().narrow(query)
     return replace(question, query=query)
+
+
+async def _stays(call: Call, question: Question, candidates: Question) -> bool:
+    """Whether a place alone is asked about, and nothing that may answer roams: then no history is needed."""
+    if question.terms or question.query.scope or not candidates.query.roaming:
+        return False
+    query = msgspec.structs.replace(candidates.query, roaming="only", limit=1, order="any", after="", latest=False)
+    return not (await call.services.broker.ask(query, call.actor)).items
 
 
 def _geoproperty(call: Call, question: Question, entity: Entity) -> str:

@@ -162,7 +162,8 @@ def _show(kept: Kept, call: Call, view: View) -> dict[str, Json]:
     counters = kept.counters
     if counters.sent:
         notification["timesSent"] = counters.sent
-        notification["timesFailed"] = counters.failed
+        if counters.failed:  # greater than 0, or not there (Table 5.2.14.2-1)
+            notification["timesFailed"] = counters.failed
         failed = counters.last_failure is not None and counters.last_failure == counters.last
         notification["status"] = "failed" if failed else "ok"
     for name, at in (

@@ -34,6 +34,9 @@ class Sources:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], Kept] = {}
+        self._first: dict[tuple[str, str], dict[str, Mapping[str, Json]]] = {}
+        """What each subscriber was told at first, by id, while nothing was heard of it since: one that was made right
+        after the subscription may be among it, and its event is still to come."""
 
     def get(self, tenant: str, id: str) -> Kept | None:
         """One subscription."""
@@ -54,6 +57,9 @@ class Sources:
         before, after = event.payload.get("before"), event.payload.get("after")
         uris = set()
         for kept in self.all():
+            first = self._first.get((kept.tenant, kept.id), {}) if kept.tenant == event.tenant else {}
+            if first.pop(event.entity or "", None) == after and before is None:
+                continue
             if kept.tenant != event.tenant or kept.subscription.interval_s or kept.status(now()) != "active":
                 continue
             was, is_now = _fits(kept, before), _fits(kept, after)
@@ -68,6 +74,7 @@ class Sources:
     async def _refresh(self, connection: Connection, event: OutboxRow) -> set[str]:
         id = event.entity or ""
         self._kept.pop((event.tenant, id), None)
+        self._first.pop((event.tenant, id), None)
         for kept in await load(connection, "registration", tenant=event.tenant, id=id):
             self._kept[event.tenant, id] = kept
             if not kept.subscription.interval_s:  # new or changed: of everything that matches now (5.11.7)
@@ -76,10 +83,12 @@ class Sources:
 
     async def tell_all(self, connection: Connection, kept: Kept, event: uuid.UUID, at: Instant) -> set[str]:
         """Tell a subscriber of everything that matches."""
-        found = [r.document for r in await read_all(connection, kept.tenant) if _fits(kept, r.document)]
+        found = {r.id: r.document for r in await read_all(connection, kept.tenant) if _fits(kept, r.document)}
         if not found or kept.status(now()) != "active":
             return set()
-        return await store(connection, kept, News(reason="newlyMatching", registrations=found), event, at)
+        if not kept.subscription.interval_s:
+            self._first[kept.tenant, kept.id] = found
+        return await store(connection, kept, News(reason="newlyMatching", registrations=[*found.values()]), event, at)
 
 
 def _interest(kept: Kept) -> Interest:

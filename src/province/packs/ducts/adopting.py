@@ -24,7 +24,7 @@ def entry(feature: Feature, study: Study, id: str, code: str) -> DuctSection | N
         length=float(given["metres"]),
         plan=study.id,
         location=feature.geometry,
-        source=f"{study.title}. {study.remark or ''}".strip(),
+        source=study.cited,
     )
 
 

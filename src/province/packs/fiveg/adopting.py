@@ -30,7 +30,7 @@ def entry(feature: Feature, study: Study, id: str, code: str) -> RadioSite | Non
         sharedMast=shared,
         plan=study.id,
         location=feature.geometry,
-        source=f"{study.title}. {study.remark or ''}".strip(),
+        source=study.cited,
     )
 
 

@@ -29,7 +29,7 @@ def entry(feature: Feature, study: Study, id: str, code: str) -> LandParcel:
         price=None if price is None else float(price),
         plan=study.id,
         location=feature.geometry,
-        source=f"{study.title}. {study.remark or ''}".strip(),
+        source=study.cited,
     )
 
 

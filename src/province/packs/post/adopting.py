@@ -17,7 +17,7 @@ def entry(feature: Feature, study: Study, id: str, code: str) -> PostalFacility 
         return None
     return PostalFacility(
         id=id, code=code, name=feature.name, kind="hub", status="planned", plan=study.id, location=feature.geometry,
-        source=f"{study.title}. {study.remark or ''}".strip(),
+        source=study.cited,
     )  # fmt: skip
 
 

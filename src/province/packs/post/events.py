@@ -45,7 +45,7 @@ def decoded(found: Sequence[Happening], unread: Sequence[Unread]) -> Decoded:
     for one in found:
         attrs = dict(attributes(one.event))
         if one.event.retracted:
-            del attrs["counted"]
+            del attrs["counted"], attrs["applied"]  # what was counted is taken back by `withdrawing`
         style = "set" if one.event.retracted else "fill"
         changes.append(Change(op="upsert", id=one.event.id, type="PostalEvent", attrs=attrs, style=style))  # type: ignore[arg-type]
     return Decoded(changes=tuple(changes), unread=tuple(unread))

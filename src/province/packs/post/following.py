@@ -26,6 +26,8 @@ from province.vocab.area import civil_day
 Answers = Mapping[str, Sequence[Any]]
 MOST_CHANGES: Final = 800
 """Of one round, so that it is one transaction; the rest waits a second."""
+_KEPT_EVENTS: Final = 300
+"""Of a parcel: a correction looks at no more."""
 _HOLDS: Final = ("accepted", "sorted", "arrived", "failed")
 """Events after which a parcel is where they happened."""
 _MOVES: Final[Mapping[str, str]] = {
@@ -84,12 +86,12 @@ def follow(
     days: Sequence[PostalDay],
 ) -> list[list[Change]]:
     """One round: the events, their parcels, facilities and days, changed together."""
-    book = _Book(context, parcels, facilities, days)
+    book = Book(context, parcels, facilities, days)
     told: list[Change] = []
     for event in taken(events):
         if not event.retracted:
             book.tell(event)
-        told.append(change(event, event="postalevent.counted", counted=True))
+        told.append(change(event, event="postalevent.counted", counted=True, applied=not event.retracted))
     return [[*book.changes(), *told]]
 
 
@@ -132,7 +134,7 @@ def day_id(facility: str, day: str) -> str:
 
 
 @dataclass(slots=True)
-class _Day:
+class Day:
     """What is added to a day, or was there."""
 
     before: PostalDay
@@ -149,7 +151,7 @@ class _Day:
 
 
 @dataclass(slots=True)
-class _Item:
+class Item:
     """A parcel, and what becomes of it."""
 
     before: Parcel
@@ -163,7 +165,7 @@ class _Item:
         return self.values.get(name, getattr(self.before, name))
 
 
-class _Book:
+class Book:
     """Everything that one round changes."""
 
     def __init__(
@@ -171,16 +173,16 @@ class _Book:
         days: Iterable[PostalDay],
     ) -> None:  # fmt: skip
         self._context = context
-        self._items = {p.code: _Item(p, p.status, p.place, p.movedAt) for p in parcels}
+        self.items = {p.code: Item(p, p.status, p.place, p.movedAt) for p in parcels}
         self._by_code = {f.gln: f for f in facilities if f.gln} | {f.code: f for f in facilities}
         self._facilities = {f.id: f for f in facilities}
         self._waiting = dict.fromkeys(self._facilities, 0)
-        self._days = {(d.facility, d.day): _Day(d) for d in days}
+        self.days = {(d.facility, d.day): Day(d) for d in days}
 
     def tell(self, event: PostalEvent) -> None:
         """One event, to all of its parcels and to the facility where it happened."""
         facility = self._by_code.get(event.place or "")
-        items = [self._items[u] for u in event.units if u in self._items]
+        items = [self.items[u] for u in event.units if u in self.items]
         late = sum(self._move(item, event) for item in items)
         if facility is None or event.kind == "other":
             return
@@ -198,16 +200,32 @@ class _Book:
                 day.delivered += len(items)
                 day.late += late
 
+    def add(self, facility: str, day: str, more: Day) -> None:
+        """What is added to a day of a facility, or taken from it."""
+        one = self._day(self._facilities[facility], day)
+        one.sorted += more.sorted
+        one.accepted += more.accepted
+        one.delivered += more.delivered
+        one.late += more.late
+        if more.mass is not None:
+            one.mass = (one.mass or 0.0) + more.mass
+
+    def wait(self, code: str | None, more: int) -> None:
+        """More parcels wait at a facility, or fewer."""
+        if (facility := self._by_code.get(code or "")) is not None:
+            self._waiting[facility.id] += more
+
     def changes(self) -> list[Change]:
         """Of parcels, days and facilities."""
         found = [
-            _parcel_change(item) for item in self._items.values() if item.values or item.moved != item.before.movedAt
+            _parcel_change(item) for item in self.items.values() if item.values or item.moved != item.before.movedAt
         ]
         news: dict[str, dict[str, Any]] = {id: {} for id in self._facilities}
-        for (id, day), one in self._days.items():
+        for (id, day), one in self.days.items():
             made = self._made(one)
             if made != one.before or made.version == 0:
-                found.append(Change(op="upsert", id=made.id, type="PostalDay", attrs=attributes(made)))
+                lost = {"mass": None} if made.mass is None and one.before.mass is not None else {}
+                found.append(Change(op="upsert", id=made.id, type="PostalDay", attrs={**attributes(made), **lost}))
             if day == _today(self._context):
                 news[id] |= {"day": day, "sorted": made.sorted, "mass": made.mass}
             elif day == _yesterday(self._context):
@@ -220,8 +238,9 @@ class _Book:
                 found.append(change(facility, event="postalfacility.counted", **values))
         return found
 
-    def _move(self, item: _Item, event: PostalEvent) -> bool:
+    def _move(self, item: Item, event: PostalEvent) -> bool:
         """What an event makes of a parcel. Returns whether it was delivered late."""
+        item.values["events"] = (*(e for e in item.get("events") if e != event.id), event.id)[-_KEPT_EVENTS:]
         for name in ("origin", "destination", "area", "cod", "mass"):
             given = getattr(event, name)
             if given is not None and item.get(name) is None:
@@ -241,15 +260,14 @@ class _Book:
             return self._delivered(item, event)
         return False
 
-    def _place(self, item: _Item, code: str | None) -> None:
+    def _place(self, item: Item, code: str | None) -> None:
         """The parcel is at a facility, or on the road."""
-        for where, by in ((item.place, -1), (code, 1)):
-            if (facility := self._by_code.get(where or "")) is not None:
-                self._waiting[facility.id] += by
+        self.wait(item.place, -1)
+        self.wait(code, 1)
         item.place = code
         item.values["place"] = code
 
-    def _delivered(self, item: _Item, event: PostalEvent) -> bool:
+    def _delivered(self, item: Item, event: PostalEvent) -> bool:
         item.values["deliveredAt"] = event.happenedAt
         if item.get("paid") == "due":
             item.values["paid"] = "collected"
@@ -275,24 +293,26 @@ class _Book:
             return None
         return "region" if regions[0] == regions[1] == str(self._context.params["region"]) else "between"
 
-    def _day(self, facility: PostalFacility, day: str) -> _Day:
+    def _day(self, facility: PostalFacility, day: str) -> Day:
         key = (facility.id, day)
-        if key not in self._days:
-            self._days[key] = _Day(PostalDay(id=day_id(*key), facility=facility.id, day=day, area=facility.area))
-        return self._days[key]
+        if key not in self.days:
+            self.days[key] = Day(PostalDay(id=day_id(*key), facility=facility.id, day=day, area=facility.area))
+        return self.days[key]
 
-    def _made(self, one: _Day) -> PostalDay:
+    def _made(self, one: Day) -> PostalDay:
         capacity = self._facilities[one.before.facility].sortPerDay
-        count = one.before.sorted + one.sorted
+        count = max(0, one.before.sorted + one.sorted)
         known = [m for m in (one.before.mass, one.mass) if m is not None]
+        mass = round(sum(known), 6) if known else None
         return msgspec.structs.replace(
-            one.before, sorted=count, mass=round(sum(known), 6) if known else None,
-            accepted=one.before.accepted + one.accepted, delivered=one.before.delivered + one.delivered,
-            late=one.before.late + one.late, load=round(100.0 * count / capacity, 2) if capacity else None,
+            one.before, sorted=count, mass=None if mass is not None and mass <= 0 and (one.mass or 0) < 0 else mass,
+            accepted=max(0, one.before.accepted + one.accepted),
+            delivered=max(0, one.before.delivered + one.delivered), late=max(0, one.before.late + one.late),
+            load=round(100.0 * count / capacity, 2) if capacity else None,
         )  # fmt: skip
 
 
-def _parcel_change(item: _Item) -> Change:
+def _parcel_change(item: Item) -> Change:
     values = {**item.values, "movedAt": item.moved}
     if item.status != item.before.status:
         return move(item.before, item.status, at=item.moved, **values)

@@ -7,7 +7,19 @@ from typing import Final
 
 from province.model.label import Label
 from province.pack import Action, Ask, Check, Feed, Map, Pack, Round, StudyKind, StudyLayer, StudyMark, Table
-from province.packs.post import adopting, board, epcis, following, hubs, logic, scans, siting, touring, tours
+from province.packs.post import (
+    adopting,
+    board,
+    epcis,
+    following,
+    hubs,
+    logic,
+    scans,
+    siting,
+    touring,
+    tours,
+    withdrawing,
+)
 from province.packs.post.types import Parcel, PostalDay, PostalEvent, PostalFacility
 from province.vocab import Area
 from province.vocab.road import Road
@@ -165,6 +177,17 @@ PACK = Pack(
                 Ask("parcels", following.parcels_of, Parcel),
                 Ask("facilities", following.facilities_of, PostalFacility),
                 Ask("days", following.days_of, PostalDay),
+            ),
+        ),
+        Round(
+            "events taken back",
+            withdrawing.take_back,
+            (
+                Ask("events", withdrawing.withdrawn, PostalEvent, most=400),
+                Ask("parcels", following.parcels_of, Parcel),
+                Ask("history", withdrawing.history_of, PostalEvent),
+                Ask("facilities", withdrawing.facilities_of, PostalFacility),
+                Ask("days", withdrawing.days_of, PostalDay),
             ),
         ),
         Round(

@@ -68,6 +68,16 @@ PARCEL: Final = Workflow(
         Edge("out_for_delivery", "in_transit", "parcel.sent", Label("Phát chưa được", "Delivery failed")),
         Edge("out_for_delivery", "delivered", "parcel.delivered", Label("Đã phát", "Delivered")),
         Edge("out_for_delivery", "returned", "parcel.returned", Label("Chuyển hoàn", "Returned")),
+        *(
+            Edge(source, target, "parcel.corrected", Label("Sửa: sự kiện bị rút lại", "An event was taken back"))
+            for source, targets in (
+                ("in_transit", ("accepted",)),
+                ("out_for_delivery", ("accepted",)),
+                ("delivered", ("accepted", "in_transit", "out_for_delivery", "returned")),
+                ("returned", ("accepted", "in_transit", "out_for_delivery", "delivered")),
+            )
+            for target in targets
+        ),
     ),
     names=(
         ("accepted", Label("Đã nhận gửi", "Accepted")),
@@ -164,7 +174,7 @@ class Parcel(Record, frozen=True, kw_only=True):
 
     origin, destination, place: codes of facilities as events tell them; place: None while it is on the road.
     onTime: 100 when it was delivered within the target of its reach, 0 when not; so their mean is a share.
-    cod: what the addressee pays.  paid: what becomes of that money.
+    cod: what the addressee pays.  paid: what becomes of that money.  events: what it was told, in the order it was.
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -212,6 +222,7 @@ class Parcel(Record, frozen=True, kw_only=True):
     ] = None
     handedOverAt: Annotated[Instant | None, Field(Label("Nộp tiền thu hộ lúc", "Cash handed over at"))] = None
     receipt: Annotated[str | None, Field(Label("Chứng từ nộp tiền thu hộ", "Receipt of the cash"))] = None
+    events: Annotated[tuple[str, ...], Field(Label("Sự kiện đã tính", "Events told"), ref="PostalEvent")] = ()
     recipient: Annotated[str | None, Field(Label("Người nhận", "Addressee"), personal=True)] = None
     phone: Annotated[str | None, Field(Label("Điện thoại người nhận", "Their phone"), personal=True)] = None
     address: Annotated[str | None, Field(Label("Địa chỉ phát", "Their address"), personal=True)] = None
@@ -221,7 +232,8 @@ class PostalEvent(Record, frozen=True, kw_only=True):
     """Something that happened to parcels at a place. units: their codes.  kind: as the board counts it.
 
     told: what kind of event its sender calls it.  counted: parcels and facilities have been told of it.
-    retracted: its sender declared it to be an error.  cod: cash that was collected with it.
+    retracted: its sender declared it to be an error.  applied: they hold what it told them.
+    cod: cash that was collected with it.
     """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
@@ -245,6 +257,7 @@ class PostalEvent(Record, frozen=True, kw_only=True):
     channel: Annotated[str, Field(Label("Nguồn tin", "Channel"), indexed=True)]
     retracted: Annotated[bool, Field(Label("Đã rút lại", "Retracted"), indexed=True)] = False
     counted: Annotated[bool, Field(Label("Đã tính", "Counted"), indexed=True)] = False
+    applied: Annotated[bool, Field(Label("Đang được tính", "In the counts"))] = False
 
 
 class PostalDay(Record, frozen=True, kw_only=True):

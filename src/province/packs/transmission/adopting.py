@@ -28,7 +28,7 @@ def cable(feature: Feature, study: Study, id: str, code: str) -> FibreRoute:
         shares=network.listed(given.get("shares")),
         plan=study.id,
         location=feature.geometry,
-        source=_source(study),
+        source=study.cited,
     )
 
 
@@ -54,7 +54,7 @@ def upgrade(feature: Feature, study: Study, id: str, code: str) -> TransmissionL
         upgradeTo=float(given["paid"]),
         upgradeYear=int(given["year"]),
         plan=study.id,
-        source=_source(study),
+        source=study.cited,
     )
 
 
@@ -64,10 +64,6 @@ def take_system(held: TransmissionLink, item: TransmissionLink) -> Mapping[str, 
         why = "has another upgrade" if held.upgradeTo is not None else f"is {held.status} with {held.capacity:g} Gbit/s"
         raise Conflict(f"the system {held.code} {why}.", field="upgradeTo", remedy="Compute the plan anew.")
     return {"upgradeTo": item.upgradeTo, "upgradeYear": item.upgradeYear}
-
-
-def _source(study: Study) -> str:
-    return f"{study.title}. {study.remark or ''}".strip()
 
 
 CABLES: Final = Adoption(
