@@ -180,6 +180,12 @@ def test_every_number_has_a_unit_and_every_label_two_languages(pack: Pack) -> No
         if indicator.limit:
             assert indicator.unit == "C62"
             assert fields[indicator.limit].unit == fields[indicator.field].unit
+        elif (below := indicator.base) is not None:
+            assert indicator.unit == "P1", indicator.name
+            of = [describe(i.of).fields[i.field].unit if i.field else "C62" for i in (indicator, below)]
+            assert of[0] == of[1] == below.unit, indicator.name
+            assert below.title.vi.strip(), indicator.name
+            assert below.title.en.strip(), indicator.name
         elif indicator.field:
             assert fields[indicator.field].unit == indicator.unit, indicator.name
         assert indicator.measure in ("count", "silent") or indicator.field in fields, indicator.name

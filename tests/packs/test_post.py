@@ -415,7 +415,7 @@ async def test_an_error_declaration_takes_the_counts_back(broker: Broker) -> Non
         await rounds.round(TENANT, PACK, ROUNDS["events taken back"])
         parcel = to_record(Parcel, await broker.get(f"urn:ngsi-ld:Parcel:{unit}", ROOT))
         hub = to_record(PostalFacility, await broker.get(place.id, ROOT))
-        day = to_record(PostalDay, await broker.get(following.day_id(place.id, following.civil(at)), ROOT))
+        day = to_record(PostalDay, await broker.get(following.day_id(place.id, civil_day(at)), ROOT))
         return parcel.status, parcel.place, len(parcel.events), hub.backlog, day.sorted, day.load
 
     steps = CONTEXT.params["epcis_steps"]

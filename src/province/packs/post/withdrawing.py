@@ -16,8 +16,9 @@ from province.model.change import Change
 from province.model.query import AnyOf, Query, Where
 from province.model.record import change, move
 from province.pack import Context
-from province.packs.post.following import Book, Day, Item, civil, day_id, taken
+from province.packs.post.following import Book, Day, Item, day_id, taken
 from province.packs.post.types import Parcel, PostalDay, PostalEvent, PostalFacility
+from province.vocab.area import civil_day
 
 Answers = Mapping[str, Sequence[Any]]
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,7 +52,7 @@ def facilities_of(context: Context, found: Answers) -> Query | None:
 
 def days_of(context: Context, found: Answers) -> Query | None:
     """What these facilities have handled on the days of these events."""
-    days = {civil(e.happenedAt) for e in (*taken(found["events"]), *found["history"])}
+    days = {civil_day(e.happenedAt) for e in (*taken(found["events"]), *found["history"])}
     ids = sorted(day_id(f.id, day) for f in found["facilities"] for day in days)
     return Query(types=("PostalDay",), ids=tuple(ids), latest=False) if ids else None
 
