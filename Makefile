@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 FAST := not slow and not browser and not fault
 
-.PHONY: run test check lint fix docs docs-check bench bench-long lock demo demo-merger demo-flood new-pack install islands browser clean
+.PHONY: run test check lint fix docs docs-check bench bench-long lock demo demo-merger demo-flood demo-planning new-pack install islands browser clean
 
 run: install islands  ## start everything with the example; Ctrl-C stops it
 	$(BIN)/province run
@@ -53,6 +53,9 @@ demo-merger: install islands  ## merger day: the reform of 2025 replayed, a merg
 
 demo-flood: install islands browser  ## a flood from the sensor to the closed incident, over MQTT, in a browser; one minute
 	$(BIN)/python scripts/demo_flood.py
+
+demo-planning: install  ## 5G, trenches and tours for southern Bình Dương; ROADS=x.osm.pbf for real streets; three minutes
+	$(BIN)/python scripts/demo_planning.py $(if $(ROADS),--roads "$(ROADS)")
 
 new-pack: install  ## make new-pack NAME=x
 	@test -n "$(NAME)" || { echo "usage: make new-pack NAME=x" >&2; exit 2; }

@@ -173,12 +173,14 @@ class Product:
             child.send_signal(signal.SIGINT)
             child.wait(60)
 
-    def command(self, *arguments: str, token: str = "", stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def command(
+        self, *arguments: str, token: str = "", stdin: bytes = b"", timeout_s: float = 120
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run `province …` beside it, with its environment."""
         environment = {**self.environment, "PROVINCE_TOKEN": token}
         return subprocess.run(
             [sys.executable, "-m", "province", *arguments],
-            env=environment, input=stdin, capture_output=True, check=False, timeout=120,
+            env=environment, input=stdin, capture_output=True, check=False, timeout=timeout_s,
         )  # fmt: skip
 
     async def database(self, ask: Callable[[Connection], Awaitable[_T]]) -> _T:

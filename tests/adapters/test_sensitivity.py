@@ -96,3 +96,9 @@ def test_what_stays_in_every_variant_is_known_by_its_place_and_failures_are_kept
     assert lines[2].startswith("attenuation,Hệ số so với giới hạn Shannon,45,P1,90,-10,2,90,")
     assert "'low' is no wall." in lines[4]
     assert lines[-3] == "grid-0,A,2,2"
+
+
+def test_a_share_of_few_whole_things_is_one_more_or_fewer() -> None:
+    for budget, expected in ((2, [1.0, 3.0]), (1, [2.0]), (40, [32.0, 48.0])):
+        few = msgspec.structs.replace(PROBLEM, budget=budget)
+        assert [v.value for v, _ in sensitivity.variants(few, [{"name": "budget", "share": 20}])] == expected

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
@@ -28,6 +29,7 @@ from province.model.geometry import point
 from province.model.label import Label
 from province.model.record import create
 from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Progress, Table
+from province.packs.fiveg.pack import PACK
 from province.packs.fiveg.types import RadioSite
 from province.packs.transmission import kinds as transmission
 from province.packs.transmission.types import FibreRoute, TransmissionNode
@@ -377,11 +379,26 @@ async def test_a_run_whose_process_died_begins_again(
 def test_every_file_of_an_outcome_is_there_and_readable(tmp_path: Path) -> None:
     import pyogrio
 
-    names = study_files.names(OUTCOME)
-    assert names == ("plan.gpkg", "sites.geojson", "empty.geojson", "parks.csv", "certificate.json", "outcome.json")
-    made: Mapping[str, bytes] = {name: study_files.write(OUTCOME, name)[0] for name in names}
+    kind = next(k for k in PACK.studies if k.name == "fiveg")
+    names = study_files.names(OUTCOME, kind)
+    assert names == (
+        "map.svg",
+        "plan.gpkg",
+        "sites.geojson",
+        "empty.geojson",
+        "parks.csv",
+        "certificate.json",
+        "outcome.json",
+    )
+    made: Mapping[str, bytes] = {name: study_files.write(OUTCOME, name, kind)[0] for name in names}
     assert made["parks.csv"].decode("utf-8-sig").splitlines() == ["park,demand (Mbit/s)", "'=KCN A,12.5", "KCN B,"]
     assert json.loads(made["certificate.json"])["checked"] is True
+    drawn = ElementTree.fromstring(made["map.svg"])
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}circle")) == 2 + sum(
+        m.mark == "point" for m in kind.marks for _ in m.tones
+    )
+    assert "Cột mới / New mast" in made["map.svg"].decode()
+    assert "map.svg" not in study_files.names(OUTCOME, None), "a kind that is not known any more draws nothing"
     assert [f["id"] for f in json.loads(made["sites.geojson"])["features"]] == ["s1", "s2"]
     path = tmp_path / "plan.gpkg"
     path.write_bytes(made["plan.gpkg"])
@@ -390,7 +407,7 @@ def test_every_file_of_an_outcome_is_there_and_readable(tmp_path: Path) -> None:
     assert meta["crs"] == "EPSG:4326"
     assert table.column("cost").to_pylist() == [2.0, None]
     with pytest.raises(NotFound):
-        study_files.write(OUTCOME, "../secrets")
+        study_files.write(OUTCOME, "../secrets", kind)
 
 
 @pytest.mark.slow

@@ -138,6 +138,7 @@ def test_a_plan_is_told_and_its_files_are_kept(plan: Callable[..., Result], tmp_
     assert "at most 3.73% below the best possible" in result.stdout
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "certificate.json",
+        "map.svg",
         "outcome.json",
         "parks.csv",
         "plan.gpkg",

@@ -75,8 +75,8 @@ async def file(call: Call) -> Response:
     """One of the files that came of a study."""
     service = studies_of(call)
     name = path_id(call, "name")
-    _, outcome = await service.outcome(call.actor, path_id(call))
-    content, media = await asyncio.to_thread(files.write, outcome, name)
+    study, outcome = await service.outcome(call.actor, path_id(call))
+    content, media = await asyncio.to_thread(files.write, outcome, name, service.kind_of(study))
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         "X-Content-Type-Options": "nosniff",

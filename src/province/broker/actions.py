@@ -92,7 +92,10 @@ def _convert(spec: Input, value: Any) -> Any:
     if isinstance(converted, int | float) and (
         (low is not None and converted < low) or (high is not None and converted > high)
     ):
-        raise InvalidInput(f"{converted} is outside {low}…{high}.", field=spec.name)
+        raise InvalidInput(
+            f"{converted:g} is outside {'−∞' if low is None else f'{low:g}'}…{'∞' if high is None else f'{high:g}'}.",
+            field=spec.name, remedy="Give a number within these limits.",
+        )  # fmt: skip
     if _is_mapping(spec.kind) and isinstance(converted, dict) and "coordinates" in converted:
         validate(converted, field=spec.name)
     return converted

@@ -22,6 +22,7 @@ from province.model.unit import lookup
 EXIT_PARTIAL: Final = 4
 """There is a plan, and it answers less than was asked."""
 EXIT_FAILED: Final = 1
+MAP: Final = "map.svg"
 _POLL_S: Final = 0.5
 _PATIENCE_S: Final = 120.0
 _DONE: Final = ("computed", "failed", "cancelled")
@@ -368,6 +369,8 @@ class _Run:
         names += [f"{one['name']}.csv" for one in outcome["tables"]]
         for name in names:
             (out / name).write_bytes(self._client.download(f"/api/studies/{study}/files/{name}", {}))
+        with contextlib.suppress(NotFound):  # nothing of it has a place
+            (out / MAP).write_bytes(self._client.download(f"/api/studies/{study}/files/{MAP}", {}))
 
     def _tell(self, study: str, outcome: Mapping[str, Any], out: Path | None, shown: str) -> None:
         for one in outcome["figures"]:

@@ -117,7 +117,10 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
     history = await visit.services.broker.history(id, visit.actor, attrs=("status",), limit=100)
     records = list(history.records)
     writers = {r.actor for r in records} | ({found.createdBy} if found.createdBy else set())
-    people = {w: w for w in writers} | dict(await visit.services.people(visit.actor, sorted(writers)))
+    own = visit.words("System")
+    people = {w: own if w.startswith("system:") else w for w in writers} | dict(
+        await visit.services.people(visit.actor, sorted(writers))
+    )
     kind_type = visit.services.broker.types["Study"]
     values = {
         "it": found,
@@ -143,7 +146,9 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
         else [],
         "prices": _prices(visit, found, known[1]) if known else [],
         "outcome": _told(visit, outcome, known[1] if known else None, around) if outcome is not None else None,
-        "files": [(name, f"{_href(id)}/files/{name}") for name in files.names(outcome)] if outcome else [],
+        "files": [(name, f"{_href(id)}/files/{name}") for name in files.names(outcome, service.kind_of(found))]
+        if outcome
+        else [],
         "forms": [forms.form_of(a, words, visit.services.bounds, o) for a, o in zip(offered, options, strict=True)],
         "steps": steps_of(visit, kind_type, records, people, {}),
         "key": secrets.token_hex(16),
@@ -224,8 +229,9 @@ async def varied(visit: Visit) -> Response:
 async def file(visit: Visit) -> Response:
     """A file that came of a study."""
     name = visit.request.path_params["name"]
-    _, outcome = await _service(visit).outcome(visit.actor, visit.request.path_params["id"])
-    content, media = await asyncio.to_thread(files.write, outcome, name)
+    service = _service(visit)
+    found, outcome = await service.outcome(visit.actor, visit.request.path_params["id"])
+    content, media = await asyncio.to_thread(files.write, outcome, name, service.kind_of(found))
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         "x-content-type-options": "nosniff",
@@ -241,7 +247,7 @@ async def compare(visit: Visit) -> Response:
         raise InvalidInput("two studies are needed.", field="id", remedy="Choose two or more in the list.")
     found = [await service.outcome(visit.actor, id) for id in ids]
     plans = [outcome for _, outcome in found]
-    kinds = [service.kinds.get(s.kind, ("", None))[1] for s, _ in found]
+    kinds = [service.kind_of(s) for s, _ in found]
     values = {
         "studies": [
             {
@@ -281,8 +287,10 @@ async def report_pdf(visit: Visit) -> Response:
         "figures": [{"label": label, "value": value} for label, value in told["figures"]],
         "partial": told["partial"],
         "map": drawing.svg(drawn) if drawn is not None else "",
+        "ratio": drawn.height / drawn.width if drawn is not None else 1,
         "legend": [
-            {"colour": drawing.COLOURS[tone], "text": words.label(label)} for _, tone, label in drawing.keys(kind)
+            {"sample": drawing.sample(mark, tone), "text": words.label(label)}
+            for mark, tone, label in drawing.keys(kind)
         ],
         "tables": [_sheet(visit, table) for table in outcome.tables],
         "grounds": {
@@ -394,6 +402,8 @@ def _proved(visit: Visit, outcome: Outcome) -> str:
         return visit.words("no bound is known for plans of this kind")
     if one.sense == "all" and one.gap == 0:
         return visit.words("every plan was looked at: none is missing")
+    if one.gap == 0:
+        return visit.words("no plan within the budget is better")
     said = (
         visit.words("at most %(gap)s could be saved")
         if one.sense == "least"
@@ -432,12 +442,17 @@ def _cell(visit: Visit, value: str | float | None, unit: str) -> str:
 
 
 def _sheet(visit: Visit, table: Table) -> dict[str, Any]:
+    """A table on paper. What is known of no row is named below it, for paper is narrow."""
     told = _table(visit, table)
+    columns, rows = told["columns"], told["rows"]
     nothing = visit.words("no data")
+    empty = [i for i in range(len(columns)) if rows and not any(row[i] for row in rows)]
+    kept = [i for i in range(len(columns)) if i not in empty]
     return {
         "title": told["title"],
-        "columns": [{"title": name, "number": number} for name, number in told["columns"]],
-        "rows": [[cell or nothing for cell in row] for row in told["rows"]],
+        "columns": [{"title": columns[i][0], "number": columns[i][1]} for i in kept],
+        "rows": [[row[i] or nothing for i in kept] for row in rows],
+        "empty": f"{', '.join(columns[i][0] for i in empty)}: {nothing}" if empty else "",
     }
 
 
@@ -568,7 +583,7 @@ def _budget(visit: Visit, given: Any, kind: StudyKind | None) -> str:
 
 
 def _money(visit: Visit, value: float, unit: str, kind: StudyKind | None) -> str:
-    return f"{visit.words.number(value, 0)} {_unit(visit, unit, kind)}"
+    return f"{visit.words.number(value, 1 if unit == 'HAR' else 0)} {_unit(visit, unit, kind)}"
 
 
 def _unit(visit: Visit, unit: str, kind: StudyKind | None) -> str:

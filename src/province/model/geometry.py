@@ -41,8 +41,8 @@ def validate(geometry: object, *, field: str = "location") -> Geometry:
         for i, part in enumerate(parts):
             validate(part, field=f"{field}.geometries[{i}]")
         return geometry
-    if kind not in _DEPTH:
-        raise InvalidInput(f"{kind!r} is not a GeoJSON geometry type.", field=f"{field}.type")
+    if not isinstance(kind, str) or kind not in _DEPTH:
+        raise InvalidInput(f"{str(kind)[:40]!r} is not a GeoJSON geometry type.", field=f"{field}.type")
     count = _check(geometry.get("coordinates"), _DEPTH[kind], kind, f"{field}.coordinates")
     if count > MAX_POSITIONS:
         raise InvalidInput(

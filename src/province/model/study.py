@@ -165,6 +165,11 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     colour_by: str = ""
 
 
+def cost_label(unit: str) -> Label:
+    """What an amount of the budget is called: in metres or sites nothing costs anything, and yet it counts."""
+    return Label("Chi phí", "Cost") if unit == "VND" else Label("Tính vào ngân sách", "Of the budget")
+
+
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan claims, and what other code made of it.
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 import shapely
@@ -26,6 +26,9 @@ _NEAR: Final = 0.004
 """And at least so many degrees, around a point."""
 _TALLEST: Final = 1.2
 _FAR: Final = 2.4
+_LINE: Final = 24.0
+"""Height of a line of the legend."""
+_TYPE: Final = ' font-family="sans-serif" font-size="15"'
 _CLOSE: Final = 6.0
 """Radius of a site."""
 _FEW: Final = 100
@@ -75,6 +78,13 @@ class Drawing:
     dot: float
     scale_m: int
     scale: float
+
+
+def drawable(outcome: Outcome, kind: StudyKind | None) -> bool:
+    """Whether there is something to draw."""
+    marks = [mark for mark in kind.marks if mark.by or mark.layer == kind.focus] if kind else []
+    layers = [layer for mark in marks if (layer := outcome.layer(mark.layer)) is not None]
+    return any(feature.geometry is not None for layer in layers for feature in layer.features)
 
 
 def draw(outcome: Outcome, kind: StudyKind | None, *, around: str = "") -> Drawing | None:
@@ -141,10 +151,11 @@ def keys(kind: StudyKind | None) -> tuple[tuple[Mark, Tone, Label], ...]:
     return tuple((mark.mark, *told) for mark in (kind.marks if kind else ()) for told in mark.tones.values())
 
 
-def svg(drawing: Drawing) -> str:
-    """A picture for print."""
+def svg(drawing: Drawing, legend: Sequence[tuple[Mark, Tone, Label]] = ()) -> str:
+    """A picture for print, with its scale. legend: written below, for a picture that stands alone."""
+    whole = drawing.height + _LINE * len(legend)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width:g} {drawing.height:g}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width:g} {whole:g}"{_TYPE}>',
         f'<rect width="{drawing.width:g}" height="{drawing.height:g}" fill="#f4f6f7"/>',
         *(
             f'<path d={quoteattr(s.path)} fill={_colour(s.tone, "area")} fill-opacity="{_FAINT.get(s.tone, 1):g}"'
@@ -162,7 +173,44 @@ def svg(drawing: Drawing) -> str:
         colour = _colour(spot.tone, "point")
         parts.append(f'<path d={quoteattr(spot.rays)} stroke={colour} stroke-width="1.4" fill="none"/>')
         parts.append(f'<circle cx="{spot.x:g}" cy="{spot.y:g}" r="{drawing.dot:g}" fill={colour}/>')
+    parts.append(_ruler(drawing))
+    for row, (mark, tone, label) in enumerate(legend):
+        y = drawing.height + (row + 0.5) * _LINE
+        parts.append(_sample(mark, tone, y))
+        parts.append(
+            f'<text x="{3 * _LINE:g}" y="{y + 5:g}" fill="#16242c">{escape(f"{label.vi} / {label.en}")}</text>'
+        )
     return "".join((*parts, "</svg>"))
+
+
+def sample(mark: Mark, tone: Tone) -> str:
+    """What a key looks like, as a picture of its own."""
+    wide = 3.4 * _LINE
+    shown = _sample(mark, tone, _LINE / 2)
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:g} {_LINE:g}">{shown}</svg>'
+
+
+def _ruler(drawing: Drawing) -> str:
+    """The scale, in the lower left corner."""
+    x, y = _MARGIN, drawing.height - 10
+    told = f"{drawing.scale_m / 1000:g} km" if drawing.scale_m >= 1000 else f"{drawing.scale_m} m"
+    return (
+        f'<path d="M{x:g} {y - 5:g}V{y:g}H{x + drawing.scale:g}V{y - 5:g}" fill="none" stroke="#16242c"'
+        f' stroke-width="1.2"/><text x="{x + drawing.scale + 6:g}" y="{y:g}" fill="#16242c">{told}</text>'
+    )
+
+
+def _sample(mark: Mark, tone: Tone, y: float) -> str:
+    """What a key of the legend looks like on the picture."""
+    colour = _colour(tone, mark)
+    if mark == "point":
+        return f'<circle cx="{1.7 * _LINE:g}" cy="{y:g}" r="{_CLOSE:g}" fill={colour}/>'
+    if mark == "line":
+        return f'<path d="M{_LINE:g} {y:g}h{1.4 * _LINE:g}" stroke={colour} stroke-width="2.4"/>'
+    return (
+        f'<rect x="{_LINE:g}" y="{y - 7:g}" width="{1.4 * _LINE:g}" height="14" fill={colour}'
+        f' fill-opacity="{_FAINT.get(tone, 1):g}"/>'
+    )
 
 
 def _colour(tone: str, mark: Mark) -> str:

@@ -1,4 +1,4 @@
-"""What came of a study, as files for other programs: certificate, layers, tables, a GeoPackage."""
+"""What came of a study, as files for other programs: map, certificate, layers, tables, a GeoPackage."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ import msgspec
 import pyarrow as pa
 import shapely
 
+from province.adapters.studies import drawing
 from province.adapters.studies.service import collection
 from province.adapters.tables import writers
 from province.errors import NotFound
 from province.model.study import Column, Layer, Outcome, Table
 from province.model.unit import lookup
+from province.pack import StudyKind
 
 PACKAGE: Final = "plan.gpkg"
+MAP: Final = "map.svg"
 CERTIFICATE: Final = "certificate.json"
 WHOLE: Final = "outcome.json"
 _JSON: Final = "application/json"
 
 
-def names(outcome: Outcome) -> tuple[str, ...]:
-    """The files that there are."""
+def names(outcome: Outcome, kind: StudyKind | None) -> tuple[str, ...]:
+    """The files that there are. kind: None where it is not known any more, and nobody can say how it is drawn."""
     layers = tuple(f"{one.name}.geojson" for one in outcome.layers)
     tables = tuple(f"{one.name}.csv" for one in outcome.tables)
-    return (PACKAGE, *layers, *tables, CERTIFICATE, WHOLE)
+    drawn = (MAP,) if drawing.drawable(outcome, kind) else ()
+    return (*drawn, PACKAGE, *layers, *tables, CERTIFICATE, WHOLE)
 
 
-def write(outcome: Outcome, name: str) -> tuple[bytes, str]:
+def write(outcome: Outcome, name: str, kind: StudyKind | None) -> tuple[bytes, str]:
     """(content, media type) of one of them. It may take a second: call it in a thread. Raises: NotFound."""
     made: dict[str, Callable[[], tuple[bytes, str]]] = {
         PACKAGE: lambda: (_package(outcome), writers.MEDIA["gpkg"]),
@@ -40,6 +44,8 @@ def write(outcome: Outcome, name: str) -> tuple[bytes, str]:
     }
     made |= {f"{one.name}.csv": partial(_csv, one) for one in outcome.tables}
     made |= {f"{one.name}.geojson": partial(_geojson, one) for one in outcome.layers}
+    if name == MAP and (drawn := drawing.draw(outcome, kind)) is not None:
+        return drawing.svg(drawn, drawing.keys(kind)).encode(), "image/svg+xml"
     if name not in made:
         raise NotFound(f"there is no file {name[:60]!r}.", field="name", remedy=f"One of: {', '.join(made)}.")
     return made[name]()

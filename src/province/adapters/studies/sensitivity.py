@@ -125,7 +125,9 @@ def _values(name: str, base: float | str, unit: str, one: Mapping[str, Any]) -> 
     if "share" in one:
         part = float(one["share"]) / 100.0
         low, high = base * (1 - part), base * (1 + part)
-        return [float(round(low)), float(round(high))] if name == BUDGET and unit == "C62" else [low, high]
+        if name == BUDGET and unit == "C62":  # whole things: a variant is one more or fewer at least
+            return [v for v in (min(round(low), base - 1), max(round(high), base + 1)) if v > 0]
+        return [low, high]
     try:
         return sorted(float(str(v).replace(",", ".")) for v in one["values"])
     except ValueError:

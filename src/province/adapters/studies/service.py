@@ -94,6 +94,10 @@ class Studies:
             raise InvalidInput(f"there is no kind of study {name[:40]!r}.", field="kind", remedy=f"Known: {known}.")
         return found
 
+    def kind_of(self, study: Study) -> StudyKind | None:
+        """The kind of a study; None: no pack declares it any more."""
+        return self.kinds.get(study.kind, ("", None))[1]
+
     def require_budget(self, kind: str, unit: str) -> None:
         """Raises: InvalidInput for a unit in which this kind has no budget, or a kind that there is not."""
         _, declared = self.kind(kind)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from province.errors import InvalidInput
-from province.model.label import Label
+from province.model.label import Label, vietnamese
 from province.model.study import Certificate, Outcome, Problem, Progress, Tell
 from province.packs.datacentres import reading, telling
 from province.packs.datacentres.reading import MONEY, Ground
@@ -77,7 +77,7 @@ def solve(problem: Problem, tell: Tell) -> Outcome:
         objective_label=Label("Phương án không bị phương án nào trội hơn", "Plans that no other one beats"),
         bound=float(len(found.plans)),
         bound_source=Label(
-            f"Đã xét hết {found.looked:,} cách chọn; {found.feasible:,} cách thoả mọi điều kiện".replace(",", "."),
+            f"Đã xét hết {vietnamese(found.looked)} cách chọn; {vietnamese(found.feasible)} cách thoả mọi điều kiện",
             f"All {found.looked:,} choices were looked at; {found.feasible:,} of them meet every condition",
         ),
         gap=0.0,

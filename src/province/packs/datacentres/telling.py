@@ -178,19 +178,23 @@ def _bill(ground: Ground, plan: Integers, feeds: Integers) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for p, s in zip(plan.tolist(), feeds.tolist(), strict=True):
         name, cost = ground.places[p].name, float(ground.cost[p])
-        rows.append((f"Trung tâm dữ liệu tại {name}", f"Data centre at {name}", "1",
+        rows.append((f"Trung tâm dữ liệu tại {name}", f"Data centre at {name}", 1.0, "nơi", "places",
                      None if np.isnan(cost) else cost))  # fmt: skip
         if s >= 0:
             there, length = ground.substations[s].name, float(ground.power[p, s])
             paid = round(ground.line * length, 0) if ground.line else None
-            rows.append((f"Đường dây điện {name} – {there}", f"Power line {name} – {there}", f"{length:.2f} km", paid))
+            rows.append(
+                (f"Đường dây điện {name} – {there}", f"Power line {name} – {there}", round(length, 2), "km", "km", paid)
+            )
     amounts = [row[-1] for row in rows]
     whole = None if None in amounts else sum(float(a) for a in amounts if a is not None)
-    rows.append(("Cộng", "Total", "–", whole))
+    rows.append(("Cộng", "Total", None, "–", "–", whole))
     columns = (
         Column(name="item", label=Label("Hạng mục", "Item (Vietnamese)")),
         Column(name="item_en", label=Label("Hạng mục (tiếng Anh)", "Item")),
-        Column(name="quantity", label=Label("Khối lượng", "Quantity")),
+        Column(name="quantity", label=Label("Khối lượng", "Quantity"), unit="C62"),
+        Column(name="unit", label=Label("Đơn vị", "Unit (Vietnamese)")),
+        Column(name="unit_en", label=Label("Đơn vị (tiếng Anh)", "Unit")),
         Column(name="amount", label=Label("Thành tiền", "Amount"), unit="VND"),
     )
     return Table(name="materials", title=Label("Khối lượng của phương án gợi ý", "Materials of the suggested plan"),

@@ -24,6 +24,7 @@ from province.model.study import (
     Quantity,
     Table,
     bill,
+    cost_label,
     some,
 )
 from province.packs.ducts.classes import CLASSES
@@ -67,7 +68,7 @@ def outcome(
     apart = [d for d in ground.demand if d.node >= 0 and not np.isfinite(nearest[d.node])]
     figures = (
         *(_figure(f"metres_{name}", label.vi, label.en, metres[name], "MTR") for name, label in WAYS.items()),
-        _figure("spent", "Chi phí", "Cost", certificate.spent, problem.unit),
+        Quantity(name="spent", label=cost_label(problem.unit), value=round(certificate.spent, 2), unit=problem.unit),
         _figure("points", "Điểm được nối", "Points joined", len(got), "C62"),
         _figure("covered", "Nhu cầu được nối", "Demand joined",
                 100.0 * sum(d.weight for d in got) / total if total else 0.0, "P1"),
@@ -159,7 +160,7 @@ def _roads(problem: Problem, ground: Ground, edges: Integers, cost: Floats) -> T
         Column(name="way", label=Label("Cách làm", "How (Vietnamese)")),
         Column(name="way_en", label=Label("Cách làm (tiếng Anh)", "How")),
         Column(name="metres", label=Label("Chiều dài", "Length"), unit="MTR"),
-        Column(name="cost", label=Label("Chi phí", "Cost"), unit=problem.unit),
+        Column(name="cost", label=cost_label(problem.unit), unit=problem.unit),
     )
     return Table(name="roads", title=Label("Từng tuyến đường", "Road by road"), columns=columns, rows=rows)
 
@@ -202,7 +203,7 @@ def _years(problem: Problem, ground: Ground, edges: Integers, total: float, phas
     columns = (
         Column(name="year", label=Label("Năm thứ", "Year")),
         Column(name="metres", label=Label("Chiều dài", "Length"), unit="MTR"),
-        Column(name="cost", label=Label("Chi phí", "Cost"), unit=problem.unit),
+        Column(name="cost", label=cost_label(problem.unit), unit=problem.unit),
         Column(name="joined", label=Label("Nhu cầu được nối, luỹ kế", "Demand joined so far"), unit="C62"),
         Column(name="share", label=Label("Phần nhu cầu", "Share of the demand"), unit="P1"),
     )

@@ -16,7 +16,7 @@ import shapely.geometry
 
 from province.compute.plane import Plane, middle
 from province.errors import InvalidInput
-from province.model.label import Label
+from province.model.label import Label, vietnamese
 from province.model.study import (
     Assumed,
     Certificate,
@@ -238,7 +238,10 @@ def _outcome(
         ("ITU-R P.1812", round(float(drive.terrain_db.mean()), 2), round(rmse(drive.terrain_db), 2),
          round(rmse(terrain), 2)),
     )  # fmt: skip
-    source = f"{len(after)} phép đo, sai số trên đất chưa dùng để hiệu chỉnh {error:.1f} dB (trước đó {was:.1f} dB)"
+    source = (
+        f"{len(after)} phép đo, sai số trên đất chưa dùng để hiệu chỉnh {vietnamese(error, 1)} dB"
+        f" (trước đó {vietnamese(was, 1)} dB)"
+    )
     figures = (
         _figure("measurements", "Phép đo dùng được", "Measurements used", len(after), "C62"),
         _figure("unmatched", "Phép đo không rõ trạm", "Measurements without a site", drive.unmatched, "C62"),
@@ -253,7 +256,7 @@ def _outcome(
         objective_label=Label("Sai số trên đất chưa dùng để hiệu chỉnh", "Error on land that was held out"),
         bound=None,
         bound_source=Label(
-            f"Không có cận; so với {was:.1f} dB khi chưa hiệu chỉnh",
+            f"Không có cận; so với {vietnamese(was, 1)} dB khi chưa hiệu chỉnh",
             f"No bound; compared with {was:.1f} dB uncorrected",
         ),
         gap=None, spent=float(len(after)), budget=problem.budget, budget_unit=problem.unit, checked=True,

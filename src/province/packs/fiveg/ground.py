@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from province.compute.plane import Plane
 from province.compute.terrain import Grid, Ground, cut, flat
-from province.model.label import Label
+from province.model.label import Label, vietnamese
 from province.model.study import Feature, Problem
 
 Floats = npt.NDArray[np.float64]
@@ -31,15 +31,15 @@ def read(problem: Problem, plane: Plane, positions: Floats) -> tuple[Ground, boo
     if heights is None:
         return flat(positions, max(step, 50.0)), False, FLAT
     ground = cut(heights, _grid(problem, "clutter"), plane, positions, step)
-    holes = f" {100 * ground.filled:.1f}%" if ground.filled else ""
+    holes = 100 * ground.filled
     above = "" if _grid(problem, "clutter") is None else " và vật cản"
     said = Label(
         f"Mặt đất theo mô hình số độ cao{above}, ô {step:.0f} m, cao {float(ground.heights.min()):.0f} đến"
         f" {float(ground.heights.max()):.0f} m."
-        + (f" Ô thiếu độ cao được lấp bằng ô gần nhất:{holes}." if holes else ""),
+        + (f" Ô thiếu độ cao được lấp bằng ô gần nhất: {vietnamese(holes, 1)}%." if holes else ""),
         f"The ground follows the terrain model{' and clutter' if above else ''}, cells of {step:.0f} m,"
         f" {float(ground.heights.min()):.0f} to {float(ground.heights.max()):.0f} m high."
-        + (f" Cells without a height were filled by the nearest:{holes}." if holes else ""),
+        + (f" Cells without a height were filled by the nearest: {holes:.1f}%." if holes else ""),
     )
     return ground, True, said
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from province.compute.terrain import Ground
 from province.errors import InvalidInput
-from province.model.label import Label
+from province.model.label import Label, vietnamese
 from province.model.study import Certificate, Outcome, Problem, Progress, Tell
 from province.packs.fiveg import demand as demands
 from province.packs.fiveg import ground, places, telling
@@ -208,7 +208,8 @@ def _nothing(problem: Problem, sites: tuple[Place, ...], cost: Costs) -> Label:
         return Label("Không vị trí nào phủ thêm nhu cầu.", "No place covers further demand.")
     unit = ("đồng", "đồng") if problem.unit == MONEY else ("trạm", "sites")
     return Label(
-        f"Ngân sách {problem.budget:,.0f} {unit[0]} không đủ cho một trạm: rẻ nhất {least:,.0f} {unit[0]}.",
+        f"Ngân sách {vietnamese(problem.budget)} {unit[0]} không đủ cho một trạm:"
+        f" rẻ nhất {vietnamese(least)} {unit[0]}.",
         f"A budget of {problem.budget:,.0f} {unit[1]} does not pay for one site: the cheapest costs {least:,.0f}.",
     )
 

@@ -25,6 +25,7 @@ from province.model.study import (
     Quantity,
     Table,
     bill,
+    cost_label,
 )
 from province.packs.fiveg.demand import Demand
 from province.packs.fiveg.places import SECTORS, Place
@@ -77,7 +78,7 @@ def outcome(
         _figure("sites_shared", "Cột dùng chung", "Shared masts", kinds.count("shared"), "C62"),
         _figure("sites_existing", "Trạm đang có", "Sites on air already", kinds.count("existing"), "C62"),
         _figure("sectors", "Cánh sóng", "Sectors", float(active.sum()), "C62"),
-        _figure("spent", "Chi phí", "Cost", certificate.spent, problem.unit),
+        Quantity(name="spent", label=cost_label(problem.unit), value=round(certificate.spent, 2), unit=problem.unit),
         _figure("demand", "Nhu cầu của các khu", "Demand of the parks", total, "D36"),
         _figure("covered", "Nhu cầu được phủ", "Demand covered", _part(need.mbps, covered & in_parks, total), "P1"),
         _figure("covered_terrain", "Được phủ theo P.1812", "Covered by P.1812", by_terrain, "P1"),
@@ -136,17 +137,19 @@ def _sites(
         lon, lat = plane.degrees(np.array([[place.x, place.y]]))[0]
         turned = " ".join(f"{a:.0f}°" for a, on in zip(place.azimuths, active[i], strict=True) if on)
         rows.append((
-            place.name, KINDS[place.kind].vi, round(float(lat), _DIGITS), round(float(lon), _DIGITS), place.height_m,
-            turned, float(cost[i]), round(100.0 * float(load[i].max(initial=0.0)), 1),
+            place.name, KINDS[place.kind].vi, KINDS[place.kind].en, round(float(lat), _DIGITS),
+            round(float(lon), _DIGITS), place.height_m, turned, float(cost[i]),
+            round(100.0 * float(load[i].max(initial=0.0)), 1),
         ))  # fmt: skip
     columns = (
         Column(name="site", label=Label("Trạm", "Site")),
-        Column(name="kind", label=Label("Cách xây dựng", "How it is built")),
+        Column(name="kind", label=Label("Cách xây dựng", "How it is built (Vietnamese)")),
+        Column(name="kind_en", label=Label("Cách xây dựng (tiếng Anh)", "How it is built")),
         Column(name="lat", label=Label("Vĩ độ", "Latitude"), unit="DD"),
         Column(name="lon", label=Label("Kinh độ", "Longitude"), unit="DD"),
         Column(name="height", label=Label("Độ cao ăng ten", "Height"), unit="MTR"),
         Column(name="azimuths", label=Label("Hướng cánh sóng", "Sectors towards")),
-        Column(name="cost", label=Label("Chi phí", "Cost"), unit=unit),
+        Column(name="cost", label=cost_label(unit), unit=unit),
         Column(name="load", label=Label("Tải cánh bận nhất", "Load of the busiest sector"), unit="P1"),
     )
     return Table(name="sites", title=Label("Các trạm", "Sites"), columns=columns, rows=tuple(rows))

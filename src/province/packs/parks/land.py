@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from province.compute.plane import Plane, middle
 from province.errors import InvalidInput, TooLarge
 from province.model.geometry import bounds
-from province.model.label import Label
+from province.model.label import Label, vietnamese
 from province.model.study import Feature, Problem, require_in_vietnam, some
 
 Floats = npt.NDArray[np.float64]
@@ -206,7 +206,7 @@ def _resolve(
         smaller, other = (a, b) if (shapes[a].area, kept[a].id) < (shapes[b].area, kept[b].id) else (b, a)
         dropped.add(smaller)
         out.append((kept[smaller], Label(
-            f"chồng lên {kept[other].name} {one.m2:,.0f} m²: bỏ thửa nhỏ hơn".replace(",", "."),
+            f"chồng lên {kept[other].name} {vietnamese(one.m2)} m²: bỏ thửa nhỏ hơn",
             f"it overlaps {kept[other].name} by {one.m2:,.0f} m²: the smaller one was left out",
         )))  # fmt: skip
     return dropped

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from province.model.geometry import Geometry
-from province.model.label import Label
+from province.model.label import Label, vietnamese
 from province.model.study import (
     AMOUNT,
     Certificate,
@@ -228,7 +228,8 @@ def _partial(ground: Ground, area: float, short: tuple[float, float] | None) -> 
     if short is not None:
         asked, top = short
         vi.append(
-            f"ngân sách chỉ đạt {area:,.1f} ha trong {asked:g} ha đã đặt (nhiều nhất {top:,.1f} ha dù không liền mảnh)"
+            f"ngân sách chỉ đạt {vietnamese(area, 1)} ha trong {asked:g} ha đã đặt"
+            f" (nhiều nhất {vietnamese(top, 1)} ha dù không liền mảnh)"
         )
         en.append(f"the budget reaches {area:,.1f} of the {asked:g} ha that were asked for (at most {top:,.1f} ha, even"
                   " in pieces)")  # fmt: skip

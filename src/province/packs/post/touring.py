@@ -89,7 +89,7 @@ def outcome(
         _figure("served", "Tỷ lệ điểm được phục vụ", "Share of stops served", 100 * served / len(visits.stops), "P1"),
         _figure("kilometres", "Tổng quãng đường", "Distance of all tours", whole / 1000, "KMT"),
         _figure("hours", "Tổng thời gian lái", "Time at the wheel", certificate.objective, "HUR"),
-        _figure("load", "Khối lượng được chở", "Load carried", load, "KGM"),
+        _figure("load", "Khối lượng được chở", "Load carried", _weighed(load), "KGM"),
     )
     return Outcome(
         figures=figures,
@@ -159,8 +159,13 @@ def _partial(visits: Visits, plan: Plan) -> Label:
                  f"{len(plan.left)} of {every} stops have no tour. {why.en}")  # fmt: skip
 
 
-def _figure(name: str, vi: str, en: str, value: float, unit: str) -> Quantity:
-    return Quantity(name=name, label=Label(vi, en), value=round(float(value), 2), unit=unit)
+def _figure(name: str, vi: str, en: str, value: float | None, unit: str) -> Quantity:
+    return Quantity(name=name, label=Label(vi, en), value=None if value is None else round(float(value), 2), unit=unit)
+
+
+def _weighed(load: float) -> float | None:
+    """A load to be shown: where no stop told its own, none is known."""
+    return round(load, 1) or None
 
 
 def _tours(runs: Sequence[_Run], metres: Mapping[int, float]) -> Table:
@@ -168,7 +173,8 @@ def _tours(runs: Sequence[_Run], metres: Mapping[int, float]) -> Table:
         (
             run.name, run.name_en, run.depot, told(run.tour.leaves), told(run.back), float(len(run.tour.stops)),
             round(metres[run.number] / 1000, 1), round(run.wheel / 3600, 2),
-            round((run.back - run.tour.leaves) / 3600, 2), round(run.load, 1), round(100 * run.load / run.capacity, 1),
+            round((run.back - run.tour.leaves) / 3600, 2), _weighed(run.load),
+            _weighed(100 * run.load / run.capacity),
         )
         for run in runs
     ]  # fmt: skip
@@ -196,7 +202,7 @@ def _stops(runs: Sequence[_Run], visits: Visits) -> Table:
             one = visits.stops[stop]
             rows.append((
                 one.feature.name, run.name, run.name_en, float(order), told(arrives), round((begins - arrives) / 60, 1),
-                one.load,
+                _weighed(one.load),
             ))  # fmt: skip
     columns = (
         Column(name="name", label=Label("Điểm", "Stop")),
@@ -212,8 +218,8 @@ def _stops(runs: Sequence[_Run], visits: Visits) -> Table:
 
 def _left(visits: Visits, plan: Plan) -> Table:
     rows: list[tuple[Cell, ...]] = [
-        (visits.stops[s].feature.name, visits.stops[s].load, REASONS[why].vi, REASONS[why].en, REMEDIES[why].vi,
-         REMEDIES[why].en)
+        (visits.stops[s].feature.name, _weighed(visits.stops[s].load), REASONS[why].vi, REASONS[why].en,
+         REMEDIES[why].vi, REMEDIES[why].en)
         for s, why in plan.left
     ]  # fmt: skip
     columns = (
@@ -235,7 +241,7 @@ def _bill(runs: Sequence[_Run], metres: float, wheel: float, load: float) -> Tab
         ("Quãng đường xe chạy", "Distance driven", round(metres / 1000, 1), "km", "km"),
         ("Giờ lái", "Hours at the wheel", round(wheel, 2), "giờ", "h"),
         ("Giờ công của người giao", "Working hours of the crews", round(crew, 2), "giờ", "h"),
-        ("Khối lượng", "Load", round(load, 1), "kg", "kg"),
+        ("Khối lượng", "Load", _weighed(load), "kg", "kg"),
     )
     return bill(
         Column(name="amount", label=Label("Số lượng", "Amount"), unit="C62"),
@@ -250,7 +256,7 @@ def _line(run: _Run, driven: Driven, legs: Mapping[tuple[int, int], tuple[float,
     return Feature(
         id=run.id, geometry=_shape(driven, corners) if len(corners) > 1 else None,
         properties={"name": run.name, "name_en": run.name_en, "colour": COLOURS[(run.number - 1) % len(COLOURS)],
-                    "stops": len(run.tour.stops), "km": round(metres / 1000, 2), "load_kg": round(run.load, 1),
+                    "stops": len(run.tour.stops), "km": round(metres / 1000, 2), "load_kg": _weighed(run.load),
                     "leaves": told(run.tour.leaves), "back": told(run.back)},
     )  # fmt: skip
 
@@ -265,7 +271,8 @@ def _points(runs: Sequence[_Run], visits: Visits, plan: Plan) -> tuple[Layer, ..
         features.append(Feature(
             id=one.feature.id, geometry={"type": "Point", "coordinates": list(one.place)},
             properties={"name": f"{one.feature.name} ({tour}, {order})" if tour else one.feature.name,
-                        "state": "served" if tour else "left", "tour": tour, "order": order, "load_kg": one.load},
+                        "state": "served" if tour else "left", "tour": tour, "order": order,
+                        "load_kg": _weighed(one.load)},
         ))  # fmt: skip
     features += [
         Feature(id=f"depot-{d.feature.id}", geometry={"type": "Point", "coordinates": list(d.place)},

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from province.compute import growth
-from province.model.label import Label
+from province.model.label import Label, vietnamese
 from province.model.study import (
     AMOUNT,
     PRICE,
@@ -23,6 +23,7 @@ from province.model.study import (
     Quantity,
     Table,
     bill,
+    cost_label,
     some,
 )
 from province.packs.transmission import network
@@ -172,7 +173,7 @@ def _upgrades(problem: Problem, told: Told, size: npt.NDArray[np.float64]) -> Ta
         Column(name="large", label=MODULES[1], unit="C62"),
         Column(name="before", label=Label("Từ", "From"), unit="B80"),
         Column(name="after", label=Label("Lên", "To"), unit="B80"),
-        Column(name="cost", label=Label("Chi phí", "Cost"), unit=problem.unit),
+        Column(name="cost", label=cost_label(problem.unit), unit=problem.unit),
         Column(name="paid", label=Label("Trong ngân sách", "Within the budget (Vietnamese)")),
         Column(name="paid_en", label=Label("Trong ngân sách (tiếng Anh)", "Within the budget")),
     )
@@ -288,7 +289,7 @@ def _partial(problem: Problem, told: Told, certificate: Certificate) -> Label | 
         ))  # fmt: skip
     if not all(told.paid):
         until = [y for y, paid in zip(told.years, told.paid, strict=True) if paid]
-        whole = f"{certificate.objective:,.0f} {'đồng' if problem.unit == 'VND' else 'mô-đun'}"
+        whole = f"{vietnamese(certificate.objective)} {'đồng' if problem.unit == 'VND' else 'mô-đun'}"
         whole_en = f"{certificate.objective:,.0f} {'đồng' if problem.unit == 'VND' else 'modules'}"
         parts.append(Label(
             f"Ngân sách không đủ: đến {told.years[-1]} cần {whole}; ngân sách "

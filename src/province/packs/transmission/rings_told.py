@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from province.compute.network import diversity
-from province.model.label import Label
+from province.model.label import Label, vietnamese
 from province.model.study import (
     AMOUNT,
     PRICE,
@@ -23,6 +23,7 @@ from province.model.study import (
     Quantity,
     Table,
     bill,
+    cost_label,
     some,
 )
 from province.packs.transmission import network, sections
@@ -87,7 +88,7 @@ def outcome(problem: Problem, told: Told, certificate: Certificate) -> Outcome:
     metres = sum(told.ground.ways[e].metres for e in told.new)
     figures = (
         _figure("new", "Cáp mới", "New cables", metres, "MTR"),
-        _figure("spent", "Chi phí", "Cost", certificate.spent, problem.unit),
+        Quantity(name="spent", label=cost_label(problem.unit), value=round(certificate.spent, 2), unit=problem.unit),
         _figure("whole", "Bảo vệ đủ mọi trạm cần", "Giving all stations what they need", told.whole, problem.unit),
         _figure("before", "Trạm có hai đường, trước", "Stations with two ways, before",
                 _share(len([v for v in asked if v in before[1]]), len(asked)), "P1"),
@@ -166,7 +167,7 @@ def _cables(problem: Problem, told: Told) -> Table:
         Column(name="finish", label=Label("Trạm cuối", "To")),
         Column(name="metres", label=Label("Chiều dài", "Length"), unit="MTR"),
         Column(name="ends", label=Label("Đầu có thiết bị", "Ends with equipment"), unit="C62"),
-        Column(name="cost", label=Label("Chi phí", "Cost"), unit=problem.unit),
+        Column(name="cost", label=cost_label(problem.unit), unit=problem.unit),
     )
     return Table(name="cables", title=Label("Cáp mới", "New cables"), columns=columns, rows=tuple(rows))
 
@@ -265,7 +266,8 @@ def _partial(problem: Problem, told: Told) -> Label | None:
     parts = [network.lost_ends(told.ground.inventory)]
     if told.left:
         parts.append(Label(
-            f"Ngân sách không đủ: đáp ứng mọi trạm cần {told.whole:,.0f} {unit}. Đã chọn trạm có lưu lượng lớn trước;"
+            f"Ngân sách không đủ: đáp ứng mọi trạm cần {vietnamese(told.whole)} {unit}."
+            f" Đã chọn trạm có lưu lượng lớn trước;"
             f" chưa tới lượt {len(told.left)} trạm: {names(told.left)}.",
             f"The budget is too small: all stations need {told.whole:,.0f} {unit}. Those of the greatest load come"
             f" first; {len(told.left)} are left out: {names(told.left)}.",
