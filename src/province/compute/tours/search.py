@@ -22,8 +22,10 @@ Reason = Literal["unreachable", "load", "window", "hours", "fleet"]
 """Why a stop has no tour: no way leads there and back; it is too heavy for every vehicle; nobody can be there in time;
 nobody is back in time; all vehicles are full."""
 MOST_STOPS: Final = 2_000
-_FINE: Final = 1_000.0
-"""Loads are counted in thousandths."""
+_FINEST: Final = 1_000.0
+"""Loads are counted in thousandths, or in the coarsest tenths in which all are whole."""
+_LATE: Final = 6.0
+"""What a second too late costs at the beginning of a search, in units of cost."""
 _NEVER: Final = 10**9
 _INFEASIBLE: Final = 2**63 - 1
 """What PyVRP tells as the cost while it has no feasible plan."""
@@ -114,19 +116,45 @@ def _feasible(case: Case, kind: int, order: Sequence[int]) -> tuple[int, ...]:
     return tuple(fits)
 
 
+class _Penalties(pyvrp.PenaltyParams):
+    """What breaking a limit costs, from the size of the case on.
+
+    PyVRP begins in the middle of what it allows, 50,000 for a unit of load, and takes the better part of a minute to
+    come down to where breaking a limit for a while pays.
+    """
+
+    def __init__(self, load: float) -> None:
+        """load: of a unit, at the beginning."""
+        super().__init__(min_penalty=min(load, _LATE) / 1_000)
+        self._load = load
+
+    def midpoint_penalties(self, data: pyvrp.ProblemData) -> tuple[list[float], float, float]:
+        return [self._load] * data.num_load_dimensions, _LATE, _LATE
+
+
 def _search(case: Case, kept: Integers, kinds: Integers, watch: _Watch, seed: int, *, required: bool) -> Any:
-    data = _data(case, kept, kinds, required=required)
-    return pyvrp.solve(data, watch, seed=seed % 2**32, collect_stats=False, display=False).best
+    fine = _fine(np.concatenate([case.stops.load[kept], case.fleet.capacity[kinds]]))
+    data = _data(case, kept, kinds, fine, required=required)
+    ways, loads = case.cost[(case.cost < _NEVER) & (case.cost > 0)], case.stops.load[kept]
+    # Twice what a stop of the middle load is from another one.
+    load = 2 * float(ways.mean()) / (float(loads.mean()) * fine) if len(ways) and loads.any() else _LATE
+    params = pyvrp.SolveParams(penalty=_Penalties(min(max(load, 1e-3), 1e4)))
+    return pyvrp.solve(data, watch, seed=seed % 2**32, collect_stats=False, display=False, params=params).best
 
 
-def _data(case: Case, kept: Integers, kinds: Integers, *, required: bool) -> pyvrp.ProblemData:
+def _fine(loads: Floats) -> float:
+    whole = (n for n in (1.0, 10.0, 100.0) if (np.abs(np.rint(loads * n) - loads * n) <= 1e-6).all())
+    return next(whole, _FINEST)
+
+
+def _data(case: Case, kept: Integers, kinds: Integers, fine: float, *, required: bool) -> pyvrp.ProblemData:
     of, fleet = case.stops, case.fleet
     cost, duration = _whole(case.cost), _whole(case.seconds)
     reach = cost[cost < _NEVER]
     prize = 3 * int(reach.max(initial=1)) + 1
     clients = [
         pyvrp.Client(
-            int(of.place[s]), delivery=[int(np.ceil(of.load[s] * _FINE - 1e-6))],
+            int(of.place[s]), delivery=[int(np.ceil(of.load[s] * fine - 1e-6))],
             service_duration=int(np.ceil(of.service[s])), tw_early=int(np.ceil(of.opens[s])),
             tw_late=max(int(np.ceil(of.opens[s])), int(np.floor(of.closes[s]))),
             prize=0 if required else prize, required=required,
@@ -136,7 +164,7 @@ def _data(case: Case, kept: Integers, kinds: Integers, *, required: bool) -> pyv
     depots, at = np.unique(fleet.depot, return_inverse=True)
     vehicles = [
         pyvrp.VehicleType(
-            int(min(fleet.count[k], len(kept))), capacity=[int(np.floor(fleet.capacity[k] * _FINE + 1e-6))],
+            int(min(fleet.count[k], len(kept))), capacity=[int(np.floor(fleet.capacity[k] * fine + 1e-6))],
             start_depot=int(at[k]), end_depot=int(at[k]), tw_early=int(np.ceil(fleet.opens[k])),
             tw_late=int(np.floor(fleet.closes[k])), shift_duration=int(np.floor(fleet.longest[k])),
         )
