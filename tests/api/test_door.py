@@ -63,6 +63,8 @@ async def test_actions(http: Client) -> None:
         ({"id": 5}, "id"),
         ({"inputs": {"name": "x"}}, "id"),
         ({"id": sid(1), "what": 1}, "what"),
+        ({"id": "urn:x:\x00", "inputs": {"name": "x"}}, "id"),
+        ({"id": sid(1), "inputs": {"name": "x\x00"}}, "inputs.name"),
         ([], "body"),
     ]
     for body, field in wrong:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from province.errors import InvalidInput, InvalidRequest, TooLarge, Unavailable
+from province.model.jsonvalue import check_json
 
 REQUEST_ID: Final = b"x-request-id"
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -113,5 +114,7 @@ def parse_json(body: bytes) -> Any:
 
 
 async def read_json(request: Request, limit: int) -> Any:
-    """The body as JSON. Raises: as `read_body` and `parse_json`."""
-    return parse_json(await read_body(request, limit))
+    """The body as JSON that can be stored. Raises: as `read_body`, `parse_json` and `check_json`."""
+    body = parse_json(await read_body(request, limit))
+    check_json(body)
+    return body

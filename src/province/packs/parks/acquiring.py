@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Final
 
 from province.errors import Conflict, InvalidInput
@@ -10,10 +9,10 @@ from province.model.change import Change
 from province.model.label import Label
 from province.model.record import change
 from province.model.schema import Field
-from province.model.time import CIVIL_ZONE
+from province.model.time import read_past_day
 from province.pack import Context
 from province.packs.parks.types import LandParcel
-from province.vocab.area import parse_day
+from province.vocab.case import require_state, require_text
 
 _DAY: Final = Label("Dạng 2026-11-25", "As 2026-11-25")
 
@@ -29,9 +28,9 @@ def compensate(
     if parcel.compensatedOn is not None:
         raise Conflict(f"it was compensated on {parcel.compensatedOn}.", field="compensatedOn",
                        remedy="Nothing is left to record.")  # fmt: skip
-    _require_planned(parcel)
+    require_state(parcel.status, "planned")
     return [
-        change(parcel, event="landparcel.compensated", compensatedOn=_past(day, context).isoformat(),
+        change(parcel, event="landparcel.compensated", compensatedOn=_past(day, context),
                decision=_number(decision))
     ]  # fmt: skip
 
@@ -47,8 +46,8 @@ def hand_over(
 
     Land that nobody uses is handed over without compensation. Raises: Conflict, InvalidInput.
     """
-    _require_planned(parcel)
-    found = _past(day, context).isoformat()
+    require_state(parcel.status, "planned")
+    found = _past(day, context)
     if parcel.compensatedOn is not None and found < parcel.compensatedOn:
         raise InvalidInput(f"{found} lies before {parcel.compensatedOn}.", field="day",
                            remedy="Its users were compensated on that day.")  # fmt: skip
@@ -61,28 +60,18 @@ def drop_parcel(
     parcel: LandParcel, *, context: Context, reason: Annotated[str, Field(Label("Lý do", "Reason"))]
 ) -> list[Change]:
     """Record that the plan goes on without a parcel. Raises: Conflict, InvalidInput without a reason."""
-    _require_planned(parcel)
-    if not reason.strip():
-        raise InvalidInput("nothing is said.", field="reason", remedy="Say why.")
+    require_state(parcel.status, "planned")
+    require_text(reason, "reason", "Say why.")
     if parcel.compensatedOn is not None:
         raise Conflict(f"its users were compensated on {parcel.compensatedOn}.", field="compensatedOn",
                        remedy="Land that was paid for is handed over.")  # fmt: skip
     return [change(parcel, event="landparcel.dropped", status="dropped", remark=reason.strip())]
 
 
-def _require_planned(parcel: LandParcel) -> None:
-    if parcel.status != "planned":
-        raise Conflict(f"the parcel is {parcel.status}.", field="status", remedy="Only a planned one is acquired.")
-
-
 def _number(text: str) -> str:
-    if not text.strip():
-        raise InvalidInput("a decision has a number.", field="decision", remedy="Give it.")
+    require_text(text, "decision", "A decision has a number: give it.")
     return text.strip()
 
 
-def _past(text: str, context: Context) -> date:
-    found = date.fromisoformat(parse_day(text.strip(), field="day"))
-    if found > context.now.astimezone(CIVIL_ZONE).date():
-        raise InvalidInput(f"{found} has not come yet.", field="day", remedy="Give the day on which it happened.")
-    return found
+def _past(text: str, context: Context) -> str:
+    return read_past_day(text, context.now).isoformat()
