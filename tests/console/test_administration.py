@@ -54,6 +54,14 @@ async def test_unknown_step_is_refused(browse: Open, small: World) -> None:
     assert small.calls == []
 
 
+@pytest.mark.parametrize("form", [{"step": "grant", "role": "\0"}, {"step": "disable", "a\0": ""}])
+async def test_a_nul_in_a_form_is_refused(browse: Open, small: World, form: dict[str, str]) -> None:
+    async with browse(small) as client:
+        answer = await client.post("/admin/accounts/account-1", data=form | {"csrf": csrf()})
+    assert answer.status_code == 400
+    assert small.calls == []
+
+
 async def test_reset_shows_the_new_password(browse: Open, small: World) -> None:
     form = {"csrf": csrf(), "step": "reset", "login": "anh"}
     async with browse(small) as client:

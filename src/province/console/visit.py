@@ -200,13 +200,18 @@ async def _read_form(request: Request, limit: int) -> FormData:
         raise _too_large(limit)
     limited = Request(request.scope, _counted(request.receive, limit))
     try:
-        return await limited.form(max_files=10, max_fields=200, max_part_size=256 * 1024)
+        form = await limited.form(max_files=10, max_fields=200, max_part_size=256 * 1024)
     except HTTPException as error:
         raise InvalidInput(
             f"the form cannot be read: {error.detail}", field="body", remedy="Send the form of this page."
         ) from None
     except (UnicodeDecodeError, ClientDisconnect) as error:
         raise InvalidInput(f"the form cannot be read: {error}", field="body", remedy="Send it as UTF-8.") from None
+    for name, value in form.multi_items():
+        if "\0" in name or "\0" in (value if isinstance(value, str) else value.filename or ""):
+            await form.close()
+            raise InvalidInput("the value holds a NUL.", field=name[:40].replace("\0", ""), remedy="Leave it out.")
+    return form
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
