@@ -1,8 +1,8 @@
 """The relay: reads the outbox in commit order and hands events to rules, notices to the inbox, jobs to the queue.
 
-Rows are read in the order of (transaction id, sequence), and only below `pg_snapshot_xmin`: a sequence number is drawn
-before its transaction commits, so a reader that follows numbers alone would step over a slow one. Every effect carries
-a key made of handler and event, so a relay that dies between an effect and its bookmark repeats nothing.
+Rows are read in the order of (transaction id, sequence), and only what is settled (`horizon`): a reader that follows
+numbers alone would step over a slow one. Every effect carries a key made of handler and event, so a relay that dies
+between an effect and its bookmark repeats nothing.
 One relay works per database (advisory lock); a second one waits.
 
 Within a batch the events of one entity are handled in their order, those of different entities at the same time, so
@@ -29,6 +29,7 @@ from province.broker import alarms
 from province.broker.actions import run
 from province.broker.broker import Broker, ParametersAt
 from province.broker.database import LOST, Connection, Pool, leadership
+from province.broker.horizon import SETTLED
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.streaming import CROSSED, Crossing, rule_name
 from province.errors import Conflict, ProvinceError, Unavailable
@@ -60,6 +61,11 @@ Defer = Callable[[str, str, Mapping[str, Any], UUID], Awaitable[None]]
 """defer(tenant, job name, job, event id): queues a job; idempotent by event id."""
 
 
+READ_OUTBOX = f"""
+SELECT tenant, seq, xid, id, kind, name, entity, type, payload, depth, actor, at FROM outbox
+WHERE (xid, seq) > ($1, $2) AND xid < {SETTLED} ORDER BY xid, seq LIMIT $3
+"""  # noqa: S608 - constants
+"""What comes after a position (xid, seq), at most $3 rows."""
 Act = Callable[[], Awaitable[None]]
 _LOAD = f"""
 SELECT e.* FROM unnest($1::text[], $2::text[]) AS w (tenant, id),
@@ -134,9 +140,7 @@ class Relay:
         position = await connection.fetchrow("SELECT xid, seq FROM relay_position WHERE reader = 'relay'")
         xid, seq = (position["xid"], position["seq"]) if position else (0, 0)
         rows = await connection.fetch(
-            "SELECT tenant, seq, xid, id, kind, name, entity, type, payload, depth, actor, at FROM outbox"
-            " WHERE (xid, seq) > ($1, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-            " ORDER BY xid, seq LIMIT $3",
+            READ_OUTBOX,
             xid,
             seq,
             BATCH,

@@ -1,6 +1,6 @@
 """The sealer: gathers settled audit rows into signed blocks, and sends their heads out of the database.
 
-It reads as the relay does, in the order of (transaction id, sequence) and only below `pg_snapshot_xmin`: what it has
+It reads as the relay does, in the order of (transaction id, sequence) and only what is settled (`horizon`): what it has
 passed, nobody writes behind. A block and the position behind it are one transaction, flushed to disk whatever the
 pool's setting is, and a head leaves only after it: a killed sealer neither seals a row twice nor skips one, and no head
 ever names a block that the database may forget. One sealer works per database (advisory lock).
@@ -20,6 +20,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from province.broker.database import LOST, Connection, Pool, leadership
+from province.broker.horizon import SETTLED
 from province.errors import ProvinceError
 from province.identity import blocks, merkle, signing
 from province.identity.blocks import Block, Head, Key
@@ -37,7 +38,7 @@ READER: Final = "sealer"
 _LOCK: Final = 0x5345414C  # "SEAL"
 _READ: Final = (
     f"SELECT {blocks.COLUMNS}, xid FROM audit"  # noqa: S608 - constants
-    " WHERE (xid, seq) > ($1, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    f" WHERE (xid, seq) > ($1, $2) AND xid < {SETTLED}"
     " ORDER BY xid, seq LIMIT $3"
 )
 

@@ -17,7 +17,7 @@ import asyncpg
 
 from province.broker.conditions import in_scope, lies, meets
 from province.broker.database import LOST, Connection, Pool, leadership
-from province.broker.relay import OutboxRow, read_row
+from province.broker.relay import READ_OUTBOX, OutboxRow, read_row
 from province.broker.rows import COLUMNS, entity_of
 from province.broker.subscriptions import happening as happenings
 from province.broker.subscriptions.happening import Happening, read_happening
@@ -103,9 +103,7 @@ class Matcher:
         """Match one batch. Returns how many rows were read."""
         position = await connection.fetchrow("SELECT xid, seq FROM relay_position WHERE reader = $1", READER)
         rows = await connection.fetch(
-            "SELECT tenant, seq, xid, id, kind, name, entity, type, payload, depth, actor, at FROM outbox"
-            " WHERE (xid, seq) > ($1, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-            " ORDER BY xid, seq LIMIT $3",
+            READ_OUTBOX,
             position["xid"] if position else 0,
             position["seq"] if position else 0,
             BATCH,
