@@ -36,8 +36,8 @@ SILENT_AFTER = 6
 """Readings after which the sensors that fall silent do so."""
 STORM_EVERY_S = 300.0
 DRILL_GAUGES = 3
-DRILL_RISE_M = 1.6
-"""Above the middle of the gauges' rhythm (0.9 m): well over alarm level III of the example, 2.2 m."""
+DRILL_RISE_M = 2.0
+"""From the lowest of the gauges' rhythm, 0.55 m before dawn, over alarm level III of the example, 2.2 m."""
 _PART = 500
 _SPARE_FILES = 200
 
