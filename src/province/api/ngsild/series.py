@@ -110,15 +110,10 @@ async def read_series(
             held = [a for a in instances if a.observed_at is not None and a.observed_at < period.start][-1:] + held
         held.sort(key=lambda a: _order(a, period.property))
         if period.last:
-            held = _newest(held, period)
+            held = held[-period.last :]
         if held and name not in view.omit:
             kept[name] = held
     return kept
-
-
-def _newest(instances: list[Attribute], period: Period) -> list[Attribute]:
-    """The last so many instances."""
-    return instances[-period.last :] if period.last else instances
 
 
 def _order(attribute: Attribute, time_property: TimeProperty) -> Instant:
