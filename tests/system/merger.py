@@ -266,7 +266,7 @@ async def run(product: Product, folder: Path, say: Say) -> Day:
 
 
 async def _hear(day: Day, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A subscriber: takes every notification."""
+    """A subscriber: takes every notification, over connections that stay open until the day is over."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             lines = head.decode("latin-1").split("\r\n")
@@ -276,6 +276,8 @@ async def _hear(day: Day, reader: asyncio.StreamReader, writer: asyncio.StreamWr
             writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
         writer.close()
 
 
