@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 FAST := not slow and not browser and not fault
+# Compiled modules are kept even where the environment says otherwise, as images of containers do: without them each
+# process, and a test run starts dozens, compiles everything it imports anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test check lint fix docs docs-check bench bench-long lock demo demo-merger demo-flood demo-planning new-pack install islands browser clean
 

@@ -35,6 +35,9 @@ from tests.effort import examples
 from tests.ports import free_port
 
 _LIBC = ctypes.CDLL(None)
+_SHM = "/dev/shm"
+_ROOM_BYTES = 3 * 1024**3
+"""A test process takes up to half a GiB."""
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 """Real input that nobody on this project wrote; absent on most machines."""
 
@@ -68,10 +71,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+def _memory() -> str:
+    """Where files cost no disk, if there is room: a database has hundreds, and each test makes and removes some."""
+    try:
+        room = os.statvfs(_SHM)
+    except OSError:
+        return "/tmp"
+    free = room.f_bavail * room.f_frsize
+    return _SHM if free >= _ROOM_BYTES and os.access(_SHM, os.W_OK | os.X_OK) else "/tmp"
+
+
 @contextlib.contextmanager
-def temporary_home() -> Iterator[Path]:
-    """A folder that does not exist yet, in one that the engines' user can enter (pytest's own it cannot)."""
-    folder = Path(tempfile.mkdtemp(prefix="province-test-", dir="/tmp"))
+def temporary_home(*, in_memory: bool = False) -> Iterator[Path]:
+    """A folder that does not exist yet, in one that the engines' user can enter (pytest's own it cannot).
+
+    in_memory: of engines whose files need not outlive a loss of power.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="province-test-", dir=_memory() if in_memory else "/tmp"))
     folder.chmod(0o711)
     try:
         yield folder / "home"
@@ -119,7 +135,7 @@ def running(command: Command, log: Path, *, stop: signal.Signals | None = None) 
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """The home of this test process; the engines make it."""
-    with temporary_home() as folder:
+    with temporary_home(in_memory=True) as folder:
         yield folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -16,11 +17,16 @@ from province.model.schema import describe
 from province.packs import BUILT_IN
 from province.packs.plan.annex import Known, Records, view
 from province.packs.plan.types import PlanMeasurement, Project
-from province.territory.example import read_facts
+from province.territory.example import Facts, read_facts
 from province.vocab.milestone import Milestone
 
 FOLDER = Path(__file__).parents[1] / "data" / "binh-duong"
 PARAMS = {"forecast_points": 3, "forecast_span": 30}
+
+
+@functools.cache
+def _facts() -> Facts:
+    return read_facts(FOLDER)
 
 
 def records(
@@ -30,7 +36,7 @@ def records(
     milestones: Sequence[Milestone] = (),
 ) -> Records:
     """The plan's records. points: kept days of the number of devices."""
-    facts = read_facts(FOLDER)
+    facts = _facts()
     kinds = {describe(t).name: t for p in BUILT_IN if p.name == "plan" for t in p.types}
     found: dict[str, list[Any]] = {}
     for change in annex_facts.load(FOLDER, facts.agencies):

@@ -127,7 +127,10 @@ async def test_break_glass_opens_one_record_for_a_while_and_tells(site: Site, pe
     await officer.see(f"/entity/{id}", status=404)
 
 
-async def test_glass_closes_by_itself_and_tokens_never_have_it(site: Site, people: MakePerson) -> None:
+async def test_glass_closes_by_itself_and_tokens_never_have_it(
+    site: Site, people: MakePerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("province.identity.authenticate.CACHE_S", 0.5)
     resident, officer = await people("Chị Hoa", "resident"), await people("Anh Trực", "duty-officer")
     id = await report(site, resident)
     await officer.send(
@@ -144,7 +147,7 @@ async def test_glass_closes_by_itself_and_tokens_never_have_it(site: Site, peopl
             " WHERE entity = $1", id)  # fmt: skip
     async with asyncio.timeout(60):
         while (await officer.browser.get(f"/entity/{id}")).status_code != 404:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.1)
 
 
 async def test_programs_are_read_with_their_purpose_and_exports_name_no_values(site: Site, people: MakePerson) -> None:

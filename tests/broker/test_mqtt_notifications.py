@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from province.adapters.notify import Notifier
 from province.adapters.outbound import Outbound
 from province.broker.database import Pool
+from province.broker.subscriptions import delivery
 from province.broker.subscriptions.delivery import retry
 from province.broker.subscriptions.message import Message
 from province.engines.nats import Nats
@@ -145,9 +146,10 @@ async def test_every_quality_of_service_and_what_is_refused(receiver: Receiver) 
 
 
 async def test_from_the_change_of_an_entity_to_the_client_of_a_broker(
-    world: World, receiver: Receiver, pool: Pool
+    world: World, receiver: Receiver, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker that is down is tried again; what it never took becomes a dead letter, which is sent again by hand."""
+    monkeypatch.setattr(delivery, "SWEEP_S", 0.1)
     world.through = Notifier(Outbound("127.0.0.0/8")).send
     info = [{"key": V311[0], "value": V311[1]}, {"key": "MQTT-QoS", "value": "1"}]
     endpoint = {"uri": receiver.uri(), "notifierInfo": info, "receiverInfo": [{"key": "X-Case", "value": "7"}]}

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import click.testing
 import pytest
@@ -66,7 +67,7 @@ class Site:
         return self.clients[role]
 
     async def run(self, *words: object, role: str = "administrator", stdin: bytes | None = None) -> Outcome:
-        """One command line, as a user types it."""
+        """One command line, as a user types it, but one that looks more often whether an import is done."""
 
         class Here:
             def client(_) -> Client:  # noqa: N805 - `self` is the site
@@ -75,7 +76,8 @@ class Site:
         group = build(lambda: Here())  # type: ignore[arg-type, return-value]
         runner = click.testing.CliRunner()
         arguments = [str(w) for w in words]
-        done = await asyncio.to_thread(runner.invoke, group, arguments, input=stdin, prog_name="province")
+        with mock.patch("province.cli.imports._POLL_S", 0.05):
+            done = await asyncio.to_thread(runner.invoke, group, arguments, input=stdin, prog_name="province")
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Outcome(done.exit_code, done.stdout, done.stderr)
@@ -93,7 +95,7 @@ class Site:
 @pytest.fixture(scope="session")
 async def site(settings: Settings, make_database: Callable[[], str]) -> AsyncIterator[Site]:
     # A bus of its own: its process `ingest` would take the messages of every other test on a shared one.
-    with temporary_home() as home:
+    with temporary_home(in_memory=True) as home:
         port = free_port()
         mine = replace(settings, home=home, port=port, mqtt_port=free_port(), tenant=TENANT, database=make_database())
         nats = Nats(mine)

@@ -25,6 +25,7 @@ import msgspec
 import yaml
 
 from province.errors import ConfigurationError, InvalidInput
+from province.model.document import read_yaml
 from province.model.time import CIVIL_ZONE, Instant
 from province.model.unit import lookup
 
@@ -50,7 +51,7 @@ def parse(text: str, *, name: str = "params.yaml") -> tuple[Parameter, ...]:
     Raises: ConfigurationError that names the row: syntax, a number without a unit, no source, overlapping periods.
     """
     try:
-        rows = yaml.safe_load(text)
+        rows = read_yaml(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a day that does not exist
         raise ConfigurationError(f"not YAML: {error}", field=name) from None
     if rows is None:

@@ -13,6 +13,7 @@ import yaml
 
 from province.errors import ConfigurationError
 from province.model.change import Change
+from province.model.document import read_yaml
 from province.model.geometry import Geometry
 from province.model.record import attributes
 from province.model.schema import Record, describe
@@ -48,7 +49,7 @@ def read_sources(folder: Path) -> dict[str, Source]:
     """`sources.yaml` of the folder. Raises: ConfigurationError."""
     path = folder / "sources.yaml"
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text("utf-8")), dict[str, Source])
+        return msgspec.convert(read_yaml(path.read_text("utf-8")), dict[str, Source])
     except (OSError, yaml.YAMLError, ValueError) as error:  # msgspec's and a day that does not exist are ValueErrors
         raise ConfigurationError(f"{error}", field=str(path)) from None
 
