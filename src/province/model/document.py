@@ -14,4 +14,4 @@ LOADER: Final[type[yaml.SafeLoader] | type[yaml.CSafeLoader]] = (
 
 def read_yaml(text: str) -> Any:
     """Plain values of a document. Raises: yaml.YAMLError; ValueError for a day that does not exist."""
-    return yaml.load(text, LOADER)  # noqa: S506: both are safe loaders
+    return yaml.load(text, LOADER)  # noqa: S506 - both are safe loaders
