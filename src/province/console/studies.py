@@ -17,6 +17,7 @@ from province.adapters.studies.service import Studies, missing
 from province.console import forms, sensitivity
 from province.console.display import entity_href, unit_symbol
 from province.console.entity import actions_of, choices, steps_of
+from province.console.said import Known, Said
 from province.console.signin import problem
 from province.console.visit import Visit
 from province.errors import Conflict, InvalidInput, NotFound, ProvinceError, TooLarge, Unsupported
@@ -24,6 +25,7 @@ from province.model import money
 from province.model.entity import Entity
 from province.model.label import Label
 from province.model.query import Query, Where
+from province.model.schema import describe
 from province.model.study import Assumed, Certificate, Outcome, Quantity, Table
 from province.model.time import now, parse_instant
 from province.pack import StudyKind
@@ -40,6 +42,9 @@ _BLOCK: Final = 256 * 1024
 _OWN: Final = ("study.attach", "study.assume", "study.run", "study.vary")
 """Actions that have forms of their own on the page."""
 _UNDONE: Final = ("draft", "failed", "cancelled")
+_UNIT: Final = Label("Đơn vị ngân sách", "Unit of the budget")
+_VALUE: Final = Label("Giá trị", "Value")
+_FILE: Final = Label("Tệp", "File")
 _BAD: Final = (InvalidInput, Conflict, TooLarge, Unsupported)
 
 
@@ -51,7 +56,7 @@ class Ground:
     label: str
     value: str
     unit: str
-    source: str
+    source: Said
     since: str
     given: bool
 
@@ -74,7 +79,7 @@ async def _overview(visit: Visit, wrong: ProvinceError | None = None) -> Respons
         "rows": [_row(visit, service, entity) for entity in page.items],
         "kinds": kinds,
         "units": list(names.items()),
-        "problem": problem(visit, wrong) if wrong else None,
+        "problem": problem(visit, wrong, _known(None)) if wrong else None,
         "given": forms.given(visit.form) if visit.form is not None else {},
         "most": MOST,
     }
@@ -154,7 +159,8 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
         "key": secrets.token_hex(16),
         "href": _href(id),
         "record": entity_href(id),
-        "problem": problem(visit, wrong) if wrong else None,
+        "known": _known(known[1] if known else None),
+        "problem": problem(visit, wrong, _known(known[1] if known else None)) if wrong else None,
         "given": forms.given(visit.form) if visit.form is not None else {},
     }
     return visit.page("study.html", values, status=visit.services.status(wrong) if wrong else 200)
@@ -505,6 +511,16 @@ def _differences(visit: Visit, service: Studies, found: Sequence[Study]) -> list
     return rows
 
 
+def _known(kind: StudyKind | None) -> Known:
+    """What the pages call fields of a study, its layers, assumptions and prices."""
+    fields = {name: spec.field.label for name, spec in describe(Study).fields.items()}
+    fields |= {"budget_unit": _UNIT, "value": _VALUE, "file": _FILE}
+    if kind is None:
+        return fields
+    layers = {layer.name: layer.title for layer in kind.layers}
+    return {**fields, **kind.prices, **kind.assumptions, **layers}
+
+
 def _grounds(visit: Visit, service: Studies, found: Study, kind: StudyKind, *, prices: bool = False) -> list[Ground]:
     assumed = service.standing(found)
     names = {**(kind.prices if prices else {}), **kind.assumptions}
@@ -514,7 +530,7 @@ def _grounds(visit: Visit, service: Studies, found: Study, kind: StudyKind, *, p
             visit.words.label(names[n]),
             _value(visit, a),
             a.unit,
-            a.source,
+            visit.said(a.source, kind.assumptions),
             visit.words.day(a.since),
             a.given,
         )
