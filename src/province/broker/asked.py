@@ -40,7 +40,7 @@ MOST: Final = 16
 KEPT_DAYS: Final = 30
 EQUALITY: Final = frozenset(("==", "in"))
 
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_:/.#%~+-]{0,199}")
+_NAME: Final = re.compile(r"[^\W\d_][\w:/.#%~+-]{0,199}")
 """Names that go into a definition; others stay without an index."""
 _WAITING: Final = 1_000
 _FLUSH_S: Final = 20.0
@@ -164,7 +164,7 @@ class AskedIndexes:
 
 def index_name(attribute: str) -> str:
     """Readable, and unique within PostgreSQL's 63 characters."""
-    legible = re.sub(r"\W", "_", attribute.rpartition("/")[2].lower())[:40]
+    legible = re.sub(r"[^a-z0-9]", "_", attribute.rpartition("/")[2].lower())[:40]
     return f"asked_{legible}_{hashlib.sha256(attribute.encode()).hexdigest()[:8]}"
 
 
