@@ -25,7 +25,7 @@ ROOTS = (
     *(f"province.packs.{pack}" for pack in PACKS),
     "province.adapters.studies",
     "province.app.adopting", "province.app.solving", "province.app.studies", "province.app.varying",
-    "province.console.sensitivity", "province.console.studies",
+    "province.console.outcomes", "province.console.sensitivity", "province.console.studies",
 )  # fmt: skip
 FOLLOWED = ("packs", "vocab", "model", "compute", "adapters")
 KINDS = {
