@@ -45,7 +45,7 @@ def test_numbers_and_quotes_are_written_as_vietnamese_writes_them() -> None:
     assert translate("a budget of 1,500,000.5 ha does not reach one parcel: the least needs 2,000 ha.") == (
         "Ngân sách 1.500.000,5 ha không đủ cho một thửa: ít nhất cần 2.000 ha."
     )
-    assert translate("row 3: 'a b' is no number.") == "Dòng 3: “a b” không phải là số."
+    assert translate("row 3: 'a b' is no number.") == "Dòng 3: cột “a b” không phải là số."
 
 
 def test_a_refusal_inside_another_is_told_too() -> None:

@@ -287,10 +287,16 @@ def _differences(visit: Visit, service: Studies, found: Sequence[Study]) -> list
     return rows
 
 
-_FORM: Final = {
+_FORM: Final = {  # what the forms ask for besides the fields of a study
     "budget_unit": Label("Đơn vị ngân sách", "Unit of the budget"),
     "value": Label("Giá trị", "Value"),
     "file": Label("Tệp", "File"),
+    "layer": Label("Lớp dữ liệu", "Layer"),
+    "crs": Label("Hệ toạ độ", "Coordinate system"),
+    "varied": Label("Giả định thay đổi", "What is varied"),
+    "due": Label("Hoàn thành trước ngày", "All is built by"),
+    "steps": Label("Các mốc giữa kỳ", "Steps on the way"),
+    "line": Label("Dòng của quy hoạch", "Line of the plan"),
 }
 
 

@@ -72,16 +72,24 @@ class Speaker:
     def _named(self, hint: str, value: str, known: Known) -> str:
         label: Label | None = None
         if hint == "name":
-            label = known.get(value)
+            label = known.get(value) or next((k for k in known.values() if k.en.lower() == value.lower()), None)
         elif hint == "kind" and self._services.studies is not None:
             label = kind[1].title if (kind := self._services.studies.kinds.get(value)) else None
         elif hint == "unit":
-            return next((label.vi for code, label in BUDGET_UNITS if value in (code, label.en)), unit_symbol(value))
+            return self._unit(value)
         elif hint == "type":
             label = found.info.label if (found := self._services.broker.types.get(value)) else None
         elif "." in hint:
             label = self._value(hint, value)
         return value if label is None else self._words.label(label)
+
+    def _unit(self, value: str) -> str:
+        """A unit of a budget, or the symbol of another; what a plain number counts is told in the words of its kind."""
+        studies = self._services.studies
+        counted = [kind.counted for _, kind in studies.kinds.values()] if studies is not None else []
+        labels = {name: label for code, label in BUDGET_UNITS for name in (code, label.en)}
+        labels |= {label.en: label for label in counted}
+        return self._words.label(labels[value]) if value in labels else unit_symbol(value)
 
     def _value(self, hint: str, value: str) -> Label | None:
         """The name of a value of a field, as `LandParcel.status` gives it."""

@@ -26,7 +26,7 @@ _NUMBER: Final = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?")
 _GROUPED: Final = re.compile(r"\b\d{1,3}(,\d{3})+\b")
 _FIELD: Final = re.compile(r"([a-z]\w*(?:\.\w+)*): (.+)", re.DOTALL)
 _QUOTED: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-_LETTERS: Final = 6
+_LETTERS: Final = 5
 """A template with fewer letters takes single words only: it would fit too much."""
 _LONGEST: Final = 4_000
 _DEPTH: Final = 2
