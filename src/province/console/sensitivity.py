@@ -11,7 +11,7 @@ from starlette.responses import Response
 from province.adapters.studies import sensitivity
 from province.adapters.studies.service import Studies
 from province.adapters.tables import writers
-from province.console.display import unit_symbol
+from province.console.outcomes import href_of, quantity, value_of
 from province.console.visit import Visit
 from province.model.label import Label
 from province.model.study import Assumed, Outcome, Spread, Variant
@@ -108,7 +108,7 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
     named = {n: words.label(names.get(n, Label(n, n))) for n in order}
     figures = sensitivity.figures_changed(spread)
     rows = [
-        [named[v.name], _value(visit, v.value, v.unit), *_numbers(visit, spread, v),
+        [named[v.name], value_of(visit, v.value, v.unit), *_numbers(visit, spread, v),
          *(_figure(visit, v, q.name, q.unit) for q in figures)]
         for n in order for v in spread.variants if v.name == n and not v.failure
     ]  # fmt: skip
@@ -122,14 +122,14 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
         "width": WIDTH,
         "middle": round(_scale(spread)(spread.objective), 1),
         "label": words.label(spread.objective_label),
-        "base": _amount(visit, spread.objective, spread.objective_unit),
+        "base": quantity(visit, spread.objective, spread.objective_unit),
         "columns": [words.label(q.label) for q in figures],
         "rows": rows,
-        "first": [_amount(visit, q.value, q.unit) for q in figures],
+        "first": [quantity(visit, q.value, q.unit) for q in figures],
         "gap": f"{words.number(100 * least, 2)}%" if spread.gap is not None else "",
         # More plans on a front are neither better nor worse.
         "keys": (words("more"), words("fewer")) if spread.sense == "all" else (words("better"), words("worse")),
-        "failures": [(named[v.name], _value(visit, v.value, v.unit), v.failure, v.remedy)
+        "failures": [(named[v.name], value_of(visit, v.value, v.unit), v.failure, v.remedy)
                      for v in spread.variants if v.failure],
         "computed": spread.computed,
         "variants": len(spread.variants),
@@ -137,7 +137,7 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
         "kept": len(kept),
         "picks": [(p.name, p.kept) for p in sorted(spread.picks, key=lambda p: (-p.kept, p.name))[:_SHOWN]],
         "every": len(spread.picks),
-        "file": f"/studies/{quote(run.study, safe=':')}/sensitivity/{quote(run.id, safe=':')}.csv",
+        "file": f"{href_of(run.study)}/sensitivity/{quote(run.id, safe=':')}.csv",
     }  # fmt: skip
 
 
@@ -148,14 +148,14 @@ def _numbers(visit: Visit, spread: Spread, one: Variant) -> list[str]:
     part = f" ({'+' if change > 0 else ''}{visit.words.number(100 * change / spread.objective, 1)}%)"
     gap = visit.words.number(100 * one.gap, 2) + "%" if one.gap is not None else visit.words("no data")
     return [
-        _amount(visit, one.objective, spread.objective_unit),
+        quantity(visit, one.objective, spread.objective_unit),
         f"{'+' if change > 0 else ''}{visit.words.number(change, 1)}{part if spread.objective else ''}",
         gap,
     ]
 
 
 def _figure(visit: Visit, one: Variant, name: str, unit: str) -> str:
-    return _amount(visit, next((q.value for q in one.figures if q.name == name), None), unit)
+    return quantity(visit, next((q.value for q in one.figures if q.name == name), None), unit)
 
 
 def _scale(spread: Spread) -> Any:
@@ -178,22 +178,8 @@ def _chart(visit: Visit, spread: Spread, order: list[str], named: dict[str, str]
                 continue
             x = scale(one.objective)
             better = (one.objective >= spread.objective) == (spread.sense != "least")
-            value, result = _value(visit, one.value, one.unit), _amount(visit, one.objective, spread.objective_unit)
+            value, result = value_of(visit, one.value, one.unit), quantity(visit, one.objective, spread.objective_unit)
             bars.append(Bar(round(min(x, middle), 1), round(abs(x - middle), 1), "up" if better else "down",
                             f"{named[name]} = {value}: {result}"))  # fmt: skip
         bands.append(Band(named[name], row * _ROW + _TEXT, tuple(bars)))
     return bands
-
-
-def _value(visit: Visit, value: float | str, unit: str) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{visit.words.number(value, 3)} {unit_symbol(unit) if unit else ''}".rstrip()
-
-
-def _amount(visit: Visit, value: float | None, unit: str) -> str:
-    if value is None:
-        return visit.words("no data")
-    symbol = unit_symbol(unit) if unit else ""
-    number = visit.words.number(value, 1)
-    return f"{number}%" if symbol == "%" else f"{number} {symbol}".rstrip()
