@@ -133,16 +133,7 @@ class JsonLine(logging.Formatter):
             message = record.getMessage()
         except (TypeError, ValueError, KeyError):  # a wrong format string must not cost the line
             message = f"{record.msg} {record.args!r}"
-        line: dict[str, object] = {
-            "time": f"{_second(int(record.created))}.{int(record.created % 1 * 1_000_000):06d}Z",
-            "level": record.levelname,
-            "process": self._process,
-            "logger": record.name,
-            "message": message,
-        }
-        for name, variable in (("request", request_id), ("tenant", tenant_id)):
-            if value := variable.get():
-                line[name] = value
+        line = self.begin(record.created, record.levelname, record.name, message)
         given = vars(record)
         for name in given:
             if name not in _STANDARD and not name.startswith("_"):
@@ -151,7 +142,27 @@ class JsonLine(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = record.stack_info
-        return _plain(line) or _encode({k: REDACTED if _is_secret(k) else clean(v) for k, v in line.items()})
+        return written(line)
+
+    def begin(self, at_s: float, level: str, logger: str, message: str) -> dict[str, object]:
+        """What every line has."""
+        line: dict[str, object] = {
+            "time": f"{_second(int(at_s))}.{int(at_s % 1 * 1_000_000):06d}Z",
+            "level": level,
+            "process": self._process,
+            "logger": logger,
+            "message": message,
+        }
+        if request := request_id.get():
+            line["request"] = request
+        if tenant := tenant_id.get():
+            line["tenant"] = tenant
+        return line
+
+
+def written(line: Mapping[str, object]) -> str:
+    """A line as JSON, without secrets."""
+    return _plain(line) or _encode({k: REDACTED if _is_secret(k) else clean(v) for k, v in line.items()})
 
 
 def _plain(line: Mapping[str, object]) -> str:
@@ -192,6 +203,13 @@ class Gathered(logging.StreamHandler[TextIO]):
         except Exception:  # noqa: BLE001 - no handler of the library breaks what it was to tell about
             self.handleError(record)
 
+    def inform(self, logger: str, message: str, extra: dict[str, object]) -> None:
+        """Take a line that no record was made of; the names in `extra` are none of ours."""
+        assert isinstance(self.formatter, JsonLine)
+        self._lines.append(written(self.formatter.begin(time.time(), "INFO", logger, message) | extra))
+        if not self._waiting.is_set():
+            self._waiting.set()
+
     def flush(self) -> None:
         """Write what was taken."""
         assert self.lock is not None
@@ -211,6 +229,17 @@ class Gathered(logging.StreamHandler[TextIO]):
 
 
 PAUSE_S: Final = 0.05
+_gathered: Gathered | None = None
+"""Where lines of this process go; None in tests and tools."""
+
+
+def inform(logger: logging.Logger, message: str, **extra: object) -> None:
+    """As `logger.info(message, extra=extra)`, for what is told at every request: less than half of its cost."""
+    handlers = logging.getLogger().handlers
+    if _gathered is None or len(handlers) != 1 or handlers[0] is not _gathered:  # somebody else listens, too
+        logger.info(message, extra=extra)
+    elif logger.isEnabledFor(logging.INFO):
+        _gathered.inform(logger.name, message, extra)
 
 
 def configure(settings: Settings, process: str, *, stream: TextIO | None = None) -> None:
@@ -227,8 +256,10 @@ def configure(settings: Settings, process: str, *, stream: TextIO | None = None)
             field="PROVINCE_LOG_LEVEL",
             remedy="Give DEBUG, INFO, WARNING or ERROR.",
         )
+    global _gathered
     handler = Gathered(sys.stderr, PAUSE_S) if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(JsonLine(process))
+    _gathered = handler if isinstance(handler, Gathered) else None
     root = logging.getLogger()
     for former in root.handlers[:]:
         root.removeHandler(former)

@@ -165,8 +165,8 @@ async def test_a_table_in_use_moves_to_the_new_indexes(pool: Pool, monkeypatch: 
             )
             written += 1
         await renewal
-        assert set(await indexes._there(connection)) == set(declared(TWO))
-        assert all((await indexes._there(connection)).values())
+        assert set(await indexes.standing(connection)) == set(declared(TWO))
+        assert all((await indexes.standing(connection)).values())
         found, plan = await ask(connection, QUESTIONS["equal"])
         assert found == before
         assert "declared_any_state_" in plan
@@ -181,7 +181,7 @@ async def test_two_processes_renew_once(pool: Pool, monkeypatch: pytest.MonkeyPa
     async with pool.acquire() as connection:
         await ensure_indexes(connection, TWO)
         await asyncio.gather(*(Renewal(pool, THREE).run() for _ in range(3)))
-        assert set(await indexes._there(connection)) == set(declared(THREE))
+        assert set(await indexes.standing(connection)) == set(declared(THREE))
 
 
 def test_a_list_is_no_longer_than_what_the_planner_proves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,17 +87,18 @@ class ObserveRequests:
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             route = route_of(scope)
             self._measure(method, route, status or 500, seconds)
-            log.log(
-                logging.WARNING if status >= 500 or not status else logging.INFO,
-                "request",
-                extra={
-                    "method": method,
-                    "route": route,
-                    "status": status or 500,
-                    "ms": round(seconds * 1000, 3),
-                    "bytes": size,
-                    "actor": self._actor_of(scope),
-                    **({} if finished else {"unfinished": True}),
-                },
-            )
+            told: dict[str, object] = {
+                "method": method,
+                "route": route,
+                "status": status or 500,
+                "ms": round(seconds * 1000, 3),
+                "bytes": size,
+                "actor": self._actor_of(scope),
+            }
+            if not finished:
+                told["unfinished"] = True
+            if status >= 500 or not status:
+                log.warning("request", extra=told)
+            else:
+                logs.inform(log, "request", **told)
             logs.request_id.reset(bound)

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from province.errors import InvalidInput, InvalidRequest, TooLarge, Unavailable
-from province.model.jsonvalue import check_json
+from province.model.jsonvalue import check_json, is_plain
 
 REQUEST_ID: Final = b"x-request-id"
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -70,15 +70,18 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise _too_large(limit)
-            parts.append(part)
-    except ClientDisconnect:
-        raise Unavailable("the client went away before the whole body had come.", field="body") from None
-    return b"".join(parts)
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Unavailable("the client went away before the whole body had come.", field="body")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -115,6 +118,8 @@ def parse_json(body: bytes) -> Any:
 
 async def read_json(request: Request, limit: int) -> Any:
     """The body as JSON that can be stored. Raises: as `read_body`, `parse_json` and `check_json`."""
-    body = parse_json(await read_body(request, limit))
-    check_json(body)
-    return body
+    body = await read_body(request, limit)
+    found = parse_json(body)
+    if not is_plain(body):
+        check_json(found)
+    return found

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, cast
 from urllib.parse import unquote
 
 import msgspec
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,6 +49,8 @@ class Call:
     actor: Actor
     params: Mapping[str, str]
     id: str
+    plain: bool = False
+    """The body has been read, and holds nothing that could not be stored."""
 
     @property
     def key(self) -> str | None:
@@ -143,7 +146,13 @@ class _SlashRoute(StarletteRoute):
     A slash at the end says nothing: the standard itself writes its resources both ways (`/entities/`, Table 6.2-1).
     """
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, methods: list[str]) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self._begins = path.partition("{")[0].rstrip("/")
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if not scope["path"].startswith(self._begins) and not scope.get("root_path"):  # nearly every route, every time
+            return Match.NONE, {}
         raw = scope.get("raw_path") or b""
         if scope["type"] == "http" and scope["path"].endswith("/"):
             scope = {**scope, "path": scope["path"][:-1]}
@@ -189,6 +198,34 @@ def serve(routes: Sequence[Route], services: Services, *, prefixes: Sequence[str
     return served
 
 
+class _Request(Request):
+    """Starlette's, with headers that are looked up rather than searched for: each call asks for a dozen of them."""
+
+    @property
+    def headers(self) -> Headers:
+        """The headers; of one that is given twice, the first."""
+        known = getattr(self, "_headers", None)
+        if known is None:
+            known = self._headers = _Headers(raw=self.scope["headers"])
+        return known
+
+
+class _Headers(Headers):
+    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
+        super().__init__(raw=raw)
+        self._first = dict(reversed(raw))
+
+    def __getitem__(self, key: str) -> str:
+        return self._first[key.lower().encode("latin-1")].decode("latin-1")
+
+    def __contains__(self, key: Any) -> bool:
+        return key.lower().encode("latin-1") in self._first
+
+    def get(self, key: str, default: Any = None) -> Any:
+        found = self._first.get(key.lower().encode("latin-1"))
+        return default if found is None else found.decode("latin-1")
+
+
 class _Endpoint:
     """An ASGI application, not a function: Starlette would wrap one once more, and our errors are answered here."""
 
@@ -203,7 +240,7 @@ class _Endpoint:
             state["body_read"] = not message.get("more_body", False)
             return message
 
-        answer = await self._answer(Request(scope, tracked, send))
+        answer = await self._answer(_Request(scope, tracked, send))
         await answer(scope, receive, send)
 
 

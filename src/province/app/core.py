@@ -157,6 +157,7 @@ async def open_core(settings: Settings, process: str, *, connections: int = 12) 
         core = _assemble(settings, engines, declared, pool, writers, client, keys, incarnation)
         core.committer.start()
         core.broker.reads.start()
+        core.broker.asked.start()
         for tenant in await core.tenants():
             await core.read_atlas(tenant)
         refresher = asyncio.create_task(core.keep_atlases(), name="atlas")
@@ -164,6 +165,7 @@ async def open_core(settings: Settings, process: str, *, connections: int = 12) 
             yield core
         finally:
             refresher.cancel()
+            await core.broker.asked.stop()
             await core.broker.reads.stop()
             await core.committer.stop()
     finally:

@@ -17,6 +17,7 @@ from province.app.core import Core, open_core
 from province.app.declarations import parameters_at
 from province.app.readiness import announce
 from province.app.subscribing import Subscriptions
+from province.broker.asked import AskedIndexes
 from province.broker.indexes import Renewal
 from province.broker.jobs import HEAVY
 from province.broker.quality import Quality
@@ -64,6 +65,7 @@ async def main(settings: Settings) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(core.relay.run())
                 group.create_task(Renewal(core.pool, core.declared.types.values()).run())
+                group.create_task(AskedIndexes(core.pool).run())
                 group.create_task(Sealer(core.pool, core.keys, open_heads(settings.audit_heads_location)).run())
                 group.create_task(Watch(core.pool, notices.deliver).run())
                 group.create_task(core.jobs.work())

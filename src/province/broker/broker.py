@@ -14,6 +14,7 @@ import numpy as np
 from province.broker.access import UNDECLARED, Access, Explanation, Rights
 from province.broker.actions import read_inputs, run
 from province.broker.admission import Bound, admitted
+from province.broker.asked import Asked
 from province.broker.committer import Committer
 from province.broker.database import Connection, Pool
 from province.broker.departed import Departed, narrowed, read_departed
@@ -88,6 +89,7 @@ class Broker:
         self._sign = sign
         self.models: Models = {} if models is None else models
         self.reads = reads if reads is not None else Reads(pool)
+        self.asked = Asked(pool, types)
         self._rights = Rights(types)
         self._many_typed: dict[str, tuple[float, bool]] = {}
         self._settled: dict[tuple[str, type[Any], bytes], tuple[float, asyncio.Task[tuple[Any, ...]]]] = {}
@@ -371,15 +373,21 @@ class Broker:
                 raise NotSignedIn("this needs an account.", remedy="Sign in, or send an access token.")
             return Page(items=(), total=0 if query.count else None)
         linked = self._rights.readable(actor, ()) if goes(query.where) else ()
+        clock = asyncio.get_running_loop().time
         async with self.pool.acquire() as connection:
+            began = clock()
             many = await self._has_many_typed(connection, actor.tenant)
             page, following = await self._page(connection, query, access, actor.tenant, many, linked)
             total = None
             if query.count:
-                statement = compile_query(actor.tenant, query, access, self.types, many_typed=many, linked=linked)
+                statement = compile_query(
+                    actor.tenant, query, access, self.types, many_typed=many, linked=linked, asked=self.asked.indexed
+                )
                 total = await self._count(
                     connection, query, statement.count_sql, statement.parameters[: statement.counted]
                 )
+            if query.where and actor.kind != "anonymous":
+                self.asked.note(query.where, query.types, clock() - began)
             if query.latest and page:
                 page = await self.overlay(connection, page)
         by_type = {a.type.name if a.type else None: a for a in access}
@@ -407,7 +415,9 @@ class Broker:
             asked = msgspec.structs.replace(query, after=following)
             if is_spatial(query):
                 asked = msgspec.structs.replace(asked, limit=min(1000, max(query.limit * 2, 100)))
-            statement = compile_query(tenant, asked, access, self.types, many_typed=many, linked=linked)
+            statement = compile_query(
+                tenant, asked, access, self.types, many_typed=many, linked=linked, asked=self.asked.indexed
+            )
             rows = await connection.fetch(statement.sql, *statement.parameters) if query.limit else []
             following = ""
             for i, row in enumerate(rows[: asked.limit]):

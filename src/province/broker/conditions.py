@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -42,19 +42,20 @@ class _Object(str):
     __slots__ = ()
 
 
-def names_of(terms: Sequence[Term]) -> set[str]:
-    """The attributes that conditions are about."""
-    found: set[str] = set()
+def flat(terms: Sequence[Term]) -> Iterator[Where | Linked]:
+    """The conditions themselves, also those of alternatives."""
     waiting = list(terms)
     while waiting:
         term = waiting.pop()
         if isinstance(term, AnyOf):
             waiting.extend(t for group in term.groups for t in group)
-        elif isinstance(term, Linked):
-            found.add(term.name)
         else:
-            found.add(split_path(term.name)[0])
-    return found
+            yield term
+
+
+def names_of(terms: Sequence[Term]) -> set[str]:
+    """The attributes that conditions are about."""
+    return {term.name if isinstance(term, Linked) else split_path(term.name)[0] for term in flat(terms)}
 
 
 def meets(entity: Entity, terms: Sequence[Term]) -> bool:

@@ -74,7 +74,7 @@ async def ensure_indexes(connection: Connection, types: Iterable[EntityType]) ->
     """
     if await connection.fetchval("SELECT pg_relation_size('entity')") > YOUNG_BYTES:
         return []
-    there = await _there(connection)
+    there = await standing(connection)
     missing = {name: definition for name, definition in declared(types).items() if name not in there}
     for name, definition in missing.items():
         await connection.execute(f"CREATE INDEX IF NOT EXISTS {name}{definition}")
@@ -104,7 +104,7 @@ class Renewal:
 
     async def step(self, connection: Connection) -> None:
         """Make what is missing, then drop what is superseded; nobody who reads or writes meanwhile waits."""
-        there = await _there(connection)
+        there = await standing(connection)
         for name in (n for n, whole in there.items() if not whole):  # its building was broken off
             await self._execute(connection, f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         missing = [name for name in self._wanted if not there.get(name)]
@@ -123,11 +123,12 @@ class Renewal:
         await connection.execute(statement, timeout=_PATIENCE_S)
 
 
-async def _there(connection: Connection) -> Mapping[str, bool]:
-    """The generated indexes that there are, and whether each is whole."""
+async def standing(connection: Connection, kind: str = "declared") -> Mapping[str, bool]:
+    """The indexes of `entity` whose names begin with `kind_`, and whether each is whole."""
     rows = await connection.fetch(
         "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-        " WHERE i.indrelid = 'entity'::regclass AND c.relname LIKE 'declared\\_%' ORDER BY c.relname"
+        " WHERE i.indrelid = 'entity'::regclass AND starts_with(c.relname, $1) ORDER BY c.relname",
+        f"{kind}_",
     )
     return {row["relname"]: row["indisvalid"] for row in rows}
 

@@ -10,7 +10,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import msgspec
 
 from province.broker.access import Access
 from province.broker.admission import Bind, Columns, admitted, literal, open_to
+from province.broker.asked import EQUALITY
 from province.broker.conditions import names_of
 from province.broker.plan import searched
 from province.broker.rows import COLUMNS
@@ -52,6 +53,7 @@ class _Builder:
     parameters: list[Any] = field(default_factory=list)
     joins: dict[str, str] = field(default_factory=dict)
     linked: Sequence[Access] = ()
+    asked: Collection[str] = ()
 
     def bind(self, value: Any) -> str:
         self.parameters.append(value)
@@ -64,20 +66,21 @@ class _Builder:
 
 def compile_query(
     tenant: str, query: Query, access: Sequence[Access], types: Mapping[str, EntityType], *, many_typed: bool,
-    using: Sequence[str] = (), linked: Sequence[Access] = (),
+    using: Sequence[str] = (), linked: Sequence[Access] = (), asked: Collection[str] = (),
 ) -> Statement:  # fmt: skip
     """Compile. access: what the caller may read of the asked types; must not be empty.
 
     many_typed: whether the tenant holds entities of more than one type (they need a second look at `types`).
     using: attributes that the caller reads beside the rows; rows of which they may not see one are left out.
     linked: what the caller may read of all types, for conditions on linked entities.
+    asked: undeclared attributes that have an index (`broker.asked`).
     Raises: InvalidInput, NotAllowed (a hidden attribute), Unsupported.
     """
     if not 0 <= query.limit <= MAX_LIMIT:
         raise InvalidInput(f"limit {query.limit} is outside 0…{MAX_LIMIT}.", field="limit")
     named = tuple(types[t] for t in query.types if t in types)
     access = _placed(access, query)
-    b = _Builder(types, named if len(named) == len(query.types) else (), linked=linked)
+    b = _Builder(types, named if len(named) == len(query.types) else (), linked=linked, asked=asked)
     conditions = [f"e.tenant = {b.bind(tenant)}"]
     conditions += _type_conditions(b, query, many_typed)
     conditions.append(_rights(b, access))
@@ -270,10 +273,19 @@ def _found(b: _Builder, term: Where, name: str, path: Sequence[str]) -> str:
     if path == [ANY_LANGUAGE]:
         return _any_language(b, name, term)
     found = _compare(b, _expression(b, name, path, spec), term, spec)
+    if spec is None and not path and name in b.asked and term.op in EQUALITY:
+        return f"({_indexed(b, name, term)} AND {found})"
     if spec is None and not path and term.op in ("<", "<=", ">", ">="):  # what a relationship leads to has no order
         kind = f"coalesce(e.attrs -> {b.bind(name)} ->> 'type', 'Property')"
         return f"({found} AND {kind} NOT IN ('Relationship', 'ListRelationship'))"
     return found
+
+
+def _indexed(b: _Builder, name: str, term: Where) -> str:
+    """What the index of an asked attribute finds: all that equal the value, and what contains it."""
+    value = f"(e.attrs -> {literal(name)} -> 'value')"
+    wanted = term.value if term.op == "in" else [term.value]
+    return "(" + " OR ".join(f"{value} @> {b.bind(_encode(one))}::jsonb" for one in wanted) + ")"
 
 
 ANY_LANGUAGE = "*"

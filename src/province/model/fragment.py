@@ -66,14 +66,16 @@ def decode_fragment(
     types: Mapping[str, EntityType] | None = None,
     base: Entity | None = None,
     whole: bool = False,
+    plain: bool = False,
 ) -> Fragment:
     """Read a fragment in normalized or concise form. `null` and "urn:ngsi-ld:null" remove.
 
     types: declared types by name; those of `base` and of the fragment are checked.  base: the entity as it is.
-    whole: structured values are replaced and not merged.
+    whole: structured values are replaced and not merged.  plain: `check_json` would find nothing.
     Raises: InvalidInput naming the field, TooLarge.
     """
-    check_json(data)
+    if not plain:
+        check_json(data)
     body = members(data, context)
     id = body.pop("id", "")
     if not isinstance(id, str):

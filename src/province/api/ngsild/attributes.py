@@ -42,7 +42,7 @@ async def update(call: Call) -> Response:
     id = await gated_id(call)
     broker = call.services.broker
     base = await broker.get(id, call.actor) if needs_base(body, context) else None
-    fragment = decode_fragment(body, context=context, types=broker.types, base=base, whole=True)
+    fragment = decode_fragment(body, context=context, types=broker.types, base=base, whole=True, plain=call.plain)
     _require_attributes(fragment)
     removes = any(one is None for one in fragment.attrs.values())
     if base is None and (

@@ -40,8 +40,9 @@ _PURGED_AT_ONCE: Final = 1_000
 async def create(call: Call) -> Response:
     """Create an entity."""
     body, context = await read_ld(call)
-    entity = decode(body, tenant=call.actor.tenant, context=context, types=call.services.broker.types)
-    parts = split(entity.id, entity.types, entity.attrs, call.services.broker.types, call.actor)
+    types = call.services.broker.types
+    entity = decode(body, tenant=call.actor.tenant, context=context, types=types, plain=call.plain)
+    parts = split(entity.id, entity.types, entity.attrs, types, call.actor)
     change = Change(
         op="create",
         id=entity.id,

@@ -17,6 +17,7 @@ from province.api.route import Call, Param
 from province.errors import InvalidInput, InvalidRequest
 from province.model.entity import Entity, Json, split_key
 from province.model.jsonld import Context
+from province.model.jsonvalue import is_plain
 from province.model.projection import Projection, depth, parse_projection
 from province.model.representation import Form, LinkedBy, encode, encode_feature
 
@@ -158,7 +159,8 @@ async def read_ld(call: Call, *, merge: bool = False, many: bool = False) -> tup
     Raises: InvalidInput for an @context in the wrong place, TooLarge, Unavailable.
     """
     media = require_media(call.request, JSON, LD, *((MERGE,) if merge else ()))
-    body = parse_json(await read_body(call.request, call.services.max_body_bytes))
+    read = await read_body(call.request, call.services.max_body_bytes)
+    body, call.plain = parse_json(read), is_plain(read)
     link = linked(call.request.headers.get("link", ""))
     if many and isinstance(body, list):
         if media == LD and link is not None:
