@@ -109,6 +109,13 @@ def solve(
     random = np.random.default_rng(seed)
     done = 0
     share_s = 0.05 * max(seconds, 1.0)
+
+    def spent(one: Bools) -> float:
+        """What a plan costs."""
+        return float(cost[one].sum() + shared[np.unique(site[one])].sum())
+
+    # The search also takes what is dearer and covers as much, for that leads on; what is told is the cheapest it met.
+    told, told_covered, told_spent = chosen, covered, spent(chosen)
     while True:
         block = 200 if iterations is None else min(200, iterations - done)
         if block > 0:
@@ -119,6 +126,9 @@ def solve(
                     place is not None, chosen, block, int(random.integers(2**31)),
                 )  # fmt: skip
                 done += block
+                now = spent(chosen)
+                if covered > told_covered + 1e-9 or now < told_spent:
+                    told, told_covered, told_spent = chosen, covered, now
                 if iterations is not None:
                     break
         bounder.improve(covered, 20 if iterations is not None else None, time.monotonic() + share_s)
@@ -131,9 +141,7 @@ def solve(
             break
         if iterations is None and time.monotonic() > end:
             break
-    picked = np.flatnonzero(chosen)
-    spent = float(cost[picked].sum() + shared[np.unique(site[picked])].sum())
-    return Budgeted(picked, covered, spent, max(covered, bounder.best))
+    return Budgeted(np.flatnonzero(told), told_covered, told_spent, max(told_covered, bounder.best))
 
 
 def prepare() -> None:
