@@ -81,11 +81,11 @@ def test_a_bound_leaves_every_tree_that_is_no_dearer_than_the_known_one(seed: in
     np.add.at(counted, member, 1)
     assert (counted[(np.stack([of.cost, of.cost]) == left).ravel()] == 0).all()  # what was raised is told
     assert len(first) > 1 or value == 0.0
-    kept = reducing.within(reducing.begin(of, terminal), value, left, int(np.flatnonzero(terminal)[0]), least).any(0)
+    told = (of, terminal, value, left, int(np.flatnonzero(terminal)[0]))
+    kept = reducing.within(*told, least).any(0)
     assert reducing.joins(reducing.begin(of, terminal), kept)
     assert _rest(of, reducing.fold(reducing.begin(of, terminal), kept)) == least
-    dearer = reducing.within(reducing.begin(of, terminal), value, left, int(np.flatnonzero(terminal)[0]), least + 3)
-    assert (dearer.any(0) | ~kept).all()
+    assert (reducing.within(*told, least + 3).any(0) | ~kept).all()
 
 
 @given(seed=seeds)

@@ -172,7 +172,8 @@ class _Search:
         if self.proved:
             return
         most = self.best - (1.0 - 1e-6 if self.pure else -1e-9 * self.best) - self.fixed
-        kept: Bools = np.any(reducing.within(self.core, value, left, root, most), axis=0)
+        one, terminal = self.core.graph, self.core.terminal
+        kept: Bools = np.any(reducing.within(one, terminal, value, left, root, most), axis=0)
         if not reducing.joins(self.core, kept):
             self.bound = self.best
         elif kept.sum() < 0.98 * len(kept):
