@@ -124,3 +124,28 @@ def test_streets_of_a_grid_are_joined_close_to_their_bound() -> None:
     assert first.gap < 0.03
     triples = list(zip(of.tail.tolist(), of.head.tolist(), of.cost.tolist(), strict=True))
     check.joined(triples, terminals.tolist(), first.edges, first.cost, first.bound)
+
+
+def test_a_graph_without_choice_is_proved_at_once() -> None:
+    line = graph.build(30, np.arange(29), np.arange(1, 30), np.full(29, 2.0))
+    every = steiner.solve(line, np.arange(0, 30), rounds=0)
+    assert (every.cost, every.bound, len(every.edges)) == (58.0, 58.0, 29)
+    some = steiner.solve(line, np.arange(3, 28, 2), seconds=0.0)
+    assert (some.cost, some.bound) == (48.0, 48.0)
+
+
+@given(seed=seeds)
+@settings(max_examples=examples(20), deadline=None)
+def test_demand_that_need_not_be_joined_is_kept_in_place(seed: int) -> None:
+    """With one terminal that must be joined, whatever joins a choice of others costs what it did."""
+    of, terminal = _task(seed)
+    root = np.arange(of.nodes) == int(np.flatnonzero(terminal)[0])
+    core = reducing.spare(reducing.fold(reducing.begin(of, terminal, root), np.ones(len(of.cost), np.bool_)))
+    assert sorted(core.node[core.terminal].tolist()) == np.flatnonzero(terminal).tolist()
+    assert core.node[core.must].tolist() == np.flatnonzero(root).tolist()
+    assert len(core.fixed) == 0
+    some = terminal & (np.random.default_rng(seed).random(of.nodes) < 0.5) | root
+    one = core.graph
+    parts = (one.start, one.neighbour, one.edge, one.cost, one.tail, one.head)
+    chosen = core.whole(steiner._exact(*parts, np.flatnonzero(some[core.node])))
+    assert float(of.cost[chosen].sum()) == _least(of, some)

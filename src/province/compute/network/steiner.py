@@ -78,8 +78,8 @@ def solve(graph: Graph, terminals: Integers, *, rounds: int = 600, seconds: floa
         total = float(graph.cost[exact].sum())
         return Tree(exact, total, total)
     search = _Search(graph, is_terminal, seed)
-    for n in range(rounds):
-        if n and (search.proved or time.monotonic() > end):
+    for n in range(max(1, rounds)):
+        if search.proved or (n and time.monotonic() > end):
             break
         search.step(n)
     return search.tree()
