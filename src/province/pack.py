@@ -529,6 +529,7 @@ class Adoption:
     over(entry of the register, item) → what the plan writes into it; for an item with the id or the code of an entry
     that is there already. Raises: Conflict when that cannot be taken over.  None: items are always new.
     by: field of what was built that names the study.
+    whole: what the entries are parts of, entered with them and not measured: a park that its parcels make up.
     """
 
     layer: str
@@ -539,6 +540,7 @@ class Adoption:
     public: bool = False
     over: Callable[[Any, Any], Mapping[str, Any]] | None = None
     by: str = "plan"
+    whole: Adoption | None = None
 
     def measure(self, study: str) -> Indicator:
         """What has been built of the plan of a study. study: its id."""

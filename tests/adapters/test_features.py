@@ -68,6 +68,11 @@ async def test_metres_of_vn_2000_are_read_whichever_way_x_and_y_are_called(tmp_p
     assert layer.crs == "EPSG:9210"
 
 
+async def test_degrees_that_begin_with_the_latitude_are_told_from_metres(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="begin with the latitude"):
+        await read(tmp_path / "a.csv", f"ten,lon,lat\nKCN A,{LAT},{LON}\n")
+
+
 async def test_metres_without_a_system_are_refused_with_what_to_name(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as refused:
         await read(tmp_path / "a.csv", "ten,x,y\nKCN A,602500,1221500\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from province.packs.fiveg.types import RadioSite
 from province.packs.parks.types import LandParcel
 from province.packs.plan.types import PlanLine
 from province.packs.transmission.types import FibreRoute, TransmissionLink
+from province.vocab.park import IndustrialPark
 from province.vocab.study import Study
 from tests.app.test_studies import OUTCOME, PLANNER, SYSTEM, TENANT, Broker, Studies, draft, studies
 
@@ -137,12 +139,14 @@ async def test_what_cannot_be_adopted_says_why_and_may_be_tried_again(broker: Br
     assert told["failure"] == "the plan builds nothing."
 
 
-async def carried_out(broker: Broker, studies: Studies, kind: str, row: str, layer: str, *features: Feature) -> Study:
-    """A study of a kind whose plan has one layer, adopted on the line of its pack."""
+async def carried_out(
+    broker: Broker, studies: Studies, kind: str, row: str, layer: str, *features: Feature, more: Sequence[Layer] = ()
+) -> Study:
+    """A study of a kind whose plan has one layer, and more, adopted on the line of its pack."""
     if not await found(broker, "PlanLine", "code", row):
         await broker.apply((create(line_of(row)),), SYSTEM)
     one = Layer(name=layer, title=Label("Lớp", "Layer"), features=features)
-    id = await approved(broker, studies, kind, msgspec.structs.replace(OUTCOME, layers=(one,)))
+    id = await approved(broker, studies, kind, msgspec.structs.replace(OUTCOME, layers=(one, *more)))
     await adopt(broker, id)
     await adopter(broker, studies).run(TENANT, {"study": id}, "event")
     return await studies.get(id, SYSTEM)
@@ -222,6 +226,49 @@ async def test_land_is_measured_by_the_hectares_handed_over(broker: Broker, stud
     assert other.adoption is not None
     assert other.adoption["state"] == "failed"
     assert await share(studies, study) == (42.0, 42.0), "a lease changes nothing"
+
+
+def square(id: str, name: str, hectares: float) -> Feature:
+    ring = [[106.6, 11.0], [106.61, 11.0], [106.61, 11.01], [106.6, 11.01], [106.6, 11.0]]
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    return Feature(id=id, geometry=shape, properties={"name": name, "area_ha": hectares})
+
+
+async def test_planned_parks_are_entered_with_their_land(broker: Broker, studies: Studies) -> None:
+    parks = Layer(
+        name="parks", title=Label("Khu", "Parks"), features=(square("park-1", "Khu 1", 210.0), square("p", "Khu 2", 99))
+    )
+    plan = [line(f"row-{n}", park=f"Khu {n % 2 + 1}", area_ha=103.0) for n in range(3)]
+    study = await carried_out(broker, studies, "parks", "III.6", "chosen", *plan, more=[parks])
+    await adopter(broker, studies).run(TENANT, {"study": study.id}, "again")
+    first, second = [to_record(IndustrialPark, e) for e in await found(broker, "IndustrialPark", "plan", study.id)]
+    assert (first.name, first.kind, first.status, first.landSize) == (f"Khu 1, {study.title}", "it", "planned", 210.0)
+    assert (first.location or {})["type"] == "Polygon"
+    assert (first.source, first.approximate) == (study.cited, False)
+    land = [to_record(LandParcel, e) for e in await found(broker, "LandParcel", "plan", study.id)]
+    assert [one.park for one in land] == [first.id, second.id, first.id]
+    assert await share(studies, study) == (0.0, 309.0), "parks are not counted beside their land"
+    decided = {"decision": "15/QĐ-UBND"}
+    await broker.act("industrialpark.establish", SYSTEM, id=first.id, inputs=decided)
+    (there,) = await found(broker, "IndustrialPark", "source", "15/QĐ-UBND")
+    assert there.value("status") is None
+    with pytest.raises(Conflict, match="established already"):
+        await broker.act("industrialpark.establish", SYSTEM, id=first.id, inputs=decided)
+    with pytest.raises(Conflict, match="still wanted: row-1"):
+        await broker.act("industrialpark.forgo", SYSTEM, id=second.id, inputs={})
+    await broker.act("landparcel.drop_parcel", SYSTEM, id=land[1].id, inputs={"reason": "vướng đất lúa"})
+    await broker.act("industrialpark.forgo", SYSTEM, id=second.id, inputs={})
+    assert [e.id for e in await found(broker, "IndustrialPark", "plan", study.id)] == [first.id]
+
+
+async def test_land_that_cannot_be_had_enters_no_park(broker: Broker, studies: Studies) -> None:
+    held = LandParcel(id="urn:ngsi-ld:LandParcel:p8", code="P8", name="P8", landSize=12.0, status="leased")
+    await broker.apply((create(held),), SYSTEM)
+    parks = Layer(name="parks", title=Label("Khu", "Parks"), features=(square("park-1", "Khu 1", 12.0),))
+    one = line(held.id, park="Khu 1", area_ha=12.0)
+    study = await carried_out(broker, studies, "parks", "III.6", "chosen", one, more=[parks])
+    assert (study.adoption or {})["state"] == "failed"
+    assert await found(broker, "IndustrialPark", "plan", study.id) == []
 
 
 async def test_data_centres_are_measured_by_those_that_operate_and_were_load_tested(

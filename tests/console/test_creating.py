@@ -66,7 +66,7 @@ async def test_what_can_be_corrected_is_shown_again(
     async with browse(office) as client:
         answer = await client.post("/new/milestone.plan", data=form)
     assert answer.status_code == 400
-    assert "is not a day." in answer.text
+    assert "“tháng sau” không phải là ngày." in answer.text
     assert 'value="Một mốc"' in answer.text
 
 

@@ -273,6 +273,20 @@ async def test_a_refusal_stands_on_the_page_of_the_study(browse: Open, planned: 
     assert nothing.status_code == 400
 
 
+async def test_a_refusal_and_the_sources_are_told_in_vietnamese(browse: Open, planned: tuple[World, Shelf]) -> None:
+    made, shelf = planned
+    shelf.refuse = InvalidInput(
+        "the layer parks is empty.", field="layers.parks", remedy="Check the coordinate system, and raise `site_range`."
+    )
+    async with browse(made, studies=shelf) as client:
+        page = (await client.post("/studies/urn:ngsi-ld:Study:c/start", data={"csrf": csrf()})).text
+    check(page, "vi")
+    assert "<strong>Khu, cụm công nghiệp</strong> · Lớp “Khu, cụm công nghiệp” chưa có dữ liệu." in page
+    assert '<span lang="en">Check the coordinate system, and raise `site_range`.</span>' in page
+    assert "Mặc định của phần mềm" in page
+    assert "Default of this product" not in page
+
+
 async def test_without_the_extra_the_page_says_what_to_install(
     browse: Open, planned: tuple[World, Shelf], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,7 +151,7 @@ def figure_or_none(outcome: Outcome, name: str) -> float | None:
 
 def test_parcels_that_overlap_are_refused_by_name_or_the_smaller_one_is_dropped() -> None:
     parcels = (*grid(6, 4), square("đè", 250, 20, 100, slope=0.0, flood=0.0, road=0.0, power=0.0, price=1e9))
-    wrong("layers.parcels", "T01 and đè by 10,00", problem(40.0, parcels=parcels, least_area=20.0))
+    wrong("layers.parcels", "T01 – đè (10,00", problem(40.0, parcels=parcels, least_area=20.0))
     told = solved(KIND, problem(40.0, parcels=parcels, least_area=20.0, overlaps="drop"))
     assert "it overlaps T01 by 10,00" in rows(told, "parcels")["đè"][2]
     assert rows(told, "overlaps")["T01"][1] == "đè"

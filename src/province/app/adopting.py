@@ -72,6 +72,10 @@ class Adopter:
         lines = await self._lines((study.adoption or {}).get("line") or "", row, actor)
         agency = (await self._core.broker.get(study.id, actor, type="Study", latest=False)).agency
         changes, stands = await self._changes(entries, kind.adoption, study.id, agency, actor)
+        whole = kind.adoption.whole
+        if whole is not None and (above := outcome.layer(whole.layer)) is not None:
+            parts = entries_of(whole, study, above.features)
+            changes = [*(await self._changes(parts, whole, study.id, agency, actor))[0], *changes]
         await self._write(changes, actor)
         size = kind.adoption.size
         amount = float(sum(getattr(e, size) or 0.0 for e in stands)) if size else float(len(stands))

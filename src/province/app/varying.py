@@ -12,7 +12,7 @@ from province.adapters.studies import sensitivity
 from province.adapters.studies.service import PROBLEM, SPREAD, Studies
 from province.app import solving
 from province.app.core import Core
-from province.app.studies import TOLD_S, computed, until_stopped
+from province.app.studies import TOLD_S, computed, reason, until_stopped
 from province.broker.database import LOST
 from province.errors import Conflict, InvalidInput, NotFound, ProvinceError, Unavailable
 from province.model.actor import Actor, system
@@ -77,7 +77,7 @@ class Varier:
             except (*LOST, Unavailable):
                 raise
             except ProvinceError as error:  # told, and the others are kept
-                found.append(msgspec.structs.replace(variant, failure=str(error), remedy=error.remedy))
+                found.append(msgspec.structs.replace(variant, **reason(error)))
                 continue
             found.append(sensitivity.computed(kind, study, base, variant, outcome))
             if len(found) < len(asked):

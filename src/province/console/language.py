@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -36,15 +36,23 @@ def translations(language: str) -> NullTranslations:
 def catalogue(language: str) -> Catalog:
     """All messages of a language. Raises: ValueError when two files translate one message."""
     whole = Catalog(locale=language)
-    for path in sorted(CATALOGUES.glob("*.po")):
+    for message in read(CATALOGUES, language):
+        whole[message.id] = message
+    return whole
+
+
+def read(folder: Path, language: str = LANGUAGES[0]) -> list[Message]:
+    """The messages of every file of a folder. Raises: ValueError when two files translate one message."""
+    found: dict[str, Message] = {}
+    for path in sorted(folder.glob("*.po")):
         with path.open("rb") as file:
             for message in read_po(file, locale=language):
                 if not message.id:
                     continue
-                if message.id in whole:
+                if message.id in found:
                     raise ValueError(f"{path.name}: {message.id!r} stands in another catalogue too.")
-                whole[message.id] = message
-    return whole
+                found[str(message.id)] = message
+    return list(found.values())
 
 
 def choose(request: Request) -> str:

@@ -13,9 +13,11 @@ from starlette.responses import Response
 from province.adapters.studies import drawing, files
 from province.adapters.studies.service import Studies
 from province.console.display import unit_symbol
+from province.console.said import Known, Said
 from province.console.visit import Visit
 from province.errors import InvalidInput, NotFound
 from province.model.label import Label
+from province.model.schema import describe
 from province.model.study import Assumed, Certificate, Outcome, Quantity, Table
 from province.model.time import now
 from province.pack import StudyKind
@@ -35,7 +37,7 @@ class Ground:
     label: str
     value: str
     unit: str
-    source: str
+    source: Said
     since: str
     given: bool
 
@@ -110,7 +112,7 @@ async def report_pdf(visit: Visit) -> Response:
         "grounds": {
             "title": words("Assumptions"),
             "columns": [words("Assumption"), words("Value"), words("Source")],
-            "rows": [[g.label, g.value, f"{g.source} ({g.since})" if g.since else g.source] for g in grounds],
+            "rows": [[g.label, g.value, f"{g.source} ({g.since})" if g.since else str(g.source)] for g in grounds],
         },
         "certificate": {"title": words("Certificate"), "rows": told["certificate"]},
         "remarks": {"title": words("What to bear in mind"), "rows": told["remarks"]},
@@ -285,6 +287,27 @@ def _differences(visit: Visit, service: Studies, found: Sequence[Study]) -> list
     return rows
 
 
+_FORM: Final = {  # what the forms ask for besides the fields of a study
+    "budget_unit": Label("Đơn vị ngân sách", "Unit of the budget"),
+    "value": Label("Giá trị", "Value"),
+    "file": Label("Tệp", "File"),
+    "layer": Label("Lớp dữ liệu", "Layer"),
+    "crs": Label("Hệ toạ độ", "Coordinate system"),
+    "varied": Label("Giả định thay đổi", "What is varied"),
+    "due": Label("Hoàn thành trước ngày", "All is built by"),
+    "steps": Label("Các mốc giữa kỳ", "Steps on the way"),
+    "line": Label("Dòng của quy hoạch", "Line of the plan"),
+}
+
+
+def known_of(kind: StudyKind | None) -> Known:
+    """What the pages call fields of a study, its layers, assumptions and prices."""
+    fields = {name: spec.field.label for name, spec in describe(Study).fields.items()} | _FORM
+    if kind is None:
+        return fields
+    return {**fields, **kind.prices, **kind.assumptions, **{layer.name: layer.title for layer in kind.layers}}
+
+
 def grounds_of(visit: Visit, service: Studies, found: Study, kind: StudyKind, *, prices: bool = False) -> list[Ground]:
     assumed = service.standing(found)
     names = {**(kind.prices if prices else {}), **kind.assumptions}
@@ -294,7 +317,7 @@ def grounds_of(visit: Visit, service: Studies, found: Study, kind: StudyKind, *,
             visit.words.label(names[n]),
             value_of(visit, a.value, a.unit),
             a.unit,
-            a.source,
+            visit.said(a.source, kind.assumptions),
             visit.words.day(a.since),
             a.given,
         )

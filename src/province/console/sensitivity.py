@@ -12,6 +12,7 @@ from province.adapters.studies import sensitivity
 from province.adapters.studies.service import Studies
 from province.adapters.tables import writers
 from province.console.outcomes import href_of, quantity, value_of
+from province.console.said import Known
 from province.console.visit import Visit
 from province.model.label import Label
 from province.model.study import Assumed, Outcome, Spread, Variant
@@ -57,8 +58,8 @@ async def card(visit: Visit, service: Studies, found: Study, kind: StudyKind, ba
     words = [(n, visit.words.label(names[n])) for n in names if n in assumed and _shared(assumed[n])]
     return {
         "choices": [(BUDGET, visit.words.label(names[BUDGET])), *words],
-        "active": _run(visit, active) if active else None,
-        "failed": _run(visit, failed) if failed else None,
+        "active": _run(visit, active, names) if active else None,
+        "failed": _run(visit, failed, names) if failed else None,
         "told": await _told(visit, service, latest, names) if latest else None,
         "seconds": found.seconds,
         "kind": kind,
@@ -89,14 +90,14 @@ def asked(visit: Visit) -> str:
     return "; ".join([*parts, *([visit.text("more")] if visit.text("more").strip() else [])])
 
 
-def _run(visit: Visit, run: Sensitivity) -> dict[str, Any]:
+def _run(visit: Visit, run: Sensitivity, known: Known) -> dict[str, Any]:
     return {
         "id": run.id,
         "state": visit.words.label(SENSITIVITY.label(run.status)),
         "progress": run.progress or 0,
         "stage": (run.stage or {}).get(visit.language),
-        "failure": run.failure,
-        "remedy": run.remedy,
+        "failure": visit.said(run.failure, known),
+        "remedy": visit.said(run.remedy, known),
     }
 
 
@@ -129,8 +130,10 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
         "gap": f"{words.number(100 * least, 2)}%" if spread.gap is not None else "",
         # More plans on a front are neither better nor worse.
         "keys": (words("more"), words("fewer")) if spread.sense == "all" else (words("better"), words("worse")),
-        "failures": [(named[v.name], value_of(visit, v.value, v.unit), v.failure, v.remedy)
-                     for v in spread.variants if v.failure],
+        "failures": [
+            (named[v.name], value_of(visit, v.value, v.unit), visit.said(v.failure, names), visit.said(v.remedy, names))
+            for v in spread.variants if v.failure
+        ],
         "computed": spread.computed,
         "variants": len(spread.variants),
         "asked": max(spread.asked, len(spread.variants)),

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from province.console.errors import words_for
 from province.console.language import COOKIE, LANGUAGES
+from province.console.said import Known, Said
 from province.console.visit import SESSION_COOKIE, THEME_COOKIE, THEMES, YEAR_S, Visit, local
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError, RateLimited
 
@@ -18,15 +19,21 @@ class Problem:
 
     title: str
     advice: str
-    detail: str
+    detail: Said
     field: str | None
-    remedy: str
+    remedy: Said
+    where: str = ""
+    """What the page calls the field."""
 
 
-def problem(visit: Visit, error: ProvinceError) -> Problem:
-    """An error in the reader's language, with its detail as the system says it."""
+def problem(visit: Visit, error: ProvinceError, known: Known | None = None) -> Problem:
+    """An error in the reader's language. known: what the page calls its fields."""
     title, advice = words_for(error)
-    return Problem(visit.words(title), visit.words(advice), error.detail, error.field, error.remedy)
+    said = visit.said
+    return Problem(
+        visit.words(title), visit.words(advice), said(error.detail, known), error.field, said(error.remedy, known),
+        said.field(error.field, known or {}),
+    )  # fmt: skip
 
 
 async def sign_in(visit: Visit) -> Response:

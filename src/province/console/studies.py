@@ -58,7 +58,7 @@ async def _overview(visit: Visit, wrong: ProvinceError | None = None) -> Respons
         "rows": [_row(visit, service, entity) for entity in page.items],
         "kinds": kinds,
         "units": list(names.items()),
-        "problem": problem(visit, wrong) if wrong else None,
+        "problem": problem(visit, wrong, outcomes.known_of(None)) if wrong else None,
         "given": forms.given(visit.form) if visit.form is not None else {},
         "most": outcomes.MOST,
     }
@@ -142,7 +142,8 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
         "key": secrets.token_hex(16),
         "href": outcomes.href_of(id),
         "record": entity_href(id),
-        "problem": problem(visit, wrong) if wrong else None,
+        "known": outcomes.known_of(known[1] if known else None),
+        "problem": problem(visit, wrong, outcomes.known_of(known[1] if known else None)) if wrong else None,
         "given": forms.given(visit.form) if visit.form is not None else {},
     }
     return visit.page("study.html", values, status=visit.services.status(wrong) if wrong else 200)

@@ -17,6 +17,7 @@ from starlette.types import Message, Receive
 
 from province.console import errors, language, navigation, render, tour
 from province.console.display import Words
+from province.console.said import Speaker
 from province.console.services import Services, Session
 from province.errors import InvalidInput, NotFound, NotSignedIn, ProvinceError, TooLarge
 from province.model.actor import Actor, anonymous
@@ -71,6 +72,11 @@ class Visit:
         found = self.form.getlist(name) if self.form is not None else []
         return [f for f in found if isinstance(f, UploadFile) and f.size]
 
+    @property
+    def said(self) -> Speaker:
+        """Says to this reader what the code refuses or cites."""
+        return Speaker(self.services, self.words)
+
     def entries(self) -> list[navigation.Entry]:
         """The links of this reader's menu."""
         return navigation.entries(self.services, self.actor, self.request.url.path)
@@ -80,6 +86,7 @@ class Visit:
         entries = self.entries()
         common = {
             "visit": self,
+            "said": self.said,
             "services": self.services,
             "csrf": self.services.csrf_token(self.csrf_key),
             "navigation": entries,

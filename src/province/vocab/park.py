@@ -19,8 +19,14 @@ KINDS: Final = (
 )
 
 
+STAGES: Final = (("planned", Label("Theo phương án, chưa thành lập", "Planned, not yet established")),)
+
+
 class IndustrialPark(Record, frozen=True, kw_only=True):
-    """Land set aside for industry. `location`: its boundary, or a point that `approximate` admits to be a stand-in."""
+    """Land set aside for industry. `location`: its boundary, or a point that `approximate` admits to be a stand-in.
+
+    status: empty once it is established.  plan: the study that chose its land.
+    """
 
     TYPE: ClassVar[TypeInfo] = TypeInfo(
         "IndustrialPark",
@@ -37,6 +43,18 @@ class IndustrialPark(Record, frozen=True, kw_only=True):
     kind: Annotated[
         str, Field(Label("Loại", "Kind"), indexed=True, public=True, values=tuple(k for k, _ in KINDS), names=KINDS)
     ]
+    status: Annotated[
+        str | None,
+        Field(
+            Label("Giai đoạn", "Stage"),
+            indexed=True,
+            public=True,
+            values=tuple(s for s, _ in STAGES),
+            names=STAGES,
+            hint=Label("Để trống khi khu đã được thành lập", "Empty once it is established"),
+        ),
+    ] = None
+    plan: Annotated[str | None, Field(Label("Theo phương án", "By the study"), indexed=True, ref="Study")] = None
     landSize: Annotated[
         float | None, Field(Label("Diện tích đất", "Land"), indexed=True, public=True, minimum=0), Unit("HAR")
     ] = None

@@ -169,6 +169,11 @@ class _Reader:
         if corner is None:
             return
         degrees = abs(corner[0]) <= 180 and abs(corner[1]) <= 90
+        if not degrees and abs(corner[0]) <= 90 and abs(corner[1]) <= 180:
+            raise InvalidInput(
+                f"the positions begin with the latitude ({corner[0]:.4f}, {corner[1]:.4f}).", field="file",
+                remedy="Longitude comes first: exchange the names of the two columns, or the two numbers.",
+            )  # fmt: skip
         if not degrees and self._convert() is None:
             self.crs = self._offered
         elif degrees and not self.crs and self._offered not in ("", "EPSG:4326"):

@@ -25,7 +25,7 @@ PACK = Pack(
             of=IndustrialPark,
             title=Label("Diện tích khu công nghệ thông tin tập trung đã được duyệt", "Land of approved IT parks"),
             unit="HAR",
-            where=(Where("kind", "==", "it"),),
+            where=(Where("kind", "==", "it"), Where("status", "absent")),
             field="landSize",
             row="III.6",
             public=True,
@@ -78,7 +78,7 @@ PACK = Pack(
         Table(
             IndustrialPark,
             Label("Khu công nghiệp", "Industrial parks"),
-            columns=("name", "landSize", "area", "sourceDate"),
+            columns=("name", "status", "landSize", "area", "sourceDate"),
             group="kind",
         ),
         Table(

@@ -1,19 +1,30 @@
-"""Land that a plan chose, on its way to those who build: compensated, handed over, or given up. Pure."""
+"""Land that a plan chose, on its way to those who build: compensated, handed over, or given up; and its parks. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from province.errors import Conflict, InvalidInput
 from province.model.change import Change
 from province.model.label import Label
+from province.model.query import Query, Where
 from province.model.record import change
 from province.model.schema import Field
+from province.model.study import some
 from province.model.time import read_past_day
-from province.pack import Context
+from province.pack import Context, Read
 from province.packs.parks.types import LandParcel
+from province.vocab.area import civil_day
 from province.vocab.case import require_state, require_text
+from province.vocab.park import IndustrialPark
 
+_WANTED: Final = ("planned", "free", "reserved", "leased")
+LAND: Final = Read(
+    "parcels",
+    lambda e: Query(types=("LandParcel",), where=(Where("park", "==", e.id), Where("status", "in", _WANTED)), limit=20),
+    LandParcel,
+)
 _DAY: Final = Label("Dạng 2026-11-25", "As 2026-11-25")
 
 
@@ -66,6 +77,34 @@ def drop_parcel(
         raise Conflict(f"its users were compensated on {parcel.compensatedOn}.", field="compensatedOn",
                        remedy="Land that was paid for is handed over.")  # fmt: skip
     return [change(parcel, event="landparcel.dropped", status="dropped", remark=reason.strip())]
+
+
+def establish(
+    park: IndustrialPark,
+    *,
+    context: Context,
+    decision: Annotated[str, Field(Label("Số quyết định thành lập", "Decision that establishes it"))],
+) -> list[Change]:
+    """Record that a planned park was established: from then on its land counts. Raises: Conflict, InvalidInput."""
+    _require_planned(park)
+    return [
+        change(park, event="industrialpark.established", status=None, source=_number(decision),
+               sourceDate=civil_day(context.now))
+    ]  # fmt: skip
+
+
+def forgo(park: IndustrialPark, *, context: Context, parcels: Sequence[LandParcel]) -> list[Change]:
+    """Take a planned park out of the register, when all of its land was dropped. Raises: Conflict."""
+    _require_planned(park)
+    if parcels:
+        names = some([one.name for one in parcels])
+        raise Conflict(f"parcels of the park are still wanted: {names}.", field="status", remedy="Drop them first.")
+    return [Change(op="delete", id=park.id, type="IndustrialPark", expect_version=park.version or None)]
+
+
+def _require_planned(park: IndustrialPark) -> None:
+    if park.status != "planned":
+        raise Conflict("the park is established already.", field="status", remedy="Only a planned one can change so.")
 
 
 def _number(text: str) -> str:

@@ -190,7 +190,7 @@ def _resolve(
     if how not in ("refuse", "drop"):
         raise InvalidInput(f"overlaps: {how[:40]!r}.", field="assumptions.overlaps", remedy="refuse or drop.")
     if found and how == "refuse":
-        said = "; ".join(f"{o.a.name} and {o.b.name} by {o.m2:,.0f} m²" for o in found[:5])
+        said = "; ".join(f"{o.a.name} – {o.b.name} ({o.m2:,.0f} m²)" for o in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise InvalidInput(
             f"parcels overlap, {len(found)} times: {said}{more}.", field="layers.parcels",

@@ -11,6 +11,7 @@ from province.model.schema import Record
 from province.pack import Action, Indicator, Map, Pack, Read, Rule, StudyKind, StudyLayer, StudyMark, Table, Timer
 from province.packs.parks import acquiring, adopting, logic, plan, telling
 from province.packs.parks.types import INVESTOR, InnovationPlace, InvestorCase, LandParcel, ParkTenant, SandboxTrial
+from province.vocab.park import IndustrialPark
 
 
 def _investor(
@@ -33,6 +34,10 @@ def _acquire(do: Callable[..., Any], vi: str, en: str) -> Action:
     return Action(do, record=LandParcel, needs="landparcel.acquire", title=Label(vi, en))
 
 
+def _park(do: Callable[..., Any], vi: str, en: str, *reads: Read) -> Action:
+    return Action(do, record=IndustrialPark, needs="industrialpark.establish", title=Label(vi, en), reads=reads)
+
+
 def _land(name: str, vi: str, en: str, *states: str) -> Indicator:
     where = (Where("status", "in", list(states)),)
     return Indicator(name, "sum", of=LandParcel, title=Label(vi, en), unit="HAR", field="landSize", where=where)
@@ -46,6 +51,7 @@ _HELD = ("free", "reserved", "leased")
 _OPEN = tuple(state for state in INVESTOR.states if state not in INVESTOR.final)
 _DESK = (
     "investorcase.create", "investorcase.handle", "landparcel.reserve", "landparcel.acquire",
+    "industrialpark.establish",
     "sandboxtrial.create", "sandboxtrial.handle",
 )  # fmt: skip
 _CLOCKED = (logic.YEARS, logic.AGENCIES)
@@ -78,6 +84,8 @@ PACK = Pack(
         _acquire(acquiring.compensate, "Ghi đã bồi thường xong", "Compensated"),
         _acquire(acquiring.hand_over, "Ghi đã bàn giao đất", "Handed over"),
         _acquire(acquiring.drop_parcel, "Không lấy thửa này nữa", "Drop"),
+        _park(acquiring.establish, "Ghi quyết định thành lập khu", "Established"),
+        _park(acquiring.forgo, "Không lập khu này nữa", "Not to be established", acquiring.LAND),
         _trial(logic.apply_sandbox, "Đề nghị thử nghiệm", "Apply for a trial", needs="create", creates=True),
         _trial(logic.examine, "Giao cơ quan xét", "Give to an agency", "applied", reads=(logic.YEARS,)),
         _trial(logic.admit, "Cho phép thử nghiệm", "Admit", "applied", needs="decide"),
@@ -89,6 +97,11 @@ PACK = Pack(
     indicators=(
         _land("it_parcels_land", "Diện tích thửa đất khu CNTT", "Land of the parcels of IT parks", *_HELD),
         _land("it_parcels_planned", "Diện tích chờ thu hồi, bàn giao", "Land to be acquired", "planned"),
+        Indicator(
+            "it_parks_planned_land", "sum", of=IndustrialPark, unit="HAR", field="landSize", public=True,
+            title=Label("Diện tích khu CNTT theo phương án, chưa thành lập", "Land of IT parks that are planned"),
+            where=(Where("kind", "==", "it"), Where("status", "==", "planned")),
+        ),
         _land("it_parcels_leased", "Diện tích đã cho thuê", "Land leased", "leased"),
         _land("it_parcels_reserved", "Diện tích đã giữ chỗ", "Land reserved", "reserved"),
         _land("it_parcels_free", "Diện tích còn trống", "Land free", "free"),
