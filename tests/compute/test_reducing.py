@@ -12,6 +12,7 @@ from province.compute.network import check, graph, reducing, steiner
 from province.compute.network.ascending import ascent
 from province.compute.network.exchanging import exchange, wander
 from province.compute.network.growing import paths, spanning
+from province.compute.network.lifting import Lifting
 from tests.effort import examples
 
 seeds = st.integers(0, 2**32 - 1)
@@ -52,7 +53,11 @@ def _rest(whole: graph.Graph, core: reducing.Core) -> float:
 def _ascended(of: graph.Graph, terminal: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     left = np.stack([of.cost, of.cost])
     root = int(np.flatnonzero(terminal)[0])
-    value, member, first = ascent(of.start, of.neighbour, of.edge, left, terminal, root, 10**9, 10**6)
+    turn = np.diff(of.start)
+    value, member, first, _, much = ascent(
+        of.start, of.neighbour, of.edge, left, terminal, root, 10**9, 10**6, turn, 1.25
+    )
+    assert sum(much) == pytest.approx(value)
     return value, left, member, first
 
 
@@ -86,6 +91,25 @@ def test_a_bound_leaves_every_tree_that_is_no_dearer_than_the_known_one(seed: in
     assert reducing.joins(reducing.begin(of, terminal), kept)
     assert _rest(of, reducing.fold(reducing.begin(of, terminal), kept)) == least
     assert (reducing.within(*told, least + 3).any(0) | ~kept).all()
+
+
+@given(seed=seeds)
+@settings(max_examples=examples(20), deadline=None)
+def test_a_bound_that_is_lifted_never_falls_and_stays_one(seed: int) -> None:
+    of, terminal = _task(seed)
+    least = _least(of, terminal)
+    dual = Lifting(of, terminal, int(np.flatnonzero(terminal)[0]))
+    random = np.random.default_rng(seed)
+    for _ in range(15):
+        before = dual.value
+        dual.lift(random)
+        assert before - 1e-9 <= dual.value <= least + 1e-9
+        assert (dual.left >= -1e-9).all()
+    kept = reducing.within(of, terminal, dual.value, dual.left, dual.root, least + 1e-9).any(0)
+    assert _rest(of, reducing.fold(reducing.begin(of, terminal), kept)) == least
+    price = np.bincount(dual._member, np.repeat(dual._much, np.diff(dual._first)), 2 * len(of.cost))
+    assert np.allclose(np.stack([of.cost, of.cost]).ravel() - price, dual.left.ravel())  # prices and costs agree
+    assert dual._much.sum() == pytest.approx(dual.value)
 
 
 @given(seed=seeds)

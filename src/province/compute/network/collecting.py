@@ -281,7 +281,8 @@ class _Bounder:
         left[:, :edges] = graph.cost
         left[0, edges : edges + demand] = 0.0
         left[0, edges + demand :] = self._prize / price
-        value, _, _ = ascent(whole.start, whole.neighbour, whole.edge, left, self._wanted, root, _WORK, 0)
+        turn, parts = np.diff(whole.start), (whole.start, whole.neighbour, whole.edge)
+        value = ascent(*parts, left, self._wanted, root, _WORK, 0, turn, 1.25)[0]
         total = float(self._prize.sum())
         bound = total + price * (self._place.budget - value)
         nearer = bound <= min(self._known.values(), default=np.inf)
