@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 FAST := not slow and not browser and not fault
+# Neighbours stay in one process: what a file prepares is prepared once, a kernel is compiled once.
+BESIDE := -n 2 --dist worksteal
 # Compiled modules are kept even where the environment says otherwise, as images of containers do: without them each
 # process, and a test run starts dozens, compiles everything it imports anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -13,10 +15,10 @@ run: install islands  ## start everything with the example; Ctrl-C stops it
 	$(BIN)/province run
 
 test: install islands  ## the fast tests with few examples of each property, two to three minutes
-	PROVINCE_TESTS=quick $(PYTEST) -n 2 -m "$(FAST)"
+	PROVINCE_TESTS=quick $(PYTEST) $(BESIDE) -m "$(FAST)"
 
 check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests with all examples
-	$(PYTEST) -n 2 -m "$(FAST)"
+	$(PYTEST) $(BESIDE) -m "$(FAST)"
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m "not ($(FAST)) and not alone"
 	$(PYTEST) -m "not ($(FAST)) and alone"
 
