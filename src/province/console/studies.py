@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from province.adapters.studies import files
-from province.adapters.studies.service import Studies, missing
+from province.adapters.studies.service import Studies, credit_of, missing
 from province.console import forms, outcomes, sensitivity
 from province.console.display import entity_href
 from province.console.entity import actions_of, choices, steps_of
@@ -274,6 +274,7 @@ def _layers(visit: Visit, found: Study, kind: StudyKind) -> list[dict[str, Any]]
             "name": layer.name,
             "title": visit.words.label(layer.title),
             "file": f"{given['name']} ({given['rows']})" if given else "",
+            "credit": credit_of(given) if given else "",
             "register": visit.words.label(types[name].info.label) if name in types and not given else "",
             "link": f"/list/{name}" if name in types and not given else "",
             "raster": layer.raster,
