@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -411,6 +412,13 @@ def test_every_file_of_an_outcome_is_there_and_readable(tmp_path: Path) -> None:
     assert table.column("cost").to_pylist() == [2.0, None]
     with pytest.raises(NotFound):
         study_files.write(OUTCOME, "../secrets", kind)
+
+
+async def test_a_form_sent_twice_drafts_one_study_under_a_random_hex_id(broker: Broker, studies: Studies) -> None:
+    given = {"title": "5G 2027", "kind": "fiveg", "budget": 3, "budget_unit": "C62"}
+    sent = [(await broker.act("study.draft", PLANNER, inputs=given, key=k)).changed[0].id for k in ("a", "a", "b")]
+    assert sent[0] == sent[1] != sent[2]
+    assert all(re.fullmatch(r"urn:ngsi-ld:Study:[0-9a-f]{24}", id) for id in sent)
 
 
 async def test_the_source_of_a_layer_is_said_beside_what_is_made_of_it(
