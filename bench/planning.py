@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from bench.product import Row, write
 from province.adapters import openstreetmap
 from province.compute.network import check as check_network
 from province.compute.network import collecting, graph, steiner, survivable
+from province.compute.network.thinning import parts_of
 from province.compute.plane import middle
 from province.compute.radio import diffraction, field
 from province.compute.roads import lines
@@ -190,7 +192,7 @@ def measure(data: Path, seconds: float, *, long: bool) -> Iterator[Row]:
     """Rows, family by family."""
     yield from radio()
     median.solve(np.ones((3, 3)), 1)
-    steiner.solve(graph.build(3, np.array([0, 1]), np.array([1, 2]), np.ones(2)), np.array([0, 2]))
+    steiner.prepare()
     small = sectors(300, 20)
     budgeted.solve(**small, budget=10.0, seconds=0.5)
     for n, optimum in enumerate(P_MEDIAN, 1):
@@ -214,6 +216,7 @@ def measure(data: Path, seconds: float, *, long: bool) -> Iterator[Row]:
     yield from _trees(data, long=long)
     yield from _rings()
     yield from modular.measure()
+    yield from streets(data.parent / "roads/hcm_2018.osm.pbf")
     yield from trenches(data.parent / "roads/hcm_2018.osm.pbf")
     yield from sites.connected()
     yield from tours.measure(data.parent, 10.0, long=long)
@@ -269,13 +272,46 @@ def _rings() -> Iterator[Row]:
                    proved=plan.proved, wall_s=round(took, 1))  # fmt: skip
 
 
+def street_instance(
+    shapes: Sequence[Floats], terminals: int, seed: int = 7
+) -> tuple[graph.Graph, npt.NDArray[np.int64]]:
+    """Junctions of three streets or more, drawn from all of the largest part of a network."""
+    found = lines.network(shapes, np.zeros((0, 2)))
+    of = graph.build(found.nodes, found.tail, found.head, found.metres)
+    part = parts_of(of.tail, of.head, np.ones(len(of.cost), np.bool_), of.nodes)
+    junctions = np.flatnonzero((part == np.bincount(part).argmax()) & (np.diff(of.start) >= 3))
+    return of, np.random.default_rng(seed).choice(junctions, terminals, replace=False)
+
+
+def streets(path: Path, seconds: float = 60.0) -> Iterator[Row]:
+    """Junctions of real streets (seed 7) joined by as few metres as can be."""
+    if not path.exists():
+        return
+    shapes = _shapes(path)
+    steiner.prepare()
+    for terminals in (50, 120, 500):
+        of, wanted = street_instance(shapes, terminals)
+        began = time.monotonic()
+        tree, cpu = timed(lambda of=of, w=wanted: steiner.solve(of, w, rounds=10**6, seconds=seconds))
+        took = time.monotonic() - began
+        edges = list(zip(of.tail.tolist(), of.head.tolist(), of.cost.tolist(), strict=True))
+        check_network.joined(edges, wanted.tolist(), tree.edges, tree.cost, tree.bound)
+        yield _row("Steiner tree on streets", f"{len(edges):,} streets, {terminals} junctions", tree.cost, None,
+                   tree.gap, cpu, wall_s=round(took, 1), bound=round(tree.bound, 1))  # fmt: skip
+
+
+def _shapes(path: Path) -> list[Floats]:
+    """The streets of a file, in metres."""
+    corners = [street.place for street in openstreetmap.streets(path)]
+    plane = middle(np.vstack(corners))
+    return [plane.metres(c) for c in corners]
+
+
 def trenches(path: Path) -> Iterator[Row]:
     """Demand of one to nine at corners of real streets (seed 7), joined to one of them by so many kilometres."""
     if not path.exists():
         return
-    corners = [street.place for street in openstreetmap.streets(path)]
-    plane = middle(np.vstack(corners))
-    shapes = [plane.metres(c) for c in corners]
+    shapes = _shapes(path)
     collecting.prepare()
     for points, metres in ((120, 60_000.0), (500, 150_000.0)):
         random = np.random.default_rng(7)
@@ -294,6 +330,17 @@ def trenches(path: Path) -> Iterator[Row]:
                    plan.gathered, None, plan.gap, cpu, wall_s=round(took, 1))  # fmt: skip
 
 
+def _again(given: argparse.Namespace) -> Iterator[Row]:
+    roads = given.data.parent / "roads/hcm_2018.osm.pbf"
+    works: dict[str, Callable[[], Iterator[Row]]] = {
+        "trees": lambda: _trees(given.data, long=given.long), "rings": _rings,
+        "streets": lambda: streets(roads), "trenches": lambda: trenches(roads),
+    }  # fmt: skip
+    steiner.prepare()
+    for name in given.only:
+        yield from works[name]()
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -303,6 +350,8 @@ def main() -> None:
     parser.add_argument(
         "--long", action="store_true", help="every instance of Steiner trees and tours, the latter a minute each"
     )
+    parser.add_argument("--only", choices=("trees", "rings", "streets", "trenches"), nargs="+", default=(),
+                        help="these families again; the others stay as they were measured")  # fmt: skip
     given = parser.parse_args()
     if given.radio:
         for row in radio():
@@ -310,11 +359,17 @@ def main() -> None:
         return
     rows = []
     try:
-        for row in measure(given.data, given.seconds, long=given.long):
+        for row in _again(given) if given.only else measure(given.data, given.seconds, long=given.long):
             print("  ".join(f"{k}={v}" for k, v in row.items()), flush=True)
             rows.append(row)
     except KeyboardInterrupt:
         print("Stopped: what was measured until now is kept.")
+    if given.only:
+        before = json.loads((Path(__file__).parent / "results" / "planning.json").read_text())["rows"]
+        fresh = {row["family"] for row in rows}
+        place = next((n for n, row in enumerate(before) if row["family"] in fresh), len(before))
+        rest = [[row for row in part if row["family"] not in fresh] for part in (before[:place], before[place:])]
+        rows = [*rest[0], *rows, *rest[1]]
     write("planning", rows, settings={"process": "the kernels alone, one thread", "generator": "not counted"})
 
 

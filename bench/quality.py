@@ -17,7 +17,7 @@ Not measured here: tracks 2 and 3 of PACE 2018. Without `--long` each fourth of 
 seventh of tours is run, the latter ten seconds instead of a minute each. A family missing below was not run.
 
 What is not certified: a Steiner tree of many terminals in a large graph has the bound of dual ascent, which can lie
-several percent below the optimum; coverage within a budget has the bound of a linear relaxation; trenches
+a few percent below the optimum; coverage within a budget has the bound of a linear relaxation; trenches
 within a budget have that of dual ascent for a price of money. Tours have no bound at all: their gap is *benchmarked*,
 to the best published solutions of CVRPLIB X, beside OR-Tools on the same instances in the same time. A tour is checked
 by `compute/tours/check.py`, a way through streets by `compute/roads/check.py`.

@@ -22,8 +22,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from province.compute.network.ascending import ascent
 from province.compute.network.graph import Floats, Graph, Integers, build
-from province.compute.network.steiner import ascent, improve, paths, spanning
+from province.compute.network.growing import improve, paths, spanning
 from province.errors import InvalidInput
 
 Bools = npt.NDArray[np.bool_]
@@ -234,7 +235,7 @@ class _Bounder:
         left[0, edges : edges + demand] = 0.0
         left[0, edges + demand :] = self._prize / price
         whole = self._whole
-        value = ascent(whole.start, whole.neighbour, whole.edge, left, self._wanted, self._place.root, _WORK)
+        value, _, _ = ascent(whole.start, whole.neighbour, whole.edge, left, self._wanted, self._place.root, _WORK, 0)
         bound = float(self._prize.sum()) + price * (self._place.budget - value)
         if bound <= min(self._known.values(), default=np.inf):
             self.reduced = np.minimum(left[0, :edges], left[1, :edges])

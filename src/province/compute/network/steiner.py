@@ -2,10 +2,12 @@
 
 Few terminals are joined exactly, by dynamic programming over their subsets (Dreyfus and Wagner 1971).
 
-Lower bound: dual ascent (Wong 1984) from several roots; arcs that it leaves cheap guide the search. Upper bound: the
-shortest-path heuristic (Takahashi and Matsuyama 1980) on true, perturbed and reduced costs, each tree made a minimum
-spanning tree of its nodes without useless leaves, then nodes put in and key nodes taken out while that helps; the trees
-that were found are joined into a small graph in which the search is repeated.
+What a tree can do without is left out first, and again whenever a bound shows that a better tree cannot use it
+(`reducing`). Lower bound: dual ascent from several roots (`ascending`). Upper bound: the shortest-path heuristic
+(H. Takahashi, A. Matsuyama, Mathematica Japonica 24, 1980) on what dual ascent left, on perturbed costs and on the
+edges of some trees that are known; each tree is changed while that helps, and costs around a place are perturbed for
+a while to get out of where nothing helps (`exchanging`); in small graphs nodes are put in and key nodes taken out
+(`growing`).
 """
 
 from __future__ import annotations
@@ -20,13 +22,22 @@ import numpy as np
 import numpy.typing as npt
 
 from province.compute.claim import Certified
-from province.compute.network.graph import Graph, Integers
+from province.compute.network import reducing
+from province.compute.network.ascending import ascent
+from province.compute.network.exchanging import exchange, wander
+from province.compute.network.graph import Floats, Graph, Integers, build
+from province.compute.network.growing import improve, paths, spanning
 from province.errors import InvalidInput
 
 Bools = npt.NDArray[np.bool_]
 _CELLS: Final = 20_000_000
 _STEPS: Final = 2_000_000_000
 """Up to this size the exact method takes a few seconds and 250 MB."""
+_ASCENTS: Final = 12
+_POOL: Final = 24
+_TRIES: Final = 12
+_SMALL: Final = 3_000
+_WORK: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,80 +77,174 @@ def solve(graph: Graph, terminals: Integers, *, rounds: int = 600, seconds: floa
         exact = _exact(*parts, *ends, wanted)
         total = float(graph.cost[exact].sum())
         return Tree(exact, total, total)
-    random = np.random.default_rng(seed)
-    seen: dict[bytes, tuple[float, Integers]] = {}
-    best: tuple[float, Integers] = (np.inf, np.zeros(0, np.int64))
-
-    def take(nodes: Bools) -> None:
-        nonlocal best
-        cost, edges = improve(*parts, *ends, is_terminal, nodes)
-        seen[edges.tobytes()] = (cost, edges)
-        if len(seen) > 24:
-            del seen[max(seen, key=lambda key: seen[key][0])]
-        if cost < best[0] - 1e-9:
-            best = (cost, edges)
-
-    take(inside)
-    bound = 0.0
-    pure = bool((graph.cost == np.floor(graph.cost)).all())
-    roots = random.permutation(wanted)
+    search = _Search(graph, is_terminal, seed)
     for n in range(rounds):
-        if n and time.monotonic() > end:
+        if n and (search.proved or time.monotonic() > end):
             break
-        root = int(roots[n % len(roots)])
-        if n < 12:
-            reduced = np.stack([graph.cost, graph.cost])
-            value = ascent(*parts[:3], reduced, is_terminal, root, 2**62)
-            bound = max(bound, value)
-            # Inside what dual ascent left for nothing a tree is nearly optimal; a little of the cost breaks ties.
-            take(paths(*parts, np.minimum(reduced[0], reduced[1]) + 1e-3 * graph.cost, is_terminal, root))
-        if pure and best[0] <= np.ceil(bound - 1e-6) + 1e-9:
-            break
-        noise = graph.cost * random.uniform(1.0, 1.0 + random.choice([0.15, 0.4, 1.0]), len(graph.cost))
-        take(paths(*parts, noise, is_terminal, root))
-        take(paths(*parts, graph.cost, is_terminal, root))
-        if n % 3 == 2 and len(seen) > 2:
-            pool = list(seen.values())
-            union = graph.cost * 1000.0
-            for k in random.choice(len(pool), min(len(pool), int(random.integers(2, 7))), replace=False):
-                chosen = pool[int(k)][1]
-                union[chosen] = graph.cost[chosen] * random.uniform(1.0, 1.2, len(chosen))
-            take(paths(*parts, union, is_terminal, root))
-    if pure:
-        bound = float(np.ceil(bound - 1e-6))
-    return Tree(np.sort(best[1]), float(graph.cost[best[1]].sum()), min(bound, best[0]))
+        search.step(n)
+    return search.tree()
 
 
-@numba.njit(cache=True)
-def paths(start, neighbour, edge, cost, use, is_terminal, root):
-    """Nodes of the tree that grows from the root along shortest paths, by the costs `use`, to the next terminal."""
-    nodes = len(start) - 1
-    far = np.full(nodes, np.inf)
-    back = np.full(nodes, -1)
-    inside = np.zeros(nodes, np.bool_)
-    inside[root] = True
-    far[root] = 0.0
-    heap = [(0.0, root)]
-    while len(heap) > 0:
-        d, v = heapq.heappop(heap)
-        if d > far[v]:
-            continue
-        if is_terminal[v] and not inside[v]:
-            node = v
-            while not inside[node]:
-                inside[node] = True
-                far[node] = 0.0
-                heapq.heappush(heap, (0.0, node))
-                node = back[node]
-            continue
-        for k in range(start[v], start[v + 1]):
-            u = neighbour[k]
-            now = d + use[edge[k]]
-            if now < far[u]:
-                far[u] = now
-                back[u] = v
-                heapq.heappush(heap, (now, u))
-    return inside
+def prepare() -> None:
+    """Compile the kernels, which takes seconds the first time and then is kept on disk: before time is counted."""
+    side = 7
+    node = np.arange(side * side).reshape(side, side)
+    tail = np.concatenate([node[:, :-1].ravel(), node[:-1].ravel()])
+    head = np.concatenate([node[:, 1:].ravel(), node[1:].ravel()])
+    grid = build(side * side, tail, head, np.random.default_rng(0).uniform(1.0, 2.0, len(tail)))
+    solve(grid, node.ravel()[::2], rounds=6, seconds=np.inf)
+    solve(grid, node.ravel()[:3])
+
+
+class _Search:
+    """Trees, a bound and a core that shrinks as they come nearer to each other."""
+
+    def __init__(self, graph: Graph, is_terminal: Bools, seed: int) -> None:
+        self.graph = graph
+        self.random = np.random.default_rng(seed)
+        self.pure = bool((graph.cost == np.floor(graph.cost)).all())
+        self.best, self.edges, self.bound = np.inf, np.zeros(0, np.int64), 0.0
+        self.pool: dict[bytes, tuple[float, Integers]] = {}
+        self._set(reducing.spare(reducing.fold(reducing.begin(graph, is_terminal), np.ones(len(graph.cost), np.bool_))))
+
+    @property
+    def proved(self) -> bool:
+        """Whether no tree is cheaper than the best one."""
+        return self.bound >= self.best - 1e-9 * max(1.0, self.best)
+
+    def tree(self) -> Tree:
+        """The best tree."""
+        edges = np.sort(self.edges)
+        cost = float(self.graph.cost[edges].sum())
+        return Tree(edges, cost, cost if self.proved else min(self.bound, cost))
+
+    def step(self, n: int) -> None:
+        """One round: a bound, a tree beside it, and search around the trees that are known."""
+        if n < _ASCENTS or n % 8 == 0:
+            self._ascend()
+        if n % 3 == 0 and not self.proved:
+            noise = self.graph_cost * self.random.uniform(1.0, 1.0 + self.random.choice([0.15, 0.4, 1.0]), self.width)
+            self._grow(noise)
+        if n % 3 == 2 and len(self.pool) > 2 and not self.proved:
+            self._recombine()
+        if not self.proved:
+            self._wander()
+
+    def _set(self, core: reducing.Core) -> None:
+        self.core = core
+        one = core.graph
+        self.parts = (one.start, one.neighbour, one.edge)
+        self.graph_cost, self.width = one.cost, len(one.cost)
+        self.fixed = float(self.graph.cost[core.fixed].sum())
+        if core.done:
+            self._keep(np.zeros(self.width, np.bool_))
+            self.bound = self.best
+
+    def _keep(self, inside: Bools) -> None:
+        """A tree of the core."""
+        edges = self.core.whole(np.flatnonzero(inside))
+        cost = float(self.graph.cost[edges].sum())
+        self.pool[np.sort(edges).tobytes()] = (cost, edges)
+        if len(self.pool) > _POOL:
+            del self.pool[max(self.pool, key=lambda key: self.pool[key][0])]
+        if cost < self.best - 1e-9:
+            self.best, self.edges = cost, edges
+        self._lift(self.bound)
+
+    def _lift(self, bound: float) -> None:
+        """What every tree costs at least, unless it is the best one."""
+        if self.pure:
+            bound = float(np.ceil(bound - 1e-6))
+        self.bound = min(max(self.bound, bound), self.best)
+
+    def _ascend(self) -> None:
+        cost = self.graph_cost
+        left = np.stack([cost, cost])
+        root = int(self.random.choice(np.flatnonzero(self.core.terminal)))
+        value, _, _ = ascent(*self.parts, left, self.core.terminal, root, 2**62, 0)
+        self._lift(self.fixed + value)
+        # Inside what dual ascent left for nothing a tree is nearly optimal; a little of the cost breaks ties.
+        self._grow(np.minimum(left[0], left[1]) + 1e-3 * cost, root)
+        self._narrow(value, left, root)
+
+    def _narrow(self, value: float, left: Floats, root: int) -> None:
+        """Go on with what a tree better than the best may use."""
+        if self.proved:
+            return
+        most = self.best - (1.0 - 1e-6 if self.pure else -1e-9 * self.best) - self.fixed
+        kept: Bools = np.any(reducing.within(self.core, value, left, root, most), axis=0)
+        if not reducing.joins(self.core, kept):
+            self.bound = self.best
+        elif kept.sum() < 0.98 * len(kept):
+            self._set(reducing.spare(reducing.fold(self.core, kept)))
+
+    def _grow(self, use: Floats, root: int | None = None) -> None:
+        """A tree along shortest paths by other costs, made better by the true ones."""
+        one = self.core.graph
+        if root is None:
+            root = int(self.random.choice(np.flatnonzero(self.core.terminal)))
+        nodes = paths(*self.parts, one.cost, use, self.core.terminal, root)
+        inside = self._spanned(nodes)
+        if inside is not None:
+            todo = self.random.permutation(np.flatnonzero(nodes))
+            exchange(*self.parts, one.tail, one.head, one.cost, self.core.terminal, inside, todo, _WORK)
+            self._keep(self._inserted(inside))
+
+    def _spanned(self, nodes: Bools) -> Bools | None:
+        """The spanning tree of some nodes of the core, without useless ends; None when they are not connected."""
+        one = self.core.graph
+        back, back_edge = np.empty(one.nodes, np.int64), np.empty(one.nodes, np.int64)
+        root = int(np.flatnonzero(self.core.terminal)[0])
+        total = spanning(*self.parts, one.cost, self.core.terminal, nodes, root, back, back_edge)
+        if not np.isfinite(total):
+            return None
+        inside = np.zeros(self.width, np.bool_)
+        inside[back_edge[back_edge >= 0]] = True
+        return inside
+
+    def _inserted(self, inside: Bools) -> Bools:
+        """With nodes put in and taken out where the core is small enough for it."""
+        one = self.core.graph
+        if one.nodes > _SMALL:
+            return inside
+        nodes = self._nodes(inside)
+        _, edges = improve(*self.parts, one.cost, one.tail, one.head, self.core.terminal, nodes)
+        found = np.zeros(self.width, np.bool_)
+        found[edges] = True
+        return found
+
+    def _nodes(self, inside: Bools) -> Bools:
+        nodes = self.core.terminal.copy()
+        nodes[self.core.graph.tail[inside]] = True
+        nodes[self.core.graph.head[inside]] = True
+        return nodes
+
+    def _known(self, edges: Integers) -> Bools:
+        """Edges of the core that a tree of the whole graph has."""
+        mine = np.zeros(len(self.graph.cost), np.bool_)
+        mine[edges] = True
+        inside: Bools = np.logical_and.reduceat(mine[self.core.member], self.core.first[:-1])
+        return inside
+
+    def _recombine(self) -> None:
+        """A tree of the edges of some trees that are known."""
+        pool = list(self.pool.values())
+        use = self.graph_cost * 1000.0
+        for k in self.random.choice(len(pool), min(len(pool), int(self.random.integers(2, 7))), replace=False):
+            chosen = self._known(pool[int(k)][1])
+            use[chosen] = self.graph_cost[chosen] * self.random.uniform(1.0, 1.2, int(chosen.sum()))
+        self._grow(use)
+
+    def _wander(self) -> None:
+        """Search around the best tree that the core still has."""
+        one = self.core.graph
+        for _, edges in sorted(self.pool.values(), key=lambda tree: tree[0]):
+            inside = self._spanned(self._nodes(self._known(edges)))
+            if inside is not None:
+                tries, seed = _TRIES, int(self.random.integers(2**31))
+                wander(*self.parts, one.tail, one.head, one.cost, self.core.terminal, inside, tries, seed)
+                self._keep(inside)
+                return
 
 
 @numba.njit(cache=True)
@@ -193,276 +298,3 @@ def _exact(start, neighbour, edge, cost, tail, head, terminals):
             stack.append((int(step), v))
             stack.append((mask ^ int(step), v))
     return np.flatnonzero(used)
-
-
-@numba.njit(cache=True)
-def spanning(start, neighbour, edge, cost, is_terminal, inside, root, back, back_edge):
-    """Minimum spanning tree of the nodes inside, without useless leaves. Returns its cost; inf when not connected.
-
-    back, back_edge: written: the parent of each node of the tree.  inside: leaves that were dropped are cleared.
-    """
-    nodes = len(start) - 1
-    key = np.full(nodes, np.inf)
-    done = np.zeros(nodes, np.bool_)
-    degree = np.zeros(nodes, np.int64)
-    back[:] = -1
-    back_edge[:] = -1
-    key[root] = 0.0
-    heap = [(0.0, root)]
-    order = [root]
-    order.pop()
-    total = 0.0
-    while len(heap) > 0:
-        d, v = heapq.heappop(heap)
-        if done[v]:
-            continue
-        done[v] = True
-        order.append(v)
-        total += d
-        if back[v] >= 0:
-            degree[v] += 1
-            degree[back[v]] += 1
-        for k in range(start[v], start[v + 1]):
-            u = neighbour[k]
-            if inside[u] and not done[u] and cost[edge[k]] < key[u]:
-                key[u] = cost[edge[k]]
-                back[u] = v
-                back_edge[u] = edge[k]
-                heapq.heappush(heap, (key[u], u))
-    for v in range(nodes):
-        if is_terminal[v] and not done[v]:
-            return np.inf
-    for n in range(len(order) - 1, 0, -1):
-        v = order[n]
-        if degree[v] == 1 and not is_terminal[v]:
-            inside[v] = False
-            total -= cost[back_edge[v]]
-            degree[back[v]] -= 1
-            degree[v] = 0
-            back[v] = -1
-            back_edge[v] = -1
-    for v in range(nodes):
-        if inside[v] and not done[v]:
-            inside[v] = False
-    return total
-
-
-@numba.njit(cache=True)
-def improve(start, neighbour, edge, cost, tail, head, is_terminal, inside):
-    """Put nodes in and take key nodes out while the spanning tree gets cheaper. Returns its cost and its edges."""
-    nodes = len(start) - 1
-    root = 0
-    while not is_terminal[root]:
-        root += 1
-    back, back_edge = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
-    inside = inside.copy()
-    total = spanning(start, neighbour, edge, cost, is_terminal, inside, root, back, back_edge)
-    trial = inside.copy()
-    b, be = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
-    size = 0
-    for v in range(nodes):
-        size += inside[v]
-    budget = 40_000_000 // max(1, size * 4)  # so many spanning trees are worth their time
-    better = True
-    while better and budget > 0:
-        better = False
-        for v in range(nodes):
-            if budget <= 0:
-                break
-            if inside[v]:
-                if is_terminal[v]:
-                    continue
-                branches = 0
-                for k in range(start[v], start[v + 1]):
-                    u = neighbour[k]
-                    if inside[u] and (back_edge[u] == edge[k] or back_edge[v] == edge[k]):
-                        branches += 1
-                if branches < 3:
-                    continue
-                trial[:] = inside
-                found = _without(start, neighbour, edge, cost, is_terminal, trial, root, v, back, back_edge)
-                if not found:
-                    continue
-            else:
-                touching = 0
-                for k in range(start[v], start[v + 1]):
-                    if inside[neighbour[k]]:
-                        touching += 1
-                if touching < 3:
-                    continue
-                trial[:] = inside
-                trial[v] = True
-            budget -= 1
-            now = spanning(start, neighbour, edge, cost, is_terminal, trial, root, b, be)
-            if now < total - 1e-9:
-                total = now
-                inside[:] = trial
-                back[:] = b
-                back_edge[:] = be
-                better = True
-    n = 0
-    for v in range(nodes):
-        if back_edge[v] >= 0 and inside[v]:
-            n += 1
-    edges = np.empty(n, np.int64)
-    n = 0
-    for v in range(nodes):
-        if back_edge[v] >= 0 and inside[v]:
-            edges[n] = back_edge[v]
-            n += 1
-    edges.sort()
-    return total, edges
-
-
-@numba.njit(cache=True)
-def _without(start, neighbour, edge, cost, is_terminal, trial, root, gone, back, back_edge):
-    """Take a key node and its key paths away and join the parts again by shortest paths around it."""
-    nodes = len(start) - 1
-    degree = np.zeros(nodes, np.int64)
-    for v in range(nodes):
-        if trial[v] and back[v] >= 0:
-            degree[v] += 1
-            degree[back[v]] += 1
-    trial[gone] = False
-    for k in range(start[gone], start[gone + 1]):
-        u = neighbour[k]
-        if not trial[u] or not (back_edge[u] == edge[k] or back_edge[gone] == edge[k]):
-            continue
-        last, node = gone, u
-        while not is_terminal[node] and degree[node] == 2:
-            trial[node] = False
-            following = -1
-            for q in range(start[node], start[node + 1]):
-                w = neighbour[q]
-                if w != last and w != gone and trial[w] and (back_edge[w] == edge[q] or back_edge[node] == edge[q]):
-                    following = w
-            if following < 0:
-                break
-            last, node = node, following
-    part = np.full(nodes, -1)
-    while True:
-        part[:] = -1
-        parts = 0
-        for s in range(nodes):
-            if not trial[s] or part[s] >= 0:
-                continue
-            part[s] = parts
-            stack = [s]
-            while len(stack) > 0:
-                v = stack.pop()
-                for k in range(start[v], start[v + 1]):
-                    u = neighbour[k]
-                    if trial[u] and part[u] < 0:
-                        part[u] = parts
-                        stack.append(u)
-            parts += 1
-        if parts == 1:
-            return True
-        far = np.full(nodes, np.inf)
-        via = np.full(nodes, -1)
-        heap = [(0.0, root)]
-        heap.pop()
-        for v in range(nodes):
-            if trial[v] and part[v] == 0:
-                far[v] = 0.0
-                heapq.heappush(heap, (0.0, v))
-        goal = -1
-        while len(heap) > 0:
-            d, v = heapq.heappop(heap)
-            if d > far[v]:
-                continue
-            if part[v] > 0:
-                goal = v
-                break
-            for k in range(start[v], start[v + 1]):
-                u = neighbour[k]
-                if u == gone:
-                    continue
-                now = d + cost[edge[k]]
-                if now < far[u]:
-                    far[u] = now
-                    via[u] = v
-                    heapq.heappush(heap, (now, u))
-        if goal < 0:
-            return False
-        node = goal
-        while node >= 0:
-            trial[node] = True
-            node = via[node]
-
-
-@numba.njit(cache=True)
-def ascent(start, neighbour, edge, left, is_terminal, root, work):
-    """Dual ascent. Returns the bound; left: (2, edges) costs of the arcs, which become the reduced costs.
-
-    The arc u → v over edge e is left[0, e] when u < v, else left[1, e]; infinite: there is none.
-    work: looks at so many arcs at most; a bound that stopped early is a bound.
-    Terminals raise the prices of the arcs that enter the set which reaches them for nothing, the smallest set first.
-    """
-    nodes = len(start) - 1
-    value = 0.0
-    reached = np.full(nodes, -1)
-    stamp = 0
-    heap = [(0, root)]
-    heap.pop()
-    for t in range(nodes):
-        if is_terminal[t] and t != root:
-            heapq.heappush(heap, (start[t + 1] - start[t], t))
-    stack = np.empty(nodes, np.int64)
-    active = is_terminal.copy()
-    active[root] = False
-    while len(heap) > 0:
-        size, t = heapq.heappop(heap)
-        if not active[t]:
-            continue
-        while True:
-            if work < 0:
-                return value
-            stamp += 1
-            top = 1
-            stack[0] = t
-            reached[t] = stamp
-            ended = False
-            least, arcs = np.inf, 0
-            n = 0
-            while n < top and not ended:
-                v = stack[n]
-                n += 1
-                work -= start[v + 1] - start[v]
-                for k in range(start[v], start[v + 1]):
-                    u = neighbour[k]
-                    if reached[u] == stamp:
-                        continue
-                    if left[0 if u < v else 1, edge[k]] <= 1e-12:
-                        if u == root or active[u]:
-                            ended = True
-                            break
-                        reached[u] = stamp
-                        stack[top] = u
-                        top += 1
-            if ended:
-                active[t] = False
-                break
-            for n in range(top):
-                v = stack[n]
-                for k in range(start[v], start[v + 1]):
-                    u = neighbour[k]
-                    if reached[u] != stamp:
-                        arcs += 1
-                        c = left[0 if u < v else 1, edge[k]]
-                        least = min(least, c)
-            if least == np.inf:
-                active[t] = False
-                break
-            if len(heap) > 0 and arcs > heap[0][0] * 1.25 + 2 and arcs > size:
-                heapq.heappush(heap, (arcs, t))
-                break
-            value += least
-            for n in range(top):
-                v = stack[n]
-                for k in range(start[v], start[v + 1]):
-                    u = neighbour[k]
-                    if reached[u] != stamp:
-                        left[0 if u < v else 1, edge[k]] -= least
-            size = arcs
-    return value
