@@ -131,6 +131,7 @@ def _by_money(problem: Problem, ground: Ground) -> Choice:
     import scipy.sparse as sp
 
     from province.compute.siting import budgeted, check
+    from province.compute.siting.thrift import thrifty
 
     cost = np.array([_cost(problem, s) for s in ground.sites])
     inside = ground.metres <= problem.number("target_radius") * 1000.0
@@ -139,9 +140,10 @@ def _by_money(problem: Problem, ground: Ground) -> Choice:
     budgeted.prepare()
     plan = budgeted.solve(covers, ground.weight, cost, problem.budget, fixed=fixed, seconds=min(problem.seconds, 20.0),
                           seed=problem.seed)  # fmt: skip
-    chosen = plan.chosen.tolist()
+    chosen = thrifty(covers, ground.weight, cost, plan.chosen.tolist(), fixed.tolist())
+    covered = float(ground.weight[inside[:, chosen].any(axis=1)].sum())
     checked = check.budgeted(
-        covers, ground.weight, cost, problem.budget, chosen, plan.covered, plan.bound, fixed=fixed.tolist()
+        covers, ground.weight, cost, problem.budget, chosen, covered, plan.bound, fixed=fixed.tolist()
     )
     if not chosen:
         raise InvalidInput(
