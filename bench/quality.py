@@ -13,6 +13,9 @@ code that knows nothing of the kernels (`compute/siting/check.py`, `compute/netw
 One thread; processor seconds; peak memory of the whole process so far. *Radio* has no optimum: pairs of a site and a
 place per second of one core.
 
+*Steiner tree on streets*: junctions drawn from the real roads of Ho Chi Minh City and around (OpenStreetMap, 2018),
+joined within a minute each.
+
 Not measured here: tracks 2 and 3 of PACE 2018. Without `--long` each fourth of the odd instances of track 1 and each
 seventh of tours is run, the latter ten seconds instead of a minute each. A family missing below was not run.
 

@@ -12,6 +12,7 @@ from province.compute.network import check, graph, reducing, steiner
 from province.compute.network.ascending import ascent
 from province.compute.network.exchanging import exchange, wander
 from province.compute.network.growing import paths, spanning
+from province.compute.network.lifting import Lifting
 from tests.effort import examples
 
 seeds = st.integers(0, 2**32 - 1)
@@ -52,7 +53,11 @@ def _rest(whole: graph.Graph, core: reducing.Core) -> float:
 def _ascended(of: graph.Graph, terminal: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     left = np.stack([of.cost, of.cost])
     root = int(np.flatnonzero(terminal)[0])
-    value, member, first = ascent(of.start, of.neighbour, of.edge, left, terminal, root, 10**9, 10**6)
+    turn = np.diff(of.start)
+    value, member, first, _, much = ascent(
+        of.start, of.neighbour, of.edge, left, terminal, root, 10**9, 10**6, turn, 1.25
+    )
+    assert sum(much) == pytest.approx(value)
     return value, left, member, first
 
 
@@ -81,11 +86,30 @@ def test_a_bound_leaves_every_tree_that_is_no_dearer_than_the_known_one(seed: in
     np.add.at(counted, member, 1)
     assert (counted[(np.stack([of.cost, of.cost]) == left).ravel()] == 0).all()  # what was raised is told
     assert len(first) > 1 or value == 0.0
-    kept = reducing.within(reducing.begin(of, terminal), value, left, int(np.flatnonzero(terminal)[0]), least).any(0)
+    told = (of, terminal, value, left, int(np.flatnonzero(terminal)[0]))
+    kept = reducing.within(*told, least).any(0)
     assert reducing.joins(reducing.begin(of, terminal), kept)
     assert _rest(of, reducing.fold(reducing.begin(of, terminal), kept)) == least
-    dearer = reducing.within(reducing.begin(of, terminal), value, left, int(np.flatnonzero(terminal)[0]), least + 3)
-    assert (dearer.any(0) | ~kept).all()
+    assert (reducing.within(*told, least + 3).any(0) | ~kept).all()
+
+
+@given(seed=seeds)
+@settings(max_examples=examples(20), deadline=None)
+def test_a_bound_that_is_lifted_never_falls_and_stays_one(seed: int) -> None:
+    of, terminal = _task(seed)
+    least = _least(of, terminal)
+    dual = Lifting(of, terminal, int(np.flatnonzero(terminal)[0]))
+    random = np.random.default_rng(seed)
+    for _ in range(15):
+        before = dual.value
+        dual.lift(random)
+        assert before - 1e-9 <= dual.value <= least + 1e-9
+        assert (dual.left >= -1e-9).all()
+    kept = reducing.within(of, terminal, dual.value, dual.left, dual.root, least + 1e-9).any(0)
+    assert _rest(of, reducing.fold(reducing.begin(of, terminal), kept)) == least
+    price = np.bincount(dual._member, np.repeat(dual._much, np.diff(dual._first)), 2 * len(of.cost))
+    assert np.allclose(np.stack([of.cost, of.cost]).ravel() - price, dual.left.ravel())  # prices and costs agree
+    assert dual._much.sum() == pytest.approx(dual.value)
 
 
 @given(seed=seeds)
@@ -124,3 +148,28 @@ def test_streets_of_a_grid_are_joined_close_to_their_bound() -> None:
     assert first.gap < 0.03
     triples = list(zip(of.tail.tolist(), of.head.tolist(), of.cost.tolist(), strict=True))
     check.joined(triples, terminals.tolist(), first.edges, first.cost, first.bound)
+
+
+def test_a_graph_without_choice_is_proved_at_once() -> None:
+    line = graph.build(30, np.arange(29), np.arange(1, 30), np.full(29, 2.0))
+    every = steiner.solve(line, np.arange(0, 30), rounds=0)
+    assert (every.cost, every.bound, len(every.edges)) == (58.0, 58.0, 29)
+    some = steiner.solve(line, np.arange(3, 28, 2), seconds=0.0)
+    assert (some.cost, some.bound) == (48.0, 48.0)
+
+
+@given(seed=seeds)
+@settings(max_examples=examples(20), deadline=None)
+def test_demand_that_need_not_be_joined_is_kept_in_place(seed: int) -> None:
+    """With one terminal that must be joined, whatever joins a choice of others costs what it did."""
+    of, terminal = _task(seed)
+    root = np.arange(of.nodes) == int(np.flatnonzero(terminal)[0])
+    core = reducing.spare(reducing.fold(reducing.begin(of, terminal, root), np.ones(len(of.cost), np.bool_)))
+    assert sorted(core.node[core.terminal].tolist()) == np.flatnonzero(terminal).tolist()
+    assert core.node[core.must].tolist() == np.flatnonzero(root).tolist()
+    assert len(core.fixed) == 0
+    some = terminal & (np.random.default_rng(seed).random(of.nodes) < 0.5) | root
+    one = core.graph
+    parts = (one.start, one.neighbour, one.edge, one.cost, one.tail, one.head)
+    chosen = core.whole(steiner._exact(*parts, np.flatnonzero(some[core.node])))
+    assert float(of.cost[chosen].sum()) == _least(of, some)

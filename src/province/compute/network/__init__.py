@@ -2,7 +2,7 @@
 
     graph       the one form of an undirected graph that the kernels take
     steiner     terminals joined at the least cost (trenches, ducts)
-                bound in `ascending`, search in `growing` and `exchanging`, what it does without in `reducing`
+                bound in `ascending` and `lifting`, search in `growing` and `exchanging`, the rest in `reducing`
     collecting  the most demand joined to what exists within a budget (which trenches this year)
     survivable  terminals that stay joined when any one edge fails (rings of transmission)
                 its local search is in `thinning`, its conditions in `cuts`

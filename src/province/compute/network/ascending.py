@@ -13,17 +13,22 @@ import numpy as np
 
 
 @numba.njit(cache=True)
-def ascent(start, neighbour, edge, left, is_terminal, root, work, room):
-    """Returns the bound, and the sets of arcs that it is a sum over: one after another, and where each begins.
+def ascent(start, neighbour, edge, left, is_terminal, root, work, room, turn, factor):
+    """Returns the bound; the sets of arcs that it is a sum over, one after another, and where each begins; the terminal
+    that raised the price of each, and by how much.
 
     left: (2, edges) costs of the arcs, which become the reduced costs; infinite: there is none.
     work: looks at so many arcs at most; a bound that stopped early is a bound.
     room: for so many arcs of sets, each as its place in `left` read row by row; what finds no room is not told.
+    turn: (nodes,) whose is the first: the least.  factor: a turn ends when its set is by so much larger than the next.
     Terminals raise the prices of the arcs that enter the set which reaches them for nothing, the smallest set first.
     """
     nodes, edges = len(start) - 1, left.shape[1]
     value = 0.0
-    member, size_of = np.empty(room, np.int64), [0]
+    member, first = np.empty(room, np.int64), [0]
+    who, much = [0], [0.0]
+    who.pop()
+    much.pop()
     told = 0
     inside = np.full(nodes, -1)
     stamp = 0
@@ -31,7 +36,7 @@ def ascent(start, neighbour, edge, left, is_terminal, root, work, room):
     heap.pop()
     for t in range(nodes):
         if is_terminal[t] and t != root:
-            heapq.heappush(heap, (start[t + 1] - start[t], t))
+            heapq.heappush(heap, (turn[t], t))
     active = is_terminal.copy()
     active[root] = False
     entering = np.empty(2 * edges, np.int64)  # places in `neighbour`
@@ -84,7 +89,7 @@ def ascent(start, neighbour, edge, left, is_terminal, root, work, room):
             if least == np.inf:
                 active[t] = False
                 break
-            if len(heap) > 0 and arcs > heap[0][0] * 1.25 + 2 and arcs > size:
+            if len(heap) > 0 and arcs > heap[0][0] * factor + 2 and arcs > size:
                 heapq.heappush(heap, (arcs, t))
                 break
             value += least
@@ -110,10 +115,12 @@ def ascent(start, neighbour, edge, left, is_terminal, root, work, room):
                     into[n] = v
                     n += 1
             if tells:
-                size_of.append(told)
+                first.append(told)
+                who.append(t)
+                much.append(least)
             size = arcs
             arcs = n
             if ended:
                 active[t] = False
                 break
-    return value, member[:told].copy(), np.array(size_of)
+    return value, member[:told].copy(), np.array(first), np.array(who), np.array(much)

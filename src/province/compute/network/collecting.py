@@ -2,11 +2,12 @@
 
 Demand sits at nodes; the network begins at roots and grows by edges that cost money. Plan: a tree that joins all
 demand, cut back by a price of money until the budget pays for it (on a tree the best cut for a price is found exactly,
-by sums over subtrees), then filled with the most demand per money; then demand of a neighbourhood is taken away and
-filled in again while that helps.
+by sums over subtrees), its ways exchanged for shorter ones (`exchanging`), then filled with the most demand per money;
+then demand of a neighbourhood is taken away and filled in again while that helps.
 
 Bound: for a price of money the problem without a budget is a Steiner arborescence in which demand may be given up for
-its own price; dual ascent (Wong 1984) bounds that. Every price gives a valid bound, the best of several is taken.
+its own price; dual ascent (`ascending`) bounds that. Every price gives a valid bound, the best of several is taken.
+What no plan as good as the best one can use by such a bound is left out of what follows (`reducing`).
 """
 
 from __future__ import annotations
@@ -22,16 +23,23 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from province.compute.network import reducing
 from province.compute.network.ascending import ascent
+from province.compute.network.exchanging import exchange
 from province.compute.network.graph import Floats, Graph, Integers, build
-from province.compute.network.growing import improve, paths, spanning
+from province.compute.network.growing import paths, spanning
 from province.errors import InvalidInput
 
 Bools = npt.NDArray[np.bool_]
-_PRICES: Final = 14
+_PRICES: Final = 40
 """So many prices of money are tried for the bound."""
 _WORK: Final = 500_000_000
 """Arcs that are looked at for one of them: some seconds."""
+_FIRST: Final = 3
+"""So many prices are tried before plans are made only along the arcs of a better bound."""
+_SHRUNK: Final = 0.95
+_LOOKS: Final = 20_000_000
+"""Nodes that are looked at to make one plan cheaper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,7 @@ def solve(
         if rounds is None and at > end:
             break
         if bounder.left and (n % 4 == 0 if rounds is not None else bounding <= 0.5 * (at - begun)):
-            bounder.step(best[0])
-            best = max(best, place.guided(bounder.reduced), key=_value)
+            best = bounder.step(best)
             bounding += time.monotonic() - at
             if progress is not None:
                 progress(best[0], bounder.best)
@@ -94,10 +101,8 @@ def solve(
             break
         best = max(best, place.around(best, random), key=_value)
     while rounds is not None and bounder.left:
-        bounder.step(best[0])
-    value, spent, edges = best
-    chosen = np.sort(place.edge[edges])
-    chosen = chosen[chosen >= 0]
+        best = bounder.step(best)
+    value, spent, chosen = place.final(best)
     joined = np.flatnonzero((prize > 0) & _touched(graph, chosen, wanted))
     return Collected(chosen, joined, value, spent, max(value, bounder.best), nearest)
 
@@ -118,9 +123,8 @@ def _value(plan: Plan) -> tuple[float, float]:
 
 
 class _Reachable:
-    """The part of a graph that the budget can reach, with one root more that is joined to all roots for nothing.
-
-    edge: (edges,) their places in the whole graph, −1 for those of the further root.
+    """The part of a graph that the budget can reach, with one root more that is joined to all roots for nothing, and
+    without what no plan needs.
     """
 
     def __init__(self, graph: Graph, roots: Integers, prize: Floats, nearest: Floats, budget: float) -> None:
@@ -128,16 +132,48 @@ class _Reachable:
         names = np.cumsum(near) - 1
         kept = np.flatnonzero(near[graph.tail] & near[graph.head])
         nodes = int(near.sum())
-        self.root = nodes
-        self.edge = np.concatenate([kept, np.full(len(roots), -1)])
-        self.graph = build(
+        self._edge = np.concatenate([kept, np.full(len(roots), -1)])
+        whole = build(
             nodes + 1, np.concatenate([names[graph.tail[kept]], names[roots]]),
             np.concatenate([names[graph.head[kept]], np.full(len(roots), nodes)]),
             np.concatenate([graph.cost[kept], np.zeros(len(roots))]),
         )  # fmt: skip
-        self.worth = np.append(prize[near], 0.0)
+        worth = np.append(prize[near], 0.0)
+        only = np.arange(nodes + 1) == nodes
+        core = reducing.begin(whole, (worth > 0) | only, only)
+        self._worth = worth
         self.budget = budget
+        self._kept: Plan = (0.0, 0.0, np.zeros(0, np.int64))
+        self._set(reducing.spare(reducing.fold(core, np.ones(len(whole.cost), np.bool_))))
+
+    def _set(self, core: reducing.Core) -> None:
+        self._core = core
+        self.graph = core.graph
+        self.root = int(np.flatnonzero(core.must)[0])
+        self.worth = self._worth[core.node]
         self._parts = (self.graph.start, self.graph.neighbour, self.graph.edge, self.graph.cost)
+
+    def narrow(self, kept: Bools, plan: Plan) -> Plan:
+        """Go on with some of the edges alone. Returns: the plan, as far as they have it; it is remembered whole."""
+        chosen = self.whole(plan[2])
+        self._kept = max(self._kept, (plan[0], plan[1], chosen), key=_value)
+        mine = np.zeros(len(self._edge), np.bool_)
+        mine[self._core.whole(plan[2])] = True
+        self._set(reducing.fold(self._core, kept))
+        if not len(self.graph.cost):
+            return 0.0, 0.0, np.zeros(0, np.int64)
+        inside = self._inside(np.flatnonzero(np.logical_and.reduceat(mine[self._core.member], self._core.first[:-1])))
+        found = self._tree(inside, inside & (self.worth > 0))
+        return found if np.isfinite(found[1]) else (0.0, 0.0, np.zeros(0, np.int64))
+
+    def final(self, plan: Plan) -> Plan:
+        """The best plan of all, by edges of the whole graph."""
+        return max((plan[0], plan[1], self.whole(plan[2])), self._kept, key=_value)
+
+    def whole(self, edges: Integers) -> Integers:
+        """Their places in the whole graph, ascending, those of the further root left out."""
+        found = np.sort(self._edge[self._core.whole(edges)])
+        return found[found >= 0]
 
     def all_at_once(self) -> Plan:
         """A tree that joins everything, cut back to the budget and filled."""
@@ -159,7 +195,7 @@ class _Reachable:
         found = self._filled(
             self._tree(inside, kept), float(random.choice([0.2, 0.6, 2.0])), int(random.integers(2**31))
         )
-        return self._settled(found) if found[0] > plan[0] + 1e-9 else max(plan, found, key=_value)
+        return max(plan, self._settled(found, inside), key=_value)
 
     def _cut(self, use: Floats) -> Plan:
         every = self.worth > 0
@@ -169,14 +205,22 @@ class _Reachable:
         plan = self._settled(self._tree(inside, inside & (self.worth > 0)))
         return self._settled(self._filled(plan, 0.0, 0))
 
-    def _settled(self, plan: Plan) -> Plan:
-        """The same demand joined for less, and what that leaves spent again, while it helps."""
+    def _settled(self, plan: Plan, before: Bools | None = None) -> Plan:
+        """The same demand joined for less, and what that leaves spent again, while it helps.
+
+        before: nodes of a plan that was settled already: what is new beside it is looked at.
+        """
         while True:
             inside = self._inside(plan[2])
             wanted = inside & (self.worth > 0)
             wanted[self.root] = True
-            spent, edges = improve(*self._parts, self.graph.tail, self.graph.head, wanted, inside)
-            better = self._filled((plan[0], float(spent), edges), 0.0, 0)
+            chosen = np.zeros(len(self.graph.cost), np.bool_)
+            chosen[plan[2]] = True
+            ends = (*self._parts[:3], self.graph.tail, self.graph.head, self.graph.cost)
+            exchange(*ends, wanted, chosen, np.flatnonzero(inside if before is None else inside != before), _LOOKS)
+            before = self._inside(np.flatnonzero(chosen))
+            edges = np.flatnonzero(chosen)
+            better = self._filled((plan[0], float(self.graph.cost[edges].sum()), edges), 0.0, 0)
             if better[0] <= plan[0] + 1e-9:
                 return max(plan, better, key=_value)
             plan = better
@@ -208,40 +252,53 @@ class _Bounder:
     """Prices of money, one after another: where the bound is least so far, and nearer to it."""
 
     def __init__(self, place: _Reachable) -> None:
-        graph, worth = place.graph, place.worth
         self._place = place
+        self.best = float(place.worth.sum())
+        self.left = _PRICES if (place.worth > 0).any() and place.budget > 0 else 0
+        self._pure = bool((place.worth == np.floor(place.worth)).all())
+        self._known: dict[float, float] = {}
+        self._build()
+
+    def _build(self) -> None:
+        graph, worth = self._place.graph, self._place.worth
         demand = np.flatnonzero(worth > 0)
         own = graph.nodes + np.arange(len(demand))
         self._whole = build(
-            graph.nodes + len(demand), np.concatenate([graph.tail, demand, np.full(len(demand), place.root)]),
+            graph.nodes + len(demand), np.concatenate([graph.tail, demand, np.full(len(demand), self._place.root)]),
             np.concatenate([graph.head, own, own]), np.zeros(len(graph.tail) + 2 * len(demand)),
         )  # fmt: skip
         self._prize = worth[demand]
         self._wanted = np.zeros(self._whole.nodes, np.bool_)
         self._wanted[own] = True
-        self._wanted[place.root] = True
-        self.best = float(worth.sum())
-        self.left = _PRICES if len(demand) and place.budget > 0 else 0
-        self.reduced = graph.cost
-        self._known: dict[float, float] = {}
+        self._wanted[self._place.root] = True
 
-    def step(self, gathered: float) -> None:
-        """Try one price more. gathered: of the best plan so far."""
-        price = self._next(gathered)
-        graph = self._place.graph
+    def step(self, plan: Plan) -> Plan:
+        """Try one price more; leave out what no plan uses that joins as much as this one. Returns: a plan as good."""
+        price = self._next(plan[0])
+        graph, whole, root = self._place.graph, self._whole, self._place.root
         edges, demand = len(graph.tail), len(self._prize)
         left = np.full((2, edges + 2 * demand), np.inf)
         left[:, :edges] = graph.cost
         left[0, edges : edges + demand] = 0.0
         left[0, edges + demand :] = self._prize / price
-        whole = self._whole
-        value, _, _ = ascent(whole.start, whole.neighbour, whole.edge, left, self._wanted, self._place.root, _WORK, 0)
-        bound = float(self._prize.sum()) + price * (self._place.budget - value)
-        if bound <= min(self._known.values(), default=np.inf):
-            self.reduced = np.minimum(left[0, :edges], left[1, :edges])
+        turn, parts = np.diff(whole.start), (whole.start, whole.neighbour, whole.edge)
+        value = ascent(*parts, left, self._wanted, root, _WORK, 0, turn, 1.25)[0]
+        total = float(self._prize.sum())
+        bound = total + price * (self._place.budget - value)
+        nearer = bound <= min(self._known.values(), default=np.inf)
         self._known[price] = bound
-        self.best = min(self.best, bound)
+        self.best = min(self.best, float(np.floor(bound + 1e-6)) if self._pure else bound)
         self.left -= 1
+        found = plan
+        if nearer or len(self._known) <= _FIRST:
+            found = max(plan, self._place.guided(np.minimum(left[0, :edges], left[1, :edges])), key=_value)
+        most = (self._place.budget + (total - found[0]) / price) * (1 + 1e-9)
+        arcs = reducing.within(whole, self._wanted, value, left, root, most)
+        kept: Bools = np.any(arcs[:, :edges], axis=0)
+        if kept.sum() < _SHRUNK * edges:
+            found = self._place.narrow(kept, found)
+            self._build()
+        return found
 
     def _next(self, gathered: float) -> float:
         """First prices a factor apart around demand per money; then between the neighbours of the best."""

@@ -30,12 +30,15 @@ _STEPS: Final = 300
 class Core:
     """What is left of a task.
 
-    graph, terminal: (nodes,) the task.  fixed: edges of the whole graph that are taken already.
+    graph: the task.  terminal: (nodes,) what is kept as a node.  must: (nodes,) those of them that every tree joins.
+    node: (nodes,) of the whole graph.  fixed: edges of the whole graph that are taken already.
     first, member: edge e of the task stands for the edges member[first[e]:first[e + 1]] of the whole graph.
     """
 
     graph: Graph
     terminal: Bools
+    must: Bools
+    node: Integers
     fixed: Integers
     first: Integers
     member: Integers
@@ -50,19 +53,20 @@ class Core:
         return np.concatenate([self.fixed, _members(self.first, self.member, edges)])
 
 
-def begin(graph: Graph, terminal: Bools) -> Core:
-    """A task as it is given."""
-    edges = len(graph.cost)
-    return Core(graph, terminal.copy(), np.zeros(0, np.int64), np.arange(edges + 1), np.arange(edges))
+def begin(graph: Graph, terminal: Bools, must: Bools | None = None) -> Core:
+    """A task as it is given. must: terminals that every tree joins; None: all of them."""
+    edges = np.arange(len(graph.cost) + 1)
+    must = terminal if must is None else must
+    return Core(graph, terminal.copy(), must.copy(), np.arange(graph.nodes), np.zeros(0, np.int64), edges, edges[:-1])
 
 
 def fold(core: Core, kept: Bools) -> Core:
     """Leave out the edges not kept, then ends, ways through and parallel edges. All terminals are still joined."""
     while True:
-        one, terminal, kept = core.graph, core.terminal.copy(), kept.copy()
+        one, terminal, must, kept = core.graph, core.terminal.copy(), core.must.copy(), kept.copy()
         chosen = np.zeros(len(kept), np.bool_)
-        _connected(one.start, one.neighbour, one.edge, kept, terminal)
-        _peel(one.start, one.neighbour, one.edge, kept, terminal, chosen)
+        _connected(one.start, one.neighbour, one.edge, kept, must)
+        _peel(one.start, one.neighbour, one.edge, kept, terminal, must, chosen)
         fixed = core.whole(np.flatnonzero(chosen))
         tail, head, first, member = _chains(one.start, one.neighbour, one.edge, kept, terminal)
         cost = np.add.reduceat(one.cost[member], first[:-1]) if len(tail) else np.zeros(0)
@@ -81,7 +85,8 @@ def fold(core: Core, kept: Bools) -> Core:
         sizes = _lengths(core.first, inner)
         bounds = np.concatenate([[0], np.cumsum(parts)])
         ends = np.concatenate([[0], np.cumsum(sizes)])[bounds]
-        found = Core(after, terminal[used], fixed, ends, _members(core.first, core.member, inner))
+        members = _members(core.first, core.member, inner)
+        found = Core(after, terminal[used], must[used], core.node[used], fixed, ends, members)
         if len(after.cost) == len(one.cost):
             return found
         core, kept = found, np.ones(len(after.cost), np.bool_)
@@ -90,7 +95,7 @@ def fold(core: Core, kept: Bools) -> Core:
 def joins(core: Core, kept: Bools) -> bool:
     """Whether the edges kept join all terminals."""
     one = core.graph
-    return bool(_connected(one.start, one.neighbour, one.edge, kept.copy(), core.terminal))
+    return bool(_connected(one.start, one.neighbour, one.edge, kept.copy(), core.must))
 
 
 def spare(core: Core) -> Core:
@@ -98,21 +103,21 @@ def spare(core: Core) -> Core:
     one = core.graph
     kept = np.ones(len(one.cost), np.bool_)
     order = np.argsort(-one.cost, kind="stable")
-    _spare(one.start, one.neighbour, one.edge, one.cost, one.tail, one.head, core.terminal, kept, order, _STEPS)
+    _spare(one.start, one.neighbour, one.edge, one.cost, one.tail, one.head, core.must, kept, order, _STEPS)
     return fold(core, kept)
 
 
-def within(core: Core, bound: float, left: Floats, root: int, most: float) -> Bools:
+def within(one: Graph, terminal: Bools, bound: float, left: Floats, root: int, most: float) -> Bools:
     """(2, edges) which arcs a tree that costs at most `most` may use.
 
     bound, left: what every tree costs at least, and what each arc (as in `steiner.ascent`) adds to it beyond that.
     """
-    one = core.graph
-    there = _away(one.start, one.neighbour, one.edge, left, core.terminal, root, outward=True)
-    back = _away(one.start, one.neighbour, one.edge, left, core.terminal, root, outward=False)
+    there = _away(one.start, one.neighbour, one.edge, left, terminal, root, outward=True)
+    back = _away(one.start, one.neighbour, one.edge, left, terminal, root, outward=False)
     low, high = np.minimum(one.tail, one.head), np.maximum(one.tail, one.head)
     with_it = np.stack([there[low] + left[0] + back[high], there[high] + left[1] + back[low]])
-    return bound + with_it <= most
+    allowed: Bools = bound + with_it <= most
+    return allowed
 
 
 def _lengths(first: Integers, which: Integers) -> Integers:
@@ -156,11 +161,11 @@ def _connected(start, neighbour, edge, kept, terminal):
 
 
 @numba.njit(cache=True)
-def _peel(start, neighbour, edge, kept, terminal, chosen):
-    """Take ends away; the edge of a terminal is chosen, and the terminal moves to its other end."""
+def _peel(start, neighbour, edge, kept, terminal, must, chosen):
+    """Take ends away; the edge of a terminal that must be joined is chosen, and the terminal moves to its other end."""
     nodes = len(start) - 1
     degree = np.zeros(nodes, np.int64)
-    wanted = terminal.sum()
+    wanted = must.sum()
     queue = [0]
     queue.pop()
     for v in range(nodes):
@@ -170,7 +175,7 @@ def _peel(start, neighbour, edge, kept, terminal, chosen):
             queue.append(v)
     while len(queue) > 0:
         v = queue.pop()
-        if degree[v] != 1 or (terminal[v] and wanted == 1):
+        if degree[v] != 1 or (terminal[v] and (wanted == 1 or not must[v])):
             continue
         for k in range(start[v], start[v + 1]):
             e, u = edge[k], neighbour[k]
@@ -180,12 +185,12 @@ def _peel(start, neighbour, edge, kept, terminal, chosen):
                 degree[u] -= 1
                 if terminal[v]:
                     chosen[e] = True
-                    terminal[v] = False
-                    wanted -= terminal[u]
-                    terminal[u] = True
+                    terminal[v] = must[v] = False
+                    wanted -= must[u]
+                    terminal[u] = must[u] = True
                 if degree[u] == 1:
                     queue.append(u)
-    if wanted == 1:
+    if terminal.sum() == 1:
         kept[:] = False
 
 

@@ -3,11 +3,11 @@
 Few terminals are joined exactly, by dynamic programming over their subsets (Dreyfus and Wagner 1971).
 
 What a tree can do without is left out first, and again whenever a bound shows that a better tree cannot use it
-(`reducing`). Lower bound: dual ascent from several roots (`ascending`). Upper bound: the shortest-path heuristic
-(H. Takahashi, A. Matsuyama, Mathematica Japonica 24, 1980) on what dual ascent left, on perturbed costs and on the
-edges of some trees that are known; each tree is changed while that helps, and costs around a place are perturbed for
-a while to get out of where nothing helps (`exchanging`); in small graphs nodes are put in and key nodes taken out
-(`growing`).
+(`reducing`). Lower bound: dual ascent from several roots (`ascending`), then local search on it (`lifting`). Upper
+bound: the shortest-path heuristic (H. Takahashi, A. Matsuyama, Mathematica Japonica 24, 1980) on what dual ascent left,
+on perturbed costs and on the edges of some trees that are known; each tree is changed while that helps, and costs
+around a place are perturbed for a while to get out of where nothing helps (`exchanging`); in small graphs nodes are put
+in and key nodes taken out (`growing`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from province.compute.network.ascending import ascent
 from province.compute.network.exchanging import exchange, wander
 from province.compute.network.graph import Floats, Graph, Integers, build
 from province.compute.network.growing import improve, paths, spanning
+from province.compute.network.lifting import Lifting
 from province.errors import InvalidInput
 
 Bools = npt.NDArray[np.bool_]
@@ -36,6 +37,7 @@ _STEPS: Final = 2_000_000_000
 _ASCENTS: Final = 12
 _POOL: Final = 24
 _TRIES: Final = 12
+_LIFTS: Final = 20
 _SMALL: Final = 3_000
 _WORK: Final = 1_000_000_000
 
@@ -78,8 +80,8 @@ def solve(graph: Graph, terminals: Integers, *, rounds: int = 600, seconds: floa
         total = float(graph.cost[exact].sum())
         return Tree(exact, total, total)
     search = _Search(graph, is_terminal, seed)
-    for n in range(rounds):
-        if n and (search.proved or time.monotonic() > end):
+    for n in range(max(1, rounds)):
+        if search.proved or (n and time.monotonic() > end):
             break
         search.step(n)
     return search.tree()
@@ -92,7 +94,7 @@ def prepare() -> None:
     tail = np.concatenate([node[:, :-1].ravel(), node[:-1].ravel()])
     head = np.concatenate([node[:, 1:].ravel(), node[1:].ravel()])
     grid = build(side * side, tail, head, np.random.default_rng(0).uniform(1.0, 2.0, len(tail)))
-    solve(grid, node.ravel()[::2], rounds=6, seconds=np.inf)
+    solve(grid, node.ravel()[::2], rounds=_ASCENTS + 3, seconds=np.inf)
     solve(grid, node.ravel()[:3])
 
 
@@ -105,6 +107,7 @@ class _Search:
         self.pure = bool((graph.cost == np.floor(graph.cost)).all())
         self.best, self.edges, self.bound = np.inf, np.zeros(0, np.int64), 0.0
         self.pool: dict[bytes, tuple[float, Integers]] = {}
+        self.dual: Lifting | None = None
         self._set(reducing.spare(reducing.fold(reducing.begin(graph, is_terminal), np.ones(len(graph.cost), np.bool_))))
 
     @property
@@ -120,8 +123,12 @@ class _Search:
 
     def step(self, n: int) -> None:
         """One round: a bound, a tree beside it, and search around the trees that are known."""
-        if n < _ASCENTS or n % 8 == 0:
+        if n < _ASCENTS:
             self._ascend()
+        elif not self.proved:
+            self._raise()
+            if n % 8 == 0 and self.dual is not None:
+                self._narrow(self.dual.value, self.dual.left, self.dual.root, 0.8)
         if n % 3 == 0 and not self.proved:
             noise = self.graph_cost * self.random.uniform(1.0, 1.0 + self.random.choice([0.15, 0.4, 1.0]), self.width)
             self._grow(noise)
@@ -131,7 +138,7 @@ class _Search:
             self._wander()
 
     def _set(self, core: reducing.Core) -> None:
-        self.core = core
+        self.core, self.dual = core, None
         one = core.graph
         self.parts = (one.start, one.neighbour, one.edge)
         self.graph_cost, self.width = one.cost, len(one.cost)
@@ -160,29 +167,46 @@ class _Search:
     def _ascend(self) -> None:
         cost = self.graph_cost
         left = np.stack([cost, cost])
-        root = int(self.random.choice(np.flatnonzero(self.core.terminal)))
-        value, _, _ = ascent(*self.parts, left, self.core.terminal, root, 2**62, 0)
+        root = self._terminal()
+        turn = np.diff(self.core.graph.start)
+        value = ascent(*self.parts, left, self.core.terminal, root, 2**62, 0, turn, 1.25)[0]
         self._lift(self.fixed + value)
         # Inside what dual ascent left for nothing a tree is nearly optimal; a little of the cost breaks ties.
         self._grow(np.minimum(left[0], left[1]) + 1e-3 * cost, root)
         self._narrow(value, left, root)
 
-    def _narrow(self, value: float, left: Floats, root: int) -> None:
+    def _raise(self) -> None:
+        """The bound made better, and now and then a tree beside it."""
+        if self.dual is None:
+            self.dual = Lifting(self.core.graph, self.core.terminal, self._terminal())
+        before = self.dual.value
+        for _ in range(_LIFTS):
+            self.dual.lift(self.random)
+        self._lift(self.fixed + self.dual.value)
+        if self.dual.value > before and not self.proved:
+            self._grow(self.dual.left.min(axis=0) + 1e-3 * self.graph_cost, self.dual.root)
+
+    def _terminal(self) -> int:
+        """Any of the core's."""
+        return int(self.random.choice(np.flatnonzero(self.core.terminal)))
+
+    def _narrow(self, value: float, left: Floats, root: int, least: float = 0.98) -> None:
         """Go on with what a tree better than the best may use."""
         if self.proved:
             return
         most = self.best - (1.0 - 1e-6 if self.pure else -1e-9 * self.best) - self.fixed
-        kept: Bools = np.any(reducing.within(self.core, value, left, root, most), axis=0)
+        one, terminal = self.core.graph, self.core.terminal
+        kept: Bools = np.any(reducing.within(one, terminal, value, left, root, most), axis=0)
         if not reducing.joins(self.core, kept):
             self.bound = self.best
-        elif kept.sum() < 0.98 * len(kept):
+        elif kept.sum() < least * len(kept):
             self._set(reducing.spare(reducing.fold(self.core, kept)))
 
     def _grow(self, use: Floats, root: int | None = None) -> None:
         """A tree along shortest paths by other costs, made better by the true ones."""
         one = self.core.graph
         if root is None:
-            root = int(self.random.choice(np.flatnonzero(self.core.terminal)))
+            root = self._terminal()
         nodes = paths(*self.parts, one.cost, use, self.core.terminal, root)
         inside = self._spanned(nodes)
         if inside is not None:
