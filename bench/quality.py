@@ -19,11 +19,13 @@ joined within a minute each.
 Not measured here: tracks 2 and 3 of PACE 2018. Without `--long` each fourth of the odd instances of track 1 and each
 seventh of tours is run, the latter ten seconds instead of a minute each. A family missing below was not run.
 
-What is not certified: a Steiner tree of many terminals in a large graph has the bound of dual ascent, which can lie
-a few percent below the optimum; coverage within a budget has the bound of a linear relaxation; trenches
-within a budget have that of dual ascent for a price of money. Tours have no bound at all: their gap is *benchmarked*,
-to the best published solutions of CVRPLIB X, beside OR-Tools on the same instances in the same time. A tour is checked
-by `compute/tours/check.py`, a way through streets by `compute/roads/check.py`.
+Families can be measured again alone (`--only`): the time below is that of the last run, the others stayed as they were.
+
+What is not certified: a Steiner tree of many terminals has the bound of dual ascent, made better by local search, which
+can lie a few percent below the optimum; coverage within a budget has the bound of a linear relaxation; trenches within
+a budget have that of dual ascent for a price of money. Tours have no bound at all: their gap is *benchmarked*, to the
+best published solutions of CVRPLIB X, beside OR-Tools on the same instances in the same time. A tour is checked by
+`compute/tours/check.py`, a way through streets by `compute/roads/check.py`.
 """
 
 

@@ -154,6 +154,22 @@ async def test_an_extract_of_openstreetmap_gives_its_streets_as_lines(tmp_path: 
     assert layer.crs == "EPSG:4326"
 
 
+async def test_an_extract_says_whose_it_is_and_of_which_day(tmp_path: Path) -> None:
+    import osmium
+
+    (tmp_path / "a.osm").write_text(OSM)
+    layer = await features.read(tmp_path / "a.osm", "upload", crs="", columns=COLUMNS)
+    assert layer.credit == "© OpenStreetMap contributors (ODbL)"
+    head = osmium.io.Header()
+    head.set("osmosis_replication_timestamp", "2018-01-02T00:00:00Z")
+    with osmium.SimpleWriter(str(tmp_path / "a.osm.pbf"), header=head) as writer:
+        for one in osmium.FileProcessor(str(tmp_path / "a.osm")):
+            writer.add(one)
+    dated = await features.read(tmp_path / "a.osm.pbf", "upload", crs="", columns=COLUMNS)
+    assert dated.credit == "© OpenStreetMap contributors (ODbL), 2018-01-02"
+    assert (await read(tmp_path / "a.csv", f"ten,lon,lat\nKCN A,{LON},{LAT}\n")).credit == ""
+
+
 async def test_a_damaged_extract_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.osm").write_text(OSM[:300])
     with pytest.raises(InvalidInput) as refused:

@@ -29,7 +29,7 @@ from province.packs.plan.types import PlanLine
 from province.packs.transmission.types import FibreRoute, TransmissionLink
 from province.vocab.park import IndustrialPark
 from province.vocab.study import Study
-from tests.app.test_studies import OUTCOME, PLANNER, SYSTEM, TENANT, Broker, Studies, draft, studies
+from tests.app.test_studies import OUTCOME, PLANNER, SYSTEM, TENANT, Broker, Studies, draft, problem_of, studies
 
 __all__ = ["studies"]
 SITES = ("new", "shared", "existing", "new")
@@ -248,6 +248,10 @@ async def test_planned_parks_are_entered_with_their_land(broker: Broker, studies
     land = [to_record(LandParcel, e) for e in await found(broker, "LandParcel", "plan", study.id)]
     assert [one.park for one in land] == [first.id, second.id, first.id]
     assert await share(studies, study) == (0.0, 309.0), "parks are not counted beside their land"
+    masts = await draft(broker)
+    await studies.start(PLANNER, masts)
+    asked = {f.id: f.properties.get("status") for f in (await problem_of(studies, masts)).layers["parks"]}
+    assert asked[first.id] == "planned", "5G is planned for a park before it is established"
     decided = {"decision": "15/QĐ-UBND"}
     await broker.act("industrialpark.establish", SYSTEM, id=first.id, inputs=decided)
     (there,) = await found(broker, "IndustrialPark", "source", "15/QĐ-UBND")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import re
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +20,7 @@ from province.adapters.files import FileStore
 from province.adapters.studies import files as study_files
 from province.adapters.studies import service
 from province.adapters.studies.service import LAYER, PROBLEM, Studies
+from province.adapters.studies.service import OUTCOME as OUTCOME_MEDIA
 from province.app import solving
 from province.app.core import Core
 from province.app.declarations import constant_at
@@ -27,7 +31,7 @@ from province.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavai
 from province.model.actor import Actor, Grant, system
 from province.model.geometry import point
 from province.model.label import Label
-from province.model.record import create
+from province.model.record import change, create
 from province.model.study import Certificate, Column, Feature, Layer, Outcome, Problem, Progress, Table
 from province.packs.fiveg.pack import PACK
 from province.packs.fiveg.types import RadioSite
@@ -408,6 +412,45 @@ def test_every_file_of_an_outcome_is_there_and_readable(tmp_path: Path) -> None:
     assert table.column("cost").to_pylist() == [2.0, None]
     with pytest.raises(NotFound):
         study_files.write(OUTCOME, "../secrets", kind)
+
+
+async def test_a_form_sent_twice_drafts_one_study_under_a_random_hex_id(broker: Broker, studies: Studies) -> None:
+    given = {"title": "5G 2027", "kind": "fiveg", "budget": 3, "budget_unit": "C62"}
+    sent = [(await broker.act("study.draft", PLANNER, inputs=given, key=k)).changed[0].id for k in ("a", "a", "b")]
+    assert sent[0] == sent[1] != sent[2]
+    assert all(re.fullmatch(r"urn:ngsi-ld:Study:[0-9a-f]{24}", id) for id in sent)
+
+
+async def test_the_source_of_a_layer_is_said_beside_what_is_made_of_it(
+    broker: Broker, studies: Studies, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def solve(*_: object) -> Outcome:
+        return OUTCOME
+
+    monkeypatch.setattr(solving, "solve", solve)
+    id = await draft(broker, kind="ducts", budget=1_000, budget_unit="MTR")
+    extract = (
+        '<?xml version="1.0"?><osm version="0.6"><node id="1" version="1" lat="11" lon="106.6"/>'
+        '<node id="2" version="1" lat="11" lon="106.7"/>'
+        '<way id="5" version="1"><nd ref="1"/><nd ref="2"/><tag k="highway" v="primary"/></way></osm>'
+    )
+    await studies.attach(PLANNER, id, "roads", "tinh.osm", chunks(extract))
+    await studies.start(PLANNER, id)
+    await run(broker, studies, id)
+    credit = "© OpenStreetMap contributors (ODbL)"
+    _, outcome = await studies.outcome(PLANNER, id)
+    assert outcome.credits == (credit,)
+    kind = next(k for k in PACK.studies if k.name == "fiveg")
+    made = {name: study_files.write(outcome, name, kind)[0] for name in ("map.svg", "sites.geojson", "plan.gpkg")}
+    assert f">{credit}</text>" in made["map.svg"].decode()
+    assert json.loads(made["sites.geojson"])["attribution"] == credit
+    path = tmp_path / "plan.gpkg"
+    path.write_bytes(made["plan.gpkg"])
+    with contextlib.closing(sqlite3.connect(path)) as package:
+        assert package.execute("SELECT table_name, description FROM gpkg_contents").fetchall() == [("sites", credit)]
+    before = await studies.keep(SYSTEM, msgspec.json.encode(OUTCOME), "outcome.json", OUTCOME_MEDIA)
+    await broker.apply((change(await studies.get(id, SYSTEM), outcome=before),), SYSTEM)
+    assert (await studies.outcome(PLANNER, id))[1].credits == (credit,), "plans of before credits were kept, too"
 
 
 @pytest.mark.slow

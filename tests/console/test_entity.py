@@ -58,7 +58,7 @@ async def test_inputs_are_read_by_the_signature(browse: Open, small: World) -> N
 
 @pytest.mark.parametrize(
     ("wrong", "field"),
-    [({"days": "many"}, "days"), ({"days": "99"}, "days"), ({"office": ""}, "office"), ({"due": "soon"}, "due")],
+    [({"days": "many"}, "Số ngày"), ({"days": "99"}, "Số ngày"), ({"office": ""}, "Cơ quan"), ({"due": "soon"}, "Hạn")],
 )
 async def test_wrong_input_is_shown_again_with_its_field(
     browse: Open, small: World, wrong: dict[str, str], field: str
@@ -66,7 +66,7 @@ async def test_wrong_input_is_shown_again_with_its_field(
     async with browse(small) as client:
         answer = await client.post(f"{CASE}/act/case.give", data=GIVE | {"note": "giữ lại"} | wrong)
     assert answer.status_code == 400
-    assert f'<span class="mono">{field}</span>' in answer.text
+    assert f"<strong>{field}</strong>" in answer.text
     assert "giữ lại" in answer.text
     assert 'aria-invalid="true"' in answer.text
 

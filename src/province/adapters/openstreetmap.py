@@ -26,6 +26,11 @@ _SIGNED_SHARE: Final = 0.8
 """Of a signed limit that is driven on average; default of this product."""
 
 
+ATTRIBUTION: Final = "© OpenStreetMap contributors (ODbL)"
+"""What its licence, ODbL 1.0, wants said beside every map and table that is made of it (4.3)."""
+_DATED: Final = ("osmosis_replication_timestamp", "timestamp")
+
+
 @dataclass(frozen=True, slots=True)
 class Street:
     """A street as a line. kind: its `highway`.  place: (n, 2) longitude and latitude, n ≥ 2.
@@ -51,6 +56,14 @@ class Turn:
     via: int
     target: int
     only: bool
+
+
+def credit(path: Path) -> str:
+    """The attribution of an extract, with its day when the file names it. Raises: InvalidInput, Unsupported."""
+    with reading() as osmium, osmium.io.Reader(file(osmium, path), osmium.osm.osm_entity_bits.NOTHING) as reader:
+        head = reader.header()
+        day = next((found[:10] for name in _DATED if (found := head.get(name))), "")
+    return f"{ATTRIBUTION}, {day}" if day else ATTRIBUTION
 
 
 def streets(path: Path) -> Iterator[Street]:

@@ -114,7 +114,7 @@ class Runner:
         problem = msgspec.json.decode(content, type=Problem)
         outcome = await solving.solve(study.kind, problem, self._hear(study.id, actor))
         certificate = msgspec.structs.replace(outcome.certificate, inputs=study.problem)
-        outcome = msgspec.structs.replace(outcome, certificate=certificate)
+        outcome = msgspec.structs.replace(outcome, certificate=certificate, credits=problem.credits)
         return {
             "outcome": await self._studies.keep(actor, msgspec.json.encode(outcome), "outcome.json", OUTCOME),
             "objective": {"value": certificate.objective, "unitCode": certificate.objective_unit},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -257,7 +258,7 @@ class Broker:
         if key is None:
             return secrets.token_hex(32)
         message = msgspec.json.encode([actor.tenant, actor.id, actor.address, name, key, inputs], order="deterministic")
-        return self._sign("nonce", message)
+        return hashlib.sha256(self._sign("nonce", message).encode()).hexdigest()
 
     async def carry_out(
         self, changes: Sequence[Change], messages: Sequence[Any], actor: Actor, *, key: str, depth: int

@@ -49,7 +49,11 @@ async def act(visit: Visit) -> Response:
         if missing is not None:
             raise InvalidInput(f"{missing.name!r} is required.", field=missing.name, remedy="Fill it in.")
     except InvalidInput as error:
-        values = {**_values(visit, form, chosen), "problem": problem(visit, error), "given": forms.given(visit.form)}
+        values = {
+            **_values(visit, form, chosen),
+            "problem": problem(visit, error, forms.known_of(form)),
+            "given": forms.given(visit.form),
+        }
         return visit.page("bulk.html", values, status=visit.services.status(error))
     key = visit.text("key")
     outcomes = []

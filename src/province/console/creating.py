@@ -35,7 +35,13 @@ async def create(visit: Visit) -> Response:
             name, visit.actor, inputs=inputs, files=files, key=visit.text("key") or None
         )
     except (InvalidInput, AlreadyExists, Conflict, TooLarge) as error:
-        return _page(visit, form, forms.given(visit.form), problem(visit, error), visit.services.status(error))
+        return _page(
+            visit,
+            form,
+            forms.given(visit.form),
+            problem(visit, error, forms.known_of(form)),
+            visit.services.status(error),
+        )
     made = next((c.id for c in acted.changed if c.created), "")
     return visit.see(entity_href(made), done=name) if made else visit.see("/")
 

@@ -367,7 +367,7 @@ def steps_of(
 
 
 async def act(visit: Visit) -> Response:
-    """Carry out an action. What can be corrected is shown again in its form."""
+    """Carry out an action. What can be corrected is shown again in its form; a copy is what is looked at next."""
     found = await visit.services.broker.get(visit.request.path_params["id"], visit.actor)
     name = visit.request.path_params["action"]
     action = next((a for a in actions_of(visit, found) if a.name == name), None)
@@ -390,13 +390,16 @@ async def act(visit: Visit) -> Response:
             visit,
             fresh,
             failed=name,
-            wrong=problem(visit, error),
+            wrong=problem(visit, error, forms.known_of(form)),
             given=forms.given(visit.form),
             status=visit.services.status(error),
         )
     if acted.answers:
         return await render(visit, await visit.services.broker.get(found.id, visit.actor), answers=acted.answers)
-    return visit.see(entity_href(found.id), done=name)
+    if any(one.deleted and one.id == found.id for one in acted.changed):
+        return visit.see(f"/list/{found.type}")
+    made = [one.id for one in acted.changed if one.created and one.type == found.type]
+    return visit.see(entity_href(made[0] if len(made) == 1 else found.id), done=name)
 
 
 async def file(visit: Visit) -> Response:

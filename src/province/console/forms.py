@@ -16,6 +16,7 @@ from province.console.display import Words, unit_symbol
 from province.console.filters import civil_instant
 from province.errors import InvalidInput
 from province.model.geometry import Box, point, validate
+from province.model.label import Label
 from province.model.time import format_instant
 from province.model.unit import Unit
 from province.pack import Action
@@ -113,6 +114,11 @@ def _kind(spec: Input) -> str:
     if found:
         return found
     return "long" if spec.name in LONG else "text"
+
+
+def known_of(form: ActionForm) -> dict[str, Label]:
+    """What the page calls the fields of a form, for a refusal that names one."""
+    return {field.name: Label(field.label, field.label) for field in form.fields}
 
 
 def read(form: ActionForm, data: FormData) -> dict[str, Any]:

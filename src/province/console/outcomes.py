@@ -104,6 +104,7 @@ async def report_pdf(visit: Visit) -> Response:
         "partial": told["partial"],
         "map": drawing.svg(drawn) if drawn is not None else "",
         "ratio": drawn.height / drawn.width if drawn is not None else 1,
+        "credits": "; ".join(outcome.credits),
         "legend": [
             {"sample": drawing.sample(mark, tone), "text": words.label(label)}
             for mark, tone, label in drawing.keys(kind)
@@ -142,6 +143,7 @@ def page_of(visit: Visit, outcome: Outcome, kind: StudyKind | None, around: str)
         "tables": [_table(visit, t) for t in outcome.tables if t.name != focus],
         "certificate": _certificate(visit, outcome, kind),
         "checked": outcome.certificate.checked,
+        "credits": outcome.credits,
         "proved": _proved(visit, outcome),
         "remarks": [words.label(one) for one in outcome.remarks],
         "partial": words.label(outcome.partial) if outcome.partial else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -58,6 +59,8 @@ async def card(visit: Visit, service: Studies, found: Study, kind: StudyKind, ba
     words = [(n, visit.words.label(names[n])) for n in names if n in assumed and _shared(assumed[n])]
     return {
         "choices": [(BUDGET, visit.words.label(names[BUDGET])), *words],
+        "names": [(n, visit.words.label(names[n])) for n in names if n in assumed],
+        "example": _example(assumed),
         "active": _run(visit, active, names) if active else None,
         "failed": _run(visit, failed, names) if failed else None,
         "told": await _told(visit, service, latest, names) if latest else None,
@@ -79,6 +82,12 @@ async def file(visit: Visit, service: Studies) -> Response:
 def _shared(one: Assumed) -> bool:
     """Whether a share of it means something: not of a word, nor of a level in decibels."""
     return not isinstance(one.value, str) and one.unit not in sensitivity.LEVELS
+
+
+def _example(assumed: Mapping[str, Assumed]) -> str:
+    """What a planner may write by hand for this very study."""
+    shares = [(n, float(a.value)) for n, a in assumed.items() if not isinstance(a.value, str) and a.value]
+    return "; ".join(f"{name}={0.8 * value:g}..{1.2 * value:g}" for name, value in shares[:2])
 
 
 def asked(visit: Visit) -> str:
@@ -127,6 +136,7 @@ async def _told(visit: Visit, service: Studies, run: Sensitivity, names: dict[st
         "columns": [words.label(q.label) for q in figures],
         "rows": rows,
         "first": [quantity(visit, q.value, q.unit) for q in figures],
+        "open": least > 0,
         "gap": f"{words.number(100 * least, 2)}%" if spread.gap is not None else "",
         # More plans on a front are neither better nor worse.
         "keys": (words("more"), words("fewer")) if spread.sense == "all" else (words("better"), words("worse")),

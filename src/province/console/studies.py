@@ -6,18 +6,20 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from province.adapters.studies import files
-from province.adapters.studies.service import Studies, missing
+from province.adapters.studies.service import Studies, credit_of, missing
 from province.console import forms, outcomes, sensitivity
 from province.console.display import entity_href
 from province.console.entity import actions_of, choices, steps_of
+from province.console.navigation import readable
 from province.console.signin import problem
 from province.console.visit import Visit
-from province.errors import Conflict, InvalidInput, ProvinceError, TooLarge, Unsupported
+from province.errors import Conflict, InvalidInput, NotAllowed, NotFound, ProvinceError, TooLarge, Unsupported
 from province.model import money
 from province.model.entity import Entity
 from province.model.query import Query, Where
@@ -112,7 +114,7 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
         "kind": words.label(known[1].title) if known else found.kind,
         "budget": outcomes.budget_of(visit, found.budget, known[1] if known else None),
         "author": people.get(found.createdBy or "", ""),
-        "base": found.basedOn,
+        "base": await _base(visit, found),
         "running": found.status in ("queued", "running"),
         "editable": found.status in _UNDONE and visit.services.may(visit.actor, "study.change"),
         "startable": found.status in _UNDONE and visit.services.may(visit.actor, "study.run"),
@@ -147,6 +149,16 @@ async def _study(visit: Visit, wrong: ProvinceError | None = None) -> Response:
         "given": forms.given(visit.form) if visit.form is not None else {},
     }
     return visit.page("study.html", values, status=visit.services.status(wrong) if wrong else 200)
+
+
+async def _base(visit: Visit, found: Study) -> Study | None:
+    """The study that it was copied from; None when there is none that the reader may see."""
+    if found.basedOn is None:
+        return None
+    try:
+        return await outcomes.service_of(visit).get(found.basedOn, visit.actor)
+    except (NotFound, NotAllowed):
+        return None
 
 
 async def attach(visit: Visit) -> Response:
@@ -222,7 +234,8 @@ async def _adoption(visit: Visit, service: Studies, found: Study) -> dict[str, A
     milestones = []
     if given.get("state") == "adopted":
         query = Query(types=("Milestone",), where=(Where("study", "==", found.id),), order="dueOn", limit=100)
-        milestones = list((await visit.services.broker.query(query, visit.actor)).items)
+        found_there = (await visit.services.broker.query(query, visit.actor)).items
+        milestones = sorted(found_there, key=lambda m: (str(m.value("dueOn")), str(m.value("line"))))
     label = visit.services.broker.types["Milestone"].info.workflow
     by = str(given.get("by") or "")
     people = {by: by} | dict(await visit.services.people(visit.actor, [by] if by else []))
@@ -233,6 +246,7 @@ async def _adoption(visit: Visit, service: Studies, found: Study) -> dict[str, A
         "by": people.get(by, by),
         "at": parse_instant(given["at"]) if given.get("at") else None,
         "items": given.get("items"),
+        "registers": _registers(visit, service, found) if given.get("state") == "adopted" else [],
         "planned": outcomes.quantity(visit, built.planned, built.unit) if built else "",
         "done": outcomes.quantity(visit, built.done, built.unit) if built else "",
         "share": built.share if built else None,
@@ -252,6 +266,18 @@ async def _adoption(visit: Visit, service: Studies, found: Study) -> dict[str, A
             for m in milestones
         ],
     }
+
+
+def _registers(visit: Visit, service: Studies, found: Study) -> list[tuple[str, str]]:
+    """(name, address) of what the plan was entered as, for those who may read it."""
+    kind = service.kind_of(found)
+    adoption = kind.adoption if kind is not None else None
+    types = [one.of.TYPE for one in (adoption, adoption.whole if adoption else None) if one]  # type: ignore[attr-defined]
+    return [
+        (visit.words.label(info.label), f"/list/{info.name}?plan={quote(found.id, safe=':')}")
+        for info in types
+        if readable(visit.services, visit.actor, info.name)
+    ]
 
 
 def _prices(visit: Visit, found: Study, kind: StudyKind) -> list[tuple[str, str, str, str]]:
@@ -274,6 +300,7 @@ def _layers(visit: Visit, found: Study, kind: StudyKind) -> list[dict[str, Any]]
             "name": layer.name,
             "title": visit.words.label(layer.title),
             "file": f"{given['name']} ({given['rows']})" if given else "",
+            "credit": credit_of(given) if given else "",
             "register": visit.words.label(types[name].info.label) if name in types and not given else "",
             "link": f"/list/{name}" if name in types and not given else "",
             "raster": layer.raster,

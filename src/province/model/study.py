@@ -84,6 +84,7 @@ class Assumed(msgspec.Struct, frozen=True, kw_only=True):
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """What a study is to solve. unit: of the budget: VND, C62 (a number of sites) or MTR.
 
+    credits: what the licences of the layers want said beside every map and file that is made of them.
     seconds: of wall time for the search.  seed: same seed, same plan, where the search is counted and not timed.
     """
 
@@ -93,6 +94,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     seconds: float = 20.0
     seed: int = 0
+    credits: tuple[str, ...] = ()
 
     def number(self, name: str, *, remedy: str = "") -> float:
         """An assumption that is a number. Raises: InvalidInput naming it when it is missing."""
@@ -200,6 +202,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a study. partial: why it answers less than was asked; None: it answers all of it.
 
     assumptions: values that a study of another kind may take over, with their source.
+    credits: as of the problem.
     """
 
     figures: tuple[Quantity, ...]
@@ -209,6 +212,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     remarks: tuple[Label, ...] = ()
     partial: Label | None = None
     assumptions: tuple[Assumed, ...] = ()
+    credits: tuple[str, ...] = ()
 
     def table(self, name: str) -> Table | None:
         """The table of that name."""

@@ -66,8 +66,8 @@ COMPUTED: Final = ("computed", "submitted", "returned", "approved")
 
 
 class Study(Case, frozen=True, kw_only=True):
-    """One scenario. layers: name → {file, name, rows}, of those given by file.  assumptions: those that the planner
-    gave, name → {value, unit, source}.  problem: file with all inputs as they were when it was computed.
+    """One scenario. layers: name → {file, name, rows, credit}, of those given by file.  assumptions: those that the
+    planner gave, name → {value, unit, source}.  problem: file with all inputs as they were when it was computed.
     outcome: file with everything that came of it.
     adoption: {state: adopting, adopted or failed; by, at, line, steps; items, planned, lines once they stand}."""
 

@@ -151,9 +151,11 @@ def keys(kind: StudyKind | None) -> tuple[tuple[Mark, Tone, Label], ...]:
     return tuple((mark.mark, *told) for mark in (kind.marks if kind else ()) for told in mark.tones.values())
 
 
-def svg(drawing: Drawing, legend: Sequence[tuple[Mark, Tone, Label]] = ()) -> str:
-    """A picture for print, with its scale. legend: written below, for a picture that stands alone."""
-    whole = drawing.height + _LINE * len(legend)
+def svg(
+    drawing: Drawing, legend: Sequence[tuple[Mark, Tone, Label]] = (), credits: Sequence[str] = ()
+) -> str:  # fmt: skip
+    """A picture for print, with its scale. legend, credits: written below, for a picture that stands alone."""
+    whole = drawing.height + _LINE * (len(legend) + len(credits))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width:g} {whole:g}"{_TYPE}>',
         f'<rect width="{drawing.width:g}" height="{drawing.height:g}" fill="#f4f6f7"/>',
@@ -180,6 +182,9 @@ def svg(drawing: Drawing, legend: Sequence[tuple[Mark, Tone, Label]] = ()) -> st
         parts.append(
             f'<text x="{3 * _LINE:g}" y="{y + 5:g}" fill="#16242c">{escape(f"{label.vi} / {label.en}")}</text>'
         )
+    for row, credit in enumerate(credits, len(legend)):
+        y = drawing.height + (row + 0.5) * _LINE
+        parts.append(f'<text x="{_MARGIN:g}" y="{y + 5:g}" fill="#4c5d67">{escape(credit)}</text>')
     return "".join((*parts, "</svg>"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -43,9 +43,9 @@ def write(outcome: Outcome, name: str, kind: StudyKind | None) -> tuple[bytes, s
         WHOLE: lambda: (_pretty(outcome), _JSON),
     }
     made |= {f"{one.name}.csv": partial(_csv, one) for one in outcome.tables}
-    made |= {f"{one.name}.geojson": partial(_geojson, one) for one in outcome.layers}
+    made |= {f"{one.name}.geojson": partial(_geojson, one, outcome.credits) for one in outcome.layers}
     if name == MAP and (drawn := drawing.draw(outcome, kind)) is not None:
-        return drawing.svg(drawn, drawing.keys(kind)).encode(), "image/svg+xml"
+        return drawing.svg(drawn, drawing.keys(kind), outcome.credits).encode(), "image/svg+xml"
     if name not in made:
         raise NotFound(f"there is no file {name[:60]!r}.", field="name", remedy=f"One of: {', '.join(made)}.")
     return made[name]()
@@ -66,8 +66,8 @@ def _csv(table: Table) -> tuple[bytes, str]:
     return b"".join(lines), writers.MEDIA["csv"]
 
 
-def _geojson(layer: Layer) -> tuple[bytes, str]:
-    return msgspec.json.encode(collection(layer.features)), writers.MEDIA["geojson"]
+def _geojson(layer: Layer, credits: Sequence[str]) -> tuple[bytes, str]:
+    return msgspec.json.encode(collection(layer.features, credits)), writers.MEDIA["geojson"]
 
 
 def _package(outcome: Outcome) -> bytes:
@@ -76,11 +76,11 @@ def _package(outcome: Outcome) -> bytes:
         path = Path(folder) / PACKAGE
         for layer in outcome.layers:
             if layer.features:
-                _add(path, layer)
+                _add(path, layer, outcome.credits)
         return path.read_bytes() if path.exists() else b""
 
 
-def _add(path: Path, layer: Layer) -> None:
+def _add(path: Path, layer: Layer, credits: Sequence[str]) -> None:
     columns: dict[str, Any] = {"id": pa.array([f.id for f in layer.features], pa.string())}
     for name in dict.fromkeys(n for f in layer.features for n in f.properties):
         values = [f.properties.get(name) for f in layer.features]
@@ -91,7 +91,8 @@ def _add(path: Path, layer: Layer) -> None:
             else pa.array([None if v is None else str(v) for v in values], pa.string())
         )
     shapes = [None if f.geometry is None else shapely.to_wkb(_shape(f.geometry)) for f in layer.features]
-    writers.write_gpkg(path, layer.name, pa.table(columns), shapes, crs="EPSG:4326", append=path.exists())
+    writers.write_gpkg(path, layer.name, pa.table(columns), shapes, crs="EPSG:4326", append=path.exists(),
+                       credit="; ".join(credits))  # fmt: skip
 
 
 def _shape(geometry: Mapping[str, Any]) -> Any:

@@ -15,6 +15,7 @@ import msgspec
 
 from province.adapters import raster
 from province.adapters.files import FileStore
+from province.adapters.openstreetmap import ATTRIBUTION
 from province.adapters.tables import features
 from province.broker.door import Acts
 from province.errors import InvalidInput, NotFound, Unsupported
@@ -165,7 +166,8 @@ class Studies:
                 read = await features.read(path, name, crs=crs, columns=declared.columns, placed=declared.placed)
         content = msgspec.json.encode(collection(read.features))
         stored = await self._files.store(actor, _once(content), name=f"{layer}.geojson", known=LAYER)
-        inputs = {"layer": layer, "file": stored.sha256, "name": name, "rows": len(read.features)}
+        inputs = {"layer": layer, "file": stored.sha256, "name": name, "rows": len(read.features),
+                  "credit": read.credit}  # fmt: skip
         await self._door.act("study.attach", actor, id=id, inputs=inputs)
         return await self.get(id, actor), read
 
@@ -189,7 +191,9 @@ class Studies:
         study = await self.get(id, actor)
         if study.outcome is None:
             raise NotFound("the study has no plan yet.", field="status", remedy="Let it be computed first.")
-        return study, msgspec.json.decode(await self.content(actor.tenant, study.outcome, OUTCOME), type=Outcome)
+        outcome = msgspec.json.decode(await self.content(actor.tenant, study.outcome, OUTCOME), type=Outcome)
+        # A plan that was computed before credits were kept still has the names of its files.
+        return study, outcome if outcome.credits else msgspec.structs.replace(outcome, credits=_credits(study, {}))
 
     async def built(self, actor: Actor, study: Study) -> Achieved | None:
         """How much of an adopted plan stands; None when it is not adopted, or the actor may not see the number."""
@@ -288,7 +292,7 @@ class Studies:
                 )  # fmt: skip
         return Problem(
             layers=layers, assumptions=self.assumed(study), budget=float(study.budget["value"]),
-            unit=study.budget["unitCode"], seconds=study.seconds,
+            unit=study.budget["unitCode"], seconds=study.seconds, credits=_credits(study, layers),
         )  # fmt: skip
 
     async def _entities(self, layer: StudyLayer, actor: Actor) -> tuple[Feature, ...]:
@@ -302,6 +306,21 @@ class Studies:
                 raise InvalidInput(f"there are more than {features.MOST:,} of {name}.", field=f"layers.{layer.name}",
                                    remedy="Attach a file with those of the area.")  # fmt: skip
         return tuple(found)
+
+
+def _credits(study: Study, layers: Mapping[str, Sequence[Feature]]) -> tuple[str, ...]:
+    """What the licences of the layers want said: of files as they say, of a register as the sources of its entries."""
+    found = [credit_of(given) for given in (study.layers or {}).values()]
+    cited = {str(f.properties.get("source") or "").lower() for layer in layers.values() for f in layer}
+    if any("openstreetmap" in source for source in cited) and not any(ATTRIBUTION in one for one in found):
+        found.append(ATTRIBUTION)
+    return tuple(dict.fromkeys(one for one in found if one))
+
+
+def credit_of(given: Mapping[str, Any]) -> str:
+    """What the licence of a layer wants said; empty: nothing is known of it."""
+    extract = str(given.get("name") or "").lower().endswith((".pbf", ".osm"))
+    return str(given.get("credit") or (ATTRIBUTION if extract else ""))
 
 
 def _told_of(grid: Feature) -> tuple[Label, ...]:
@@ -338,10 +357,11 @@ def _features(content: bytes) -> tuple[Feature, ...]:
     return tuple(Feature(id=r["id"], geometry=r["geometry"], properties=r["properties"]) for r in rows)
 
 
-def collection(found: Sequence[Feature]) -> dict[str, Any]:
-    """GeoJSON of features."""
+def collection(found: Sequence[Feature], credits: Sequence[str] = ()) -> dict[str, Any]:
+    """GeoJSON of features, with what the licences of its data want said."""
     return {
         "type": "FeatureCollection",
+        **({"attribution": "; ".join(credits)} if credits else {}),
         "features": [
             {"type": "Feature", "id": f.id, "geometry": f.geometry, "properties": dict(f.properties)} for f in found
         ],

@@ -31,12 +31,16 @@ _NORTH_FROM: Final = 780_000.0
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What was read. crs: of the file.  columns: those that the layer knows.  remarks: what to look at."""
+    """What was read. crs: of the file.  columns: those that the layer knows.  remarks: what to look at.
+
+    credit: what its licence wants said wherever it is used.
+    """
 
     features: tuple[Feature, ...]
     crs: str
     columns: tuple[str, ...]
     remarks: tuple[Label, ...]
+    credit: str = ""
 
 
 async def read(path: Path, name: str, *, crs: str, columns: Mapping[str, Label], placed: bool = True) -> Layer:
@@ -61,7 +65,8 @@ async def read(path: Path, name: str, *, crs: str, columns: Mapping[str, Label],
             features += await asyncio.to_thread(reader.features, table, len(features))
     if not features:
         raise InvalidInput("the file holds no rows.", field="file", remedy="Check which layer or sheet it is.")
-    return Layer(tuple(features), reader.crs or "EPSG:4326", tuple(reader.known.values()), tuple(remarks.values()))
+    known = tuple(reader.known.values())
+    return Layer(tuple(features), reader.crs or "EPSG:4326", known, tuple(remarks.values()), found.credit)
 
 
 class _Reader:

@@ -17,7 +17,8 @@ COLUMNS = ("osm_id", "class", "name", "oneway", "kmh", "turns", "geometry")
 def read(path: Path, options: Options) -> tuple[Found, Iterator[pa.RecordBatch]]:
     """Its streets in batches. Raises: InvalidInput, Unsupported without `osmium`."""
     streets = openstreetmap.streets(path)
-    found = Found(format="osm", layers=["streets"], layer="streets", crs="EPSG:4326", columns=list(COLUMNS))
+    found = Found(format="osm", layers=["streets"], layer="streets", crs="EPSG:4326", columns=list(COLUMNS),
+                  credit=openstreetmap.credit(path))  # fmt: skip
     return found, _batches(streets, options.head)
 
 

@@ -42,7 +42,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """What was found out about a file while reading it. columns: as in the file, in order.  crs: as the file says."""
+    """What was found out about a file while reading it. columns: as in the file, in order.  crs: as the file says.
+
+    credit: what its licence wants said wherever it is used; empty: nothing is known of it.
+    """
 
     format: str
     encoding: str = ""
@@ -54,6 +57,7 @@ class Found(msgspec.Struct, kw_only=True):
     crs: str = ""
     header: int = 1
     columns: list[str] = []
+    credit: str = ""
 
 
 def rows_per_batch(columns: int) -> int:

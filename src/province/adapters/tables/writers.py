@@ -111,15 +111,15 @@ def geojson_pieces(features: Iterable[tuple[dict[str, Any], Geometry | None, str
 
 
 def write_gpkg(
-    path: Path, layer: str, table: pa.Table, shapes: Sequence[bytes | None], *, crs: str, append: bool
+    path: Path, layer: str, table: pa.Table, shapes: Sequence[bytes | None], *, crs: str, append: bool, credit: str = ""
 ) -> None:
-    """Add rows to a layer of a GeoPackage. shapes: WKB."""
+    """Add rows to a layer of a GeoPackage. shapes: WKB.  credit: becomes the description of a new layer."""
     import pyogrio
 
     with_shape = table.append_column("geometry", pa.array(list(shapes), pa.binary()))
     pyogrio.write_arrow(
         with_shape, path, layer=layer, driver="GPKG", geometry_name="geometry", geometry_type="Unknown", crs=crs,
-        append=append,
+        append=append, layer_options={"DESCRIPTION": credit} if credit else None,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@
     steiner     terminals joined at the least cost (trenches, ducts)
                 bound in `ascending` and `lifting`, search in `growing` and `exchanging`, the rest in `reducing`
     collecting  the most demand joined to what exists within a budget (which trenches this year)
+                trees under a budget are in `filling`
     survivable  terminals that stay joined when any one edge fails (rings of transmission)
                 its local search is in `thinning`, its conditions in `cuts`
     capacity    what to add to links so that demand is carried, whichever fails

@@ -6,35 +6,36 @@ by sums over subtrees), its ways exchanged for shorter ones (`exchanging`), then
 then demand of a neighbourhood is taken away and filled in again while that helps.
 
 Bound: for a price of money the problem without a budget is a Steiner arborescence in which demand may be given up for
-its own price; dual ascent (`ascending`) bounds that. Every price gives a valid bound, the best of several is taken.
+its own price; dual ascent bounds that (`ascending`), and local search on it makes it better (`lifting`). Every price
+gives a valid bound, the best of several is taken.
 What no plan as good as the best one can use by such a bound is left out of what follows (`reducing`).
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from province.compute.network import reducing
-from province.compute.network.ascending import ascent
 from province.compute.network.exchanging import exchange
+from province.compute.network.filling import cut_back, distances, fill, forget
 from province.compute.network.graph import Floats, Graph, Integers, build
 from province.compute.network.growing import paths, spanning
+from province.compute.network.lifting import Lifting
 from province.errors import InvalidInput
 
 Bools = npt.NDArray[np.bool_]
-_PRICES: Final = 40
+_PRICES: Final = 12
 """So many prices of money are tried for the bound."""
-_WORK: Final = 500_000_000
-"""Arcs that are looked at for one of them: some seconds."""
+_LIFTS: Final = 12
+"""So many times it is then made better, at the best of them, before the plan is looked after again."""
+_STEPS: Final = 2_000
 _FIRST: Final = 3
 """So many prices are tried before plans are made only along the arcs of a better bound."""
 _SHRUNK: Final = 0.95
@@ -82,7 +83,7 @@ def solve(
     if not budget >= 0 or not np.isfinite(budget):
         raise InvalidInput(f"a budget of {budget}.", field="budget", remedy="Give a sum ≥ 0.")
     end = time.monotonic() + seconds
-    nearest = _nearest(graph.start, graph.neighbour, graph.edge, graph.cost, wanted)
+    nearest = distances(graph.start, graph.neighbour, graph.edge, graph.cost, wanted)
     place = _Reachable(graph, wanted, prize, nearest, float(budget))
     best = place.all_at_once()
     bounder = _Bounder(place)
@@ -100,7 +101,7 @@ def solve(
         if bounder.best <= best[0] * (1 + 1e-9):
             break
         best = max(best, place.around(best, random), key=_value)
-    while rounds is not None and bounder.left:
+    while rounds is not None and bounder.searching:
         best = bounder.step(best)
     value, spent, chosen = place.final(best)
     joined = np.flatnonzero((prize > 0) & _touched(graph, chosen, wanted))
@@ -111,7 +112,8 @@ def prepare() -> None:
     """Compile the kernels, which takes seconds the first time and then is kept on disk: before time is counted."""
     line = build(4, np.array([0, 1, 2]), np.array([1, 2, 3]), np.ones(3))
     solve(line, np.array([0]), np.array([0.0, 1.0, 1.0, 1.0]), 2.0, rounds=2)
-    _forget(line.start, line.neighbour, line.edge, np.ones(4, np.bool_), 0, 1)
+    forget(line.start, line.neighbour, line.edge, np.ones(4, np.bool_), 0, 1)
+    Lifting(line, np.ones(4, np.bool_), 0).lift(np.random.default_rng(0))
 
 
 Plan = tuple[float, float, Integers]
@@ -191,7 +193,7 @@ class _Reachable:
             return plan
         away = int(random.integers(1, max(2, min(60, len(joined) // 2 + 1)) + 1))
         kept = inside & (self.worth > 0)
-        _forget(*self._parts[:3], kept, int(joined[random.integers(len(joined))]), away)
+        forget(*self._parts[:3], kept, int(joined[random.integers(len(joined))]), away)
         found = self._filled(
             self._tree(inside, kept), float(random.choice([0.2, 0.6, 2.0])), int(random.integers(2**31))
         )
@@ -201,7 +203,7 @@ class _Reachable:
         every = self.worth > 0
         every[self.root] = True
         inside = paths(*self._parts, use, every, self.root)
-        inside = _cut_back(*self._parts, every, inside, self.root, self.worth, self.budget)
+        inside = cut_back(*self._parts, every, inside, self.root, self.worth, self.budget)
         plan = self._settled(self._tree(inside, inside & (self.worth > 0)))
         return self._settled(self._filled(plan, 0.0, 0))
 
@@ -227,7 +229,7 @@ class _Reachable:
 
     def _filled(self, plan: Plan, noise: float, seed: int) -> Plan:
         inside = self._inside(plan[2])
-        _fill(*self._parts, self.worth, inside, self.budget - plan[1], noise, seed)
+        fill(*self._parts, self.worth, inside, self.budget - plan[1], noise, seed)
         return self._tree(inside, inside & (self.worth > 0))
 
     def _tree(self, inside: Bools, wanted: Bools) -> Plan:
@@ -254,9 +256,11 @@ class _Bounder:
     def __init__(self, place: _Reachable) -> None:
         self._place = place
         self.best = float(place.worth.sum())
-        self.left = _PRICES if (place.worth > 0).any() and place.budget > 0 else 0
+        self.left = _STEPS if (place.worth > 0).any() and place.budget > 0 else 0
+        self._random = np.random.default_rng(0)
         self._pure = bool((place.worth == np.floor(place.worth)).all())
         self._known: dict[float, float] = {}
+        self._dual: Lifting | None = None
         self._build()
 
     def _build(self) -> None:
@@ -271,34 +275,49 @@ class _Bounder:
         self._wanted = np.zeros(self._whole.nodes, np.bool_)
         self._wanted[own] = True
         self._wanted[self._place.root] = True
+        self._dual = None
+
+    @property
+    def searching(self) -> bool:
+        """Whether prices are still tried; after that the bound at the best of them is made better."""
+        return len(self._known) < _PRICES and self.left > 0
 
     def step(self, plan: Plan) -> Plan:
         """Try one price more; leave out what no plan uses that joins as much as this one. Returns: a plan as good."""
-        price = self._next(plan[0])
-        graph, whole, root = self._place.graph, self._whole, self._place.root
-        edges, demand = len(graph.tail), len(self._prize)
-        left = np.full((2, edges + 2 * demand), np.inf)
-        left[:, :edges] = graph.cost
-        left[0, edges : edges + demand] = 0.0
-        left[0, edges + demand :] = self._prize / price
-        turn, parts = np.diff(whole.start), (whole.start, whole.neighbour, whole.edge)
-        value = ascent(*parts, left, self._wanted, root, _WORK, 0, turn, 1.25)[0]
-        total = float(self._prize.sum())
-        bound = total + price * (self._place.budget - value)
+        edges, total = len(self._place.graph.cost), float(self._prize.sum())
+        if self.searching:
+            price = self._next(plan[0])
+            dual = self._ascended(price)
+        else:
+            price = min(self._known, key=lambda p: self._known[p])
+            dual = self._dual or self._ascended(price)
+            self._dual = dual
+            for _ in range(_LIFTS):
+                dual.lift(self._random)
+        bound = total + price * (self._place.budget - dual.value)
         nearer = bound <= min(self._known.values(), default=np.inf)
-        self._known[price] = bound
+        self._known[price] = min(bound, self._known.get(price, np.inf))
         self.best = min(self.best, float(np.floor(bound + 1e-6)) if self._pure else bound)
         self.left -= 1
         found = plan
         if nearer or len(self._known) <= _FIRST:
-            found = max(plan, self._place.guided(np.minimum(left[0, :edges], left[1, :edges])), key=_value)
+            found = max(plan, self._place.guided(np.minimum(dual.left[0, :edges], dual.left[1, :edges])), key=_value)
         most = (self._place.budget + (total - found[0]) / price) * (1 + 1e-9)
-        arcs = reducing.within(whole, self._wanted, value, left, root, most)
+        arcs = reducing.within(self._whole, self._wanted, dual.value, dual.left, self._place.root, most)
         kept: Bools = np.any(arcs[:, :edges], axis=0)
         if kept.sum() < _SHRUNK * edges:
             found = self._place.narrow(kept, found)
             self._build()
         return found
+
+    def _ascended(self, price: float) -> Lifting:
+        """Dual ascent for a price of money."""
+        edges, demand = len(self._place.graph.cost), len(self._prize)
+        left = np.full((2, edges + 2 * demand), np.inf)
+        left[:, :edges] = self._place.graph.cost
+        left[0, edges : edges + demand] = 0.0
+        left[0, edges + demand :] = self._prize / price
+        return Lifting(self._whole, self._wanted, self._place.root, left)
 
     def _next(self, gathered: float) -> float:
         """First prices a factor apart around demand per money; then between the neighbours of the best."""
@@ -322,158 +341,3 @@ def _touched(graph: Graph, edges: Integers, roots: Integers) -> Bools:
     touched[graph.tail[edges]] = True
     touched[graph.head[edges]] = True
     return touched
-
-
-@numba.njit(cache=True)
-def _nearest(start, neighbour, edge, cost, roots):
-    """What it costs to reach each node from the nearest root."""
-    far = np.full(len(start) - 1, np.inf)
-    heap = [(0.0, 0)]
-    heap.pop()
-    for r in roots:
-        far[r] = 0.0
-        heapq.heappush(heap, (0.0, r))
-    while len(heap) > 0:
-        d, v = heapq.heappop(heap)
-        if d > far[v]:
-            continue
-        for k in range(start[v], start[v + 1]):
-            now = d + cost[edge[k]]
-            if now < far[neighbour[k]]:
-                far[neighbour[k]] = now
-                heapq.heappush(heap, (now, neighbour[k]))
-    return far
-
-
-@numba.njit(cache=True)
-def _cut_back(start, neighbour, edge, cost, wanted, inside, root, worth, budget):
-    """Nodes of the tree inside that are worth their money at the lowest price at which the budget pays for them."""
-    nodes = len(start) - 1
-    inside = inside.copy()
-    back, back_edge = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
-    total = spanning(start, neighbour, edge, cost, wanted, inside, root, back, back_edge)
-    if total <= budget:
-        return inside
-    children = np.zeros(nodes, np.int64)
-    for v in range(nodes):
-        if back[v] >= 0:
-            children[back[v]] += 1
-    order = np.empty(nodes, np.int64)  # leaves first
-    n = 0
-    for v in range(nodes):
-        if back[v] >= 0 and children[v] == 0:
-            order[n] = v
-            n += 1
-    at = 0
-    while at < n:
-        up = back[order[at]]
-        at += 1
-        children[up] -= 1
-        if children[up] == 0 and up != root:
-            order[n] = up
-            n += 1
-    least = np.inf
-    for k in range(n):
-        if cost[back_edge[order[k]]] > 0.0:
-            least = min(least, cost[back_edge[order[k]]])
-    high = 2.0 * worth.sum() / least  # nothing that costs anything is worth so much
-    low = high * 1e-15
-    best = np.zeros(nodes, np.bool_)
-    kept = np.zeros(nodes, np.bool_)
-    price = high
-    for _ in range(64):
-        net = worth.copy()
-        for k in range(n):
-            v = order[k]
-            net[v] -= price * cost[back_edge[v]]
-            if net[v] > 0.0:
-                net[back[v]] += net[v]
-        kept[:] = False
-        kept[root] = True
-        spent = 0.0
-        for k in range(n - 1, -1, -1):
-            v = order[k]
-            if net[v] > 0.0 and kept[back[v]]:
-                kept[v] = True
-                spent += cost[back_edge[v]]
-        if spent <= budget:
-            best[:] = kept
-            high = price
-        else:
-            low = price
-        price = math.sqrt(low * high)
-    return best
-
-
-@numba.njit(cache=True)
-def _fill(start, neighbour, edge, cost, worth, inside, left, noise, seed):
-    """Join more demand along shortest paths, the most demand for its money first, while the money lasts."""
-    np.random.seed(seed)
-    nodes = len(start) - 1
-    far = np.full(nodes, np.inf)
-    back = np.full(nodes, -1)
-    back_edge = np.full(nodes, -1)
-    heap = [(0.0, 0)]
-    heap.pop()
-    for v in range(nodes):
-        if inside[v]:
-            far[v] = 0.0
-            heapq.heappush(heap, (0.0, v))
-    open_ = np.flatnonzero((worth > 0) & ~inside)
-    taste = np.ones(nodes)
-    if noise > 0.0:
-        for t in open_:
-            taste[t] = np.exp(noise * np.random.randn())
-    while True:
-        while len(heap) > 0:
-            d, v = heapq.heappop(heap)
-            if d > far[v] or d > left:
-                continue
-            for k in range(start[v], start[v + 1]):
-                u = neighbour[k]
-                now = d + cost[edge[k]]
-                if now < far[u]:
-                    far[u] = now
-                    back[u] = v
-                    back_edge[u] = edge[k]
-                    heapq.heappush(heap, (now, u))
-        best, who = 0.0, -1
-        for t in open_:
-            if inside[t] or far[t] > left:
-                continue
-            gain, v = 0.0, int(t)
-            while not inside[v]:
-                gain += worth[v]
-                v = back[v]
-            value = taste[t] * gain / (far[t] + 1e-12)
-            if value > best:
-                best, who = value, int(t)
-        if who < 0:
-            return
-        left -= far[who]
-        v = who
-        while not inside[v]:
-            inside[v] = True
-            far[v] = 0.0
-            heapq.heappush(heap, (0.0, v))
-            v = back[v]
-
-
-@numba.njit(cache=True)
-def _forget(start, neighbour, edge, kept, first, count):
-    """Clear so many of the demands kept, the nearest in steps first."""
-    seen = np.zeros(len(start) - 1, np.bool_)
-    seen[first] = True
-    queue = [first]
-    at = 0
-    while at < len(queue) and count > 0:
-        v = queue[at]
-        at += 1
-        if kept[v]:
-            kept[v] = False
-            count -= 1
-        for k in range(start[v], start[v + 1]):
-            u = neighbour[k]
-            if not seen[u]:
-                seen[u] = True
-                queue.append(u)

@@ -25,18 +25,19 @@ _ROOM: Final = 8_000_000
 class Lifting:
     """value: what every tree costs at least.  left: (2, edges) what each arc adds to that.  root: of all trees."""
 
-    def __init__(self, graph: Graph, terminal: Bools, root: int) -> None:
+    def __init__(self, graph: Graph, terminal: Bools, root: int, cost: Floats | None = None) -> None:
+        """cost: (2, edges) of the arcs, infinite where there is none, written; None: of the edges, both ways."""
         self.graph, self.terminal, self.root = graph, terminal, root
         self._others = np.flatnonzero(terminal & (np.arange(graph.nodes) != root))
         self._degree = np.diff(graph.start)
-        self.left = np.stack([graph.cost, graph.cost])
+        self.left = np.stack([graph.cost, graph.cost]) if cost is None else cost
         self.value, self._member, self._first, self._who, self._much = self._raise(self.left, self._degree, 1.25, _ROOM)
 
     def lift(self, random: np.random.Generator) -> None:
         """Try once."""
         graph, few = self.graph, int(random.choice([2, 4, 8, 16]))
         start = int(random.choice(self._others))
-        near = _nearest(graph.start, graph.neighbour, self.terminal, start, few)
+        near = _nearest(graph.start, graph.neighbour, self.terminal, self.root, start, few)
         back = near[self._who]
         if random.random() < 0.5:  # only what was raised last
             back &= np.arange(len(back)) >= 0.7 * len(back)
@@ -71,11 +72,11 @@ class Lifting:
 
 
 @numba.njit(cache=True)
-def _nearest(start, neighbour, terminal, first, count):
-    """(nodes,) so many terminals, the nearest to the first in steps, it among them."""
+def _nearest(start, neighbour, terminal, root, first, count):
+    """(nodes,) so many terminals, the nearest to the first in steps not through the root, it among them."""
     nodes = len(start) - 1
     found, seen = np.zeros(nodes, np.bool_), np.zeros(nodes, np.bool_)
-    seen[first] = True
+    seen[first] = seen[root] = True
     queue = [first]
     at = 0
     while at < len(queue) and count > 0:

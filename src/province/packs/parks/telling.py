@@ -146,13 +146,18 @@ def _bill(ground: Ground, pieces: Sequence[Sequence[int]]) -> Table:
     for i in taken:
         uses.setdefault(_text(ground.parcels[i], "land_use", "landUse") or "", []).append(i)
     rows: list[tuple[Cell, ...]] = [
-        (f"Đất: {use or 'chưa rõ loại'}", f"Land: {use or 'use not known'}", round(float(ground.area[of].sum()), 2),
+        (_use(use), f"Land: {use or 'use not known'}", round(float(ground.area[of].sum()), 2),
          _sum(ground, of))
         for use, of in sorted(uses.items(), key=lambda item: -float(ground.area[item[1]].sum()))
     ]  # fmt: skip
     rows.append(("Cộng", "Total", round(float(ground.area[taken].sum()), 2), _sum(ground, taken)))
     land = Column(name="area", label=Label("Diện tích", "Land"), unit="HAR")
     return bill(land, AMOUNT, rows=rows, title=Label("Quỹ đất", "Land, by use"))
+
+
+def _use(use: str) -> str:
+    """A use of land in the bill: most are called `Đất …` already."""
+    return use if use.lower().startswith("đất") else f"Đất: {use or 'chưa rõ loại'}"
 
 
 def _overlaps(ground: Ground) -> tuple[Table, ...]:

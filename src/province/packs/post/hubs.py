@@ -23,10 +23,10 @@ from province.model.study import (
     Progress,
     Tell,
     read_amount,
-    require_in_vietnam,
     some,
 )
 from province.packs.post import siting
+from province.packs.post.places import placed
 from province.vocab.area import LOCAL
 
 Floats = npt.NDArray[np.float64]
@@ -131,6 +131,7 @@ def _by_money(problem: Problem, ground: Ground) -> Choice:
     import scipy.sparse as sp
 
     from province.compute.siting import budgeted, check
+    from province.compute.siting.thrift import thrifty
 
     cost = np.array([_cost(problem, s) for s in ground.sites])
     inside = ground.metres <= problem.number("target_radius") * 1000.0
@@ -139,9 +140,10 @@ def _by_money(problem: Problem, ground: Ground) -> Choice:
     budgeted.prepare()
     plan = budgeted.solve(covers, ground.weight, cost, problem.budget, fixed=fixed, seconds=min(problem.seconds, 20.0),
                           seed=problem.seed)  # fmt: skip
-    chosen = plan.chosen.tolist()
+    chosen = thrifty(covers, ground.weight, cost, plan.chosen.tolist(), fixed.tolist())
+    covered = float(ground.weight[inside[:, chosen].any(axis=1)].sum())
     checked = check.budgeted(
-        covers, ground.weight, cost, problem.budget, chosen, plan.covered, plan.bound, fixed=fixed.tolist()
+        covers, ground.weight, cost, problem.budget, chosen, covered, plan.bound, fixed=fixed.tolist()
     )
     if not chosen:
         raise InvalidInput(
@@ -207,7 +209,7 @@ def _cost(problem: Problem, site: Site) -> float:
 
 def _read(problem: Problem) -> Ground:
     remarks: list[Label] = []
-    demand = [f for f in _placed(problem, "demand", remarks) if _in_force(f)]
+    demand = _placed(problem, "demand", remarks)
     if not demand:
         raise InvalidInput("there is no demand.", field="layers.demand",
                            remedy="Give points or areas with a column `volume`, or import communes.")  # fmt: skip
@@ -284,15 +286,7 @@ def _site(feature: Feature) -> Site:
 
 
 def _placed(problem: Problem, layer: str, remarks: list[Label]) -> list[Feature]:
-    found = problem.layers.get(layer, ())
-    nowhere = [f.name for f in found if f.geometry is None and _in_force(f)]
-    if nowhere:
-        remarks.append(Label(f"{len(nowhere)} điểm chưa có vị trí nên không tính: {some(nowhere)}.",
-                             f"{len(nowhere)} points have no place and are left out: {some(nowhere)}."))  # fmt: skip
-    placed = [f for f in found if f.geometry is not None]
-    for feature in placed:
-        require_in_vietnam(feature, layer)
-    return placed
+    return placed((f for f in problem.layers.get(layer, ()) if _in_force(f)), layer, remarks)
 
 
 def _in_force(feature: Feature) -> bool:

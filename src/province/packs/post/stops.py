@@ -14,7 +14,8 @@ import shapely.geometry
 
 from province.errors import InvalidInput, TooLarge
 from province.model.label import Label
-from province.model.study import Feature, Problem, read_amount, require_in_vietnam, some
+from province.model.study import Feature, Problem, read_amount
+from province.packs.post.places import placed
 
 MOST_STOPS: Final = 1_000
 MOST_DEPOTS: Final = 50
@@ -146,16 +147,9 @@ def _is_hub(feature: Feature) -> bool:
 
 
 def _placed(problem: Problem, layer: str, remarks: list[Label]) -> list[Feature]:
-    """The features in service that have a place; the others are told."""
-    found = [f for f in problem.layers.get(layer, ()) if f.properties.get("status") in (None, "", "in_service")]
-    nowhere = [f.name for f in found if f.geometry is None]
-    if nowhere:
-        remarks.append(Label(f"{len(nowhere)} điểm chưa có vị trí nên không tính: {some(nowhere)}.",
-                             f"{len(nowhere)} points have no place and are left out: {some(nowhere)}."))  # fmt: skip
-    placed = [f for f in found if f.geometry is not None]
-    for feature in placed:
-        require_in_vietnam(feature, layer)
-    return placed
+    """The features in service that have a place."""
+    found = (f for f in problem.layers.get(layer, ()) if f.properties.get("status") in (None, "", "in_service"))
+    return placed(found, layer, remarks)
 
 
 def _place(feature: Feature) -> tuple[float, float]:

@@ -99,12 +99,13 @@ def attach(
     file: Annotated[str, Field(Label("Mã băm của tệp", "Hash of the file"))],
     name: Annotated[str, Field(Label("Tên tệp", "Name of the file"))] = "",
     rows: Annotated[int, Field(Label("Số đối tượng", "Features"), minimum=0), Unit("C62")] = 0,
+    credit: Annotated[str, Field(Label("Ghi nguồn theo giấy phép dữ liệu", "What its licence wants said"))] = "",
 ) -> list[Effect]:
     """Let a file that was read before stand for a layer. Raises: InvalidInput, Conflict once it is computed."""
     _open(study)
     if not _NAME.fullmatch(layer) or not _HASH.fullmatch(file):
         raise InvalidInput("this names no layer and file.", field="layer", remedy="Send the file to the study.")
-    given = {"file": file, "name": name[:120], "rows": rows}
+    given = {"file": file, "name": name[:120], "rows": rows, **({"credit": credit[:200]} if credit else {})}
     return [change(study, event="study.changed", layers={**(study.layers or {}), layer: given})]
 
 
