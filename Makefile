@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 run: install islands  ## start everything with the example; Ctrl-C stops it
 	$(BIN)/province run
 
-test: install islands  ## the fast tests with few examples of each property, two to three minutes
+test: install islands  ## the fast tests with few examples of each property, about two minutes
 	PROVINCE_TESTS=quick $(PYTEST) $(BESIDE) -m "$(FAST)"
 
 check: install islands browser lint docs-check  ## everything: lint, types, rooms, all tests with all examples

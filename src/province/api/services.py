@@ -16,11 +16,11 @@ from province.api.contexts import Contexts
 from province.broker.contexts import ContextStore
 from province.broker.corrections import Said
 from province.broker.departed import Departed
-from province.broker.door import Acts
+from province.broker.door import Acts, Remembers
 from province.broker.entitymaps import EntityMaps
 from province.broker.erasure import Erasures
 from province.broker.feeds import Feeds
-from province.broker.history import History, Instance
+from province.broker.history import Instance
 from province.broker.land import Land
 from province.broker.measured import AreaHour
 from province.broker.registrations import Registrations
@@ -42,7 +42,7 @@ from province.model.time import Instant
 from province.pack import Action, Pack
 
 
-class Door(Acts, Protocol):
+class Door(Acts, Remembers, Protocol):
     """The part of the broker that this door uses. Every method checks the actor."""
 
     @property
@@ -55,18 +55,6 @@ class Door(Acts, Protocol):
         self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
     ) -> tuple[Changed, ...]: ...
     async def apply_each(self, changes: Sequence[Change], actor: Actor) -> list[Changed | ProvinceError]: ...
-    async def history(
-        self,
-        id: str,
-        actor: Actor,
-        *,
-        attrs: Sequence[str] = (),
-        start: Instant | None = None,
-        end: Instant | None = None,
-        last: int | None = None,
-        limit: int = 10_000,
-        of: Departed | None = None,
-    ) -> History: ...
     async def aggregates(
         self,
         id: str,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from province.broker.broker import Acted
+from province.broker.departed import Departed
+from province.broker.history import History
 from province.model.actor import Actor
 from province.model.entity import Entity, Json
 from province.model.query import Page, Query
+from province.model.time import Instant
 
 
 class Reads(Protocol):
@@ -16,6 +19,23 @@ class Reads(Protocol):
 
     async def get(self, id: str, actor: Actor, *, type: str | None = None, latest: bool = True) -> Entity: ...
     async def query(self, query: Query, actor: Actor) -> Page: ...
+
+
+class Remembers(Reads, Protocol):
+    """Records, and what they were."""
+
+    async def history(
+        self,
+        id: str,
+        actor: Actor,
+        *,
+        attrs: Sequence[str] = (),
+        start: Instant | None = None,
+        end: Instant | None = None,
+        last: int | None = None,
+        limit: int = 10_000,
+        of: Departed | None = None,
+    ) -> History: ...
 
 
 class Acts(Reads, Protocol):

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from province.broker.door import Acts
+from province.broker.door import Acts, Remembers
 from province.broker.indicators import Valued
 from province.model.actor import Actor
 from province.model.entity import Attribute
@@ -31,13 +31,6 @@ class Instance(Protocol):
     def actor(self) -> str: ...
     @property
     def version(self) -> int: ...
-
-
-class History(Protocol):
-    """records: instances of record attributes, oldest first."""
-
-    @property
-    def records(self) -> Sequence[Instance]: ...
 
 
 class Series(Protocol):
@@ -101,24 +94,13 @@ class Marks(Protocol):
     def read_at(self) -> float: ...
 
 
-class Door(Acts, Protocol):
+class Door(Acts, Remembers, Protocol):
     """The part of the broker that the pages use."""
 
     @property
     def types(self) -> Mapping[str, EntityType]: ...
     @property
     def packs(self) -> tuple[Pack, ...]: ...
-    async def history(
-        self,
-        id: str,
-        actor: Actor,
-        *,
-        attrs: Sequence[str] = (),
-        start: Instant | None = None,
-        end: Instant | None = None,
-        last: int | None = None,
-        limit: int = 10_000,
-    ) -> History: ...
     async def series(
         self, id: str, attr: str, actor: Actor, *, start: Instant, end: Instant, points: int = 800
     ) -> Series: ...

@@ -21,8 +21,7 @@ import pyarrow.compute as pc
 from province.adapters.tables import reasons
 from province.adapters.tables.folder import Folder, State
 from province.adapters.tables.parcel import ITEM, Parcel, bare
-from province.broker.door import Reads
-from province.broker.history import History
+from province.broker.door import Remembers
 from province.broker.plan import step
 from province.errors import InvalidInput, NotAllowed, NotSignedIn, ProvinceError, Unavailable
 from province.identity import policy
@@ -46,7 +45,7 @@ Known = Callable[[str, pa.Table], Awaitable[Any]]
 """(tenant, readings) → numpy mask of those that the lake holds already, with the same value."""
 
 
-class Door(Reads, Protocol):
+class Door(Remembers, Protocol):
     """The part of the broker that imports use."""
 
     @property
@@ -57,7 +56,6 @@ class Door(Reads, Protocol):
     async def apply_each(
         self, changes: Sequence[Change], actor: Actor, *, key: str | None = None
     ) -> list[Changed | ProvinceError]: ...
-    async def history(self, id: str, actor: Actor) -> History: ...
     async def observe(
         self, table: pa.Table, actor: Actor, *, key: str | None = None, source: str = "http"
     ) -> Acknowledged: ...
