@@ -142,7 +142,7 @@ class JsonLine(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = record.stack_info
-        return written(line)
+        return _written(line)
 
     def begin(self, at_s: float, level: str, logger: str, message: str) -> dict[str, object]:
         """What every line has."""
@@ -160,7 +160,7 @@ class JsonLine(logging.Formatter):
         return line
 
 
-def written(line: Mapping[str, object]) -> str:
+def _written(line: Mapping[str, object]) -> str:
     """A line as JSON, without secrets."""
     return _plain(line) or _encode({k: REDACTED if _is_secret(k) else clean(v) for k, v in line.items()})
 
@@ -206,7 +206,7 @@ class Gathered(logging.StreamHandler[TextIO]):
     def inform(self, logger: str, message: str, extra: dict[str, object]) -> None:
         """Take a line that no record was made of; the names in `extra` are none of ours."""
         assert isinstance(self.formatter, JsonLine)
-        self._lines.append(written(self.formatter.begin(time.time(), "INFO", logger, message) | extra))
+        self._lines.append(_written(self.formatter.begin(time.time(), "INFO", logger, message) | extra))
         if not self._waiting.is_set():
             self._waiting.set()
 

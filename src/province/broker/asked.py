@@ -85,14 +85,17 @@ class Asked:
 
     def note(self, terms: Sequence[Term], types: Sequence[str], seconds: float) -> None:
         """A question with these conditions about these types took so long."""
+        slow = seconds >= SLOW_S
+        if not slow and not self.indexed:  # as nearly every question on nearly every installation
+            return
         for name in self._names(terms, types):
-            if name in self.indexed or seconds >= SLOW_S:
-                if name not in self._noted and len(self._noted) >= _WAITING:
-                    continue
-                found = self._noted.setdefault(name, _Noted())
-                if seconds >= SLOW_S:
-                    found.slow += 1
-                    found.seconds += seconds
+            known = name in self._noted
+            if not (slow or name in self.indexed) or (not known and len(self._noted) >= _WAITING):
+                continue
+            found = self._noted.setdefault(name, _Noted())
+            if slow:
+                found.slow += 1
+                found.seconds += seconds
 
     def _names(self, terms: Sequence[Term], types: Sequence[str]) -> set[str]:
         names: set[str] = set()

@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from province.compute.network import reducing
 from province.compute.network.exchanging import exchange
-from province.compute.network.filling import cut_back, distances, fill, forget
-from province.compute.network.graph import Floats, Graph, Integers, build
+from province.compute.network.filling import cut_back, distances, fill
+from province.compute.network.graph import Floats, Graph, Integers, build, neighbourhood
 from province.compute.network.growing import paths, spanning
 from province.compute.network.lifting import Lifting
 from province.errors import InvalidInput
@@ -112,7 +112,7 @@ def prepare() -> None:
     """Compile the kernels, which takes seconds the first time and then is kept on disk: before time is counted."""
     line = build(4, np.array([0, 1, 2]), np.array([1, 2, 3]), np.ones(3))
     solve(line, np.array([0]), np.array([0.0, 1.0, 1.0, 1.0]), 2.0, rounds=2)
-    forget(line.start, line.neighbour, line.edge, np.ones(4, np.bool_), 0, 1)
+    neighbourhood(line.start, line.neighbour, np.ones(4, np.bool_), 0, 1, -1)
     Lifting(line, np.ones(4, np.bool_), 0).lift(np.random.default_rng(0))
 
 
@@ -193,7 +193,7 @@ class _Reachable:
             return plan
         away = int(random.integers(1, max(2, min(60, len(joined) // 2 + 1)) + 1))
         kept = inside & (self.worth > 0)
-        forget(*self._parts[:3], kept, int(joined[random.integers(len(joined))]), away)
+        kept &= ~neighbourhood(*self._parts[:2], kept, int(joined[random.integers(len(joined))]), away, -1)
         found = self._filled(
             self._tree(inside, kept), float(random.choice([0.2, 0.6, 2.0])), int(random.integers(2**31))
         )

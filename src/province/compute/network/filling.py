@@ -1,4 +1,4 @@
-"""A tree under a budget: cut back to what is worth its money, filled with the most demand per money, forgotten."""
+"""A tree under a budget: cut back to what is worth its money, and filled with the most demand per money."""
 
 from __future__ import annotations
 
@@ -99,7 +99,6 @@ def fill(start, neighbour, edge, cost, worth, inside, left, noise, seed):
     nodes = len(start) - 1
     far = np.full(nodes, np.inf)
     back = np.full(nodes, -1)
-    back_edge = np.full(nodes, -1)
     heap = [(0.0, 0)]
     heap.pop()
     for v in range(nodes):
@@ -122,7 +121,6 @@ def fill(start, neighbour, edge, cost, worth, inside, left, noise, seed):
                 if now < far[u]:
                     far[u] = now
                     back[u] = v
-                    back_edge[u] = edge[k]
                     heapq.heappush(heap, (now, u))
         best, who = 0.0, -1
         for t in open_:
@@ -144,23 +142,3 @@ def fill(start, neighbour, edge, cost, worth, inside, left, noise, seed):
             far[v] = 0.0
             heapq.heappush(heap, (0.0, v))
             v = back[v]
-
-
-@numba.njit(cache=True)
-def forget(start, neighbour, edge, kept, first, count):
-    """Clear so many of the demands kept, the nearest in steps first."""
-    seen = np.zeros(len(start) - 1, np.bool_)
-    seen[first] = True
-    queue = [first]
-    at = 0
-    while at < len(queue) and count > 0:
-        v = queue[at]
-        at += 1
-        if kept[v]:
-            kept[v] = False
-            count -= 1
-        for k in range(start[v], start[v + 1]):
-            u = neighbour[k]
-            if not seen[u]:
-                seen[u] = True
-                queue.append(u)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -51,3 +52,26 @@ def build(nodes: int, tail: Integers, head: Integers, cost: Floats) -> Graph:
     np.cumsum(np.bincount(ends, minlength=nodes), out=start[1:])
     edges = len(tail)
     return Graph(nodes, tail, head, cost, start, np.concatenate([head, tail])[order], order % max(edges, 1))
+
+
+@numba.njit(cache=True)
+def neighbourhood(start, neighbour, wanted, first, count, avoided):
+    """(nodes,) so many of those wanted, the nearest to the first in steps. avoided: no way leads there; −1: none."""
+    nodes = len(start) - 1
+    found, seen = np.zeros(nodes, np.bool_), np.zeros(nodes, np.bool_)
+    seen[first] = True
+    if avoided >= 0:
+        seen[avoided] = True
+    queue = [first]
+    at = 0
+    while at < len(queue) and count > 0:
+        v = queue[at]
+        at += 1
+        if wanted[v]:
+            found[v] = True
+            count -= 1
+        for k in range(start[v], start[v + 1]):
+            if not seen[neighbour[k]]:
+                seen[neighbour[k]] = True
+                queue.append(neighbour[k])
+    return found

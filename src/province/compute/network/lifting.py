@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from province.compute.network.ascending import ascent
-from province.compute.network.graph import Floats, Graph, Integers
+from province.compute.network.graph import Floats, Graph, Integers, neighbourhood
 
 Bools = npt.NDArray[np.bool_]
 _ROOM: Final = 8_000_000
@@ -37,7 +36,7 @@ class Lifting:
         """Try once."""
         graph, few = self.graph, int(random.choice([2, 4, 8, 16]))
         start = int(random.choice(self._others))
-        near = _nearest(graph.start, graph.neighbour, self.terminal, self.root, start, few)
+        near = neighbourhood(graph.start, graph.neighbour, self.terminal, start, few, self.root)
         back = near[self._who]
         if random.random() < 0.5:  # only what was raised last
             back &= np.arange(len(back)) >= 0.7 * len(back)
@@ -69,24 +68,3 @@ class Lifting:
             one.start, one.neighbour, one.edge, left, self.terminal, self.root, 2**62, max(room, 0), size, factor
         )
         return told
-
-
-@numba.njit(cache=True)
-def _nearest(start, neighbour, terminal, root, first, count):
-    """(nodes,) so many terminals, the nearest to the first in steps not through the root, it among them."""
-    nodes = len(start) - 1
-    found, seen = np.zeros(nodes, np.bool_), np.zeros(nodes, np.bool_)
-    seen[first] = seen[root] = True
-    queue = [first]
-    at = 0
-    while at < len(queue) and count > 0:
-        v = queue[at]
-        at += 1
-        if terminal[v]:
-            found[v] = True
-            count -= 1
-        for k in range(start[v], start[v + 1]):
-            if not seen[neighbour[k]]:
-                seen[neighbour[k]] = True
-                queue.append(neighbour[k])
-    return found

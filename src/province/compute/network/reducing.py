@@ -110,7 +110,7 @@ def spare(core: Core) -> Core:
 def within(one: Graph, terminal: Bools, bound: float, left: Floats, root: int, most: float) -> Bools:
     """(2, edges) which arcs a tree that costs at most `most` may use.
 
-    bound, left: what every tree costs at least, and what each arc (as in `steiner.ascent`) adds to it beyond that.
+    bound, left: what every tree costs at least, and what each arc (as in `ascending`) adds to it beyond that.
     """
     there = _away(one.start, one.neighbour, one.edge, left, terminal, root, outward=True)
     back = _away(one.start, one.neighbour, one.edge, left, terminal, root, outward=False)
